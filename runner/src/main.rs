@@ -1,0 +1,2 @@
+//! Runner binary.
+fn main() {}
