@@ -1,1 +1,26 @@
-//! Engine.
+//! A small autodiff tensor engine. It plans a whole training step once and runs it as WGSL compute
+//! shaders on Vulkan, Metal or DX12.
+//!
+//! The path of a program: build a [`Graph`] (no GPU involved) → [`differentiate`] → optimiser nodes
+//! ([`optim`]) → plan → program on a device. [`cpu`] evaluates the same graph without a GPU, slowly
+//! and obviously right; it is the reference of every test.
+
+pub mod cpu;
+mod differentiate;
+mod error;
+mod graph;
+mod init;
+pub mod models;
+pub mod nn;
+mod op;
+pub mod ops;
+pub mod optim;
+pub mod random;
+mod tensor;
+
+pub use differentiate::{Remat, differentiate};
+pub use error::{Error, Result};
+pub use graph::{Graph, Node, Source, SourceKind, Value};
+pub use init::Init;
+pub use op::{Gradient, Lowering, Op};
+pub use tensor::{DType, Data, Tensor, Type};

@@ -1,1 +1,28 @@
-//! WGSL emission.
+//! Kernel descriptions in, WGSL text out.
+//!
+//! A [`Kernel`] says what to compute on which buffers; [`emit`] turns it into a [`Shader`]: one WGSL
+//! module with every shape baked in as a constant, its workgroup size and its grid. Emission is a
+//! pure function of the description and of [`Caps`], what the adapter allows. Nothing here names
+//! wgpu, so every module can be validated and read without a GPU.
+
+mod access;
+mod attention;
+mod caps;
+mod emit;
+mod expr;
+mod gemm;
+mod kernel;
+mod map;
+mod rows;
+mod view;
+
+pub use access::{Access, Axis, Leaf};
+pub use attention::{Attention, AttentionPass, HeadRows, Tokens};
+pub use caps::Caps;
+pub use emit::{Shader, emit};
+pub use expr::{Binary, Expr, Id, Scalar, Unary};
+pub use gemm::{Gemm, Operand, Tile};
+pub use kernel::{Binding, BufferType, Kernel};
+pub use map::{Map, Output};
+pub use rows::{Reduce, Rows, RowsOutput, Stage};
+pub use view::View;

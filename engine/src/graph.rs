@@ -1,0 +1,254 @@
+//! The graph: an append-only arena of nodes.
+//!
+//! Builders never fail: the first mistake is kept with its op, scope and shapes, and
+//! [`Graph::check`] reports it. That keeps network code free of `?` on every line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ops::source::SourceOp;
+use crate::{DType, Error, Init, Op, Result, Tensor, Type};
+
+/// An output of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value {
+    /// Index of the node.
+    pub node: usize,
+    /// Which of its outputs.
+    pub output: usize,
+}
+
+/// One operation in the graph.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub op: Arc<dyn Op>,
+    /// Its inputs, all earlier nodes.
+    pub inputs: Vec<Value>,
+    /// Types of its outputs.
+    pub types: Vec<Type>,
+    /// Scope path, such as `image_encoder.blocks.3.attn`.
+    pub scope: Arc<str>,
+}
+
+/// What a source node stands for.
+#[derive(Clone, Debug)]
+pub enum SourceKind {
+    /// Fed before each step.
+    Input,
+    /// A weight, with its distribution when no checkpoint provides it.
+    Param(Init),
+    /// Kept between steps and changed by [`Graph::assign`]; starts at the given tensor.
+    State(Tensor),
+    /// A constant tensor.
+    Constant(Tensor),
+}
+
+/// A named source of the graph.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Full name: scope path and own name joined by dots.
+    pub name: String,
+    /// What it stands for.
+    pub kind: SourceKind,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A computation: nodes, their sources, and what is assigned back to parameters and state.
+#[derive(Debug, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    sources: Vec<Source>,
+    by_name: BTreeMap<String, usize>,
+    assigns: Vec<(Value, Value)>,
+    scope: Vec<String>,
+    error: Option<Error>,
+    random_sites: u32,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `build` with `name` appended to the scope path.
+    pub fn within<T>(&mut self, name: impl Into<String>, build: impl FnOnce(&mut Self) -> T) -> T {
+        self.scope.push(name.into());
+        let out = build(self);
+        self.scope.pop();
+        out
+    }
+
+    /// Fails with the first mistake made while building.
+    ///
+    /// # Errors
+    /// The op, scope path and shapes of that mistake.
+    pub fn check(&mut self) -> Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// A tensor fed before each step, named within the current scope.
+    pub fn input(&mut self, name: &str, shape: &[usize], dtype: DType) -> Value {
+        let ty = Type {
+            shape: shape.to_vec(),
+            dtype,
+        };
+        self.source(name, ty, SourceKind::Input)
+    }
+
+    /// A weight, named within the current scope. The same name gives the same value.
+    pub fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Value {
+        self.source(name, Type::f32(shape), SourceKind::Param(init))
+    }
+
+    /// State kept between steps, named within the current scope.
+    pub fn state(&mut self, name: &str, start: Tensor) -> Value {
+        self.source(name, start.ty(), SourceKind::State(start))
+    }
+
+    /// A constant tensor, named within the current scope.
+    pub fn constant(&mut self, name: &str, tensor: Tensor) -> Value {
+        self.source(name, tensor.ty(), SourceKind::Constant(tensor))
+    }
+
+    /// Stores `value` into the parameter or state `target` at the end of each step.
+    pub fn assign(&mut self, target: Value, value: Value) {
+        if self.ty(target) != self.ty(value) {
+            let message = format!(
+                "cannot store {:?} into {:?}",
+                self.ty(value),
+                self.ty(target)
+            );
+            self.fail("assign", message);
+        }
+        self.assigns.push((target, value));
+    }
+
+    /// Appends a node with one output.
+    pub fn push(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Value {
+        let node = self.push_arc(Arc::new(op), inputs);
+        Value { node, output: 0 }
+    }
+
+    /// Appends a node and returns all its outputs.
+    pub fn push_multi(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Vec<Value> {
+        let node = self.push_arc(Arc::new(op), inputs);
+        (0..self.nodes[node].types.len())
+            .map(|output| Value { node, output })
+            .collect()
+    }
+
+    /// Appends a node and returns its index. On a mistake the error is kept and the node becomes a
+    /// placeholder.
+    pub fn push_arc(&mut self, op: Arc<dyn Op>, inputs: &[Value]) -> usize {
+        let types: Vec<Type> = inputs.iter().map(|&v| self.ty(v).clone()).collect();
+        let (op, inputs, types) = match op.infer(&types) {
+            Ok(out) => (op, inputs.to_vec(), out),
+            Err(message) => {
+                self.fail(op.name(), message);
+                let ty = types.into_iter().next().unwrap_or(Type::f32(&[]));
+                let placeholder: Arc<dyn Op> = Arc::new(SourceOp(ty.clone()));
+                (placeholder, Vec::new(), vec![ty; 8])
+            }
+        };
+        let scope = self.scope.join(".").into();
+        self.nodes.push(Node {
+            op,
+            inputs,
+            types,
+            scope,
+        });
+        self.nodes.len() - 1
+    }
+
+    /// Keeps a mistake found outside an op's own shape rule.
+    pub fn fail(&mut self, op: &'static str, message: String) {
+        if self.error.is_none() {
+            self.error = Some(Error::Graph {
+                op,
+                scope: self.scope.join("."),
+                message,
+            });
+        }
+    }
+
+    /// Type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.nodes[value.node].types[value.output]
+    }
+
+    /// Shape of a value.
+    pub fn shape(&self, value: Value) -> &[usize] {
+        &self.ty(value).shape
+    }
+
+    /// Shape of a value of rank `N`; a mistake (and ones) when it has another rank.
+    pub fn dims<const N: usize>(&mut self, value: Value) -> [usize; N] {
+        match <[usize; N]>::try_from(self.shape(value)) {
+            Ok(dims) => dims,
+            Err(_) => {
+                let message = format!("expected rank {N}, got shape {:?}", self.shape(value));
+                self.fail("dims", message);
+                [1; N]
+            }
+        }
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// All sources in order of creation.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The parameters and their full names.
+    pub fn params(&self) -> impl Iterator<Item = &Source> {
+        self.sources
+            .iter()
+            .filter(|s| matches!(s.kind, SourceKind::Param(_)))
+    }
+
+    /// Stores at the end of each step, as (target, value).
+    pub fn assigns(&self) -> &[(Value, Value)] {
+        &self.assigns
+    }
+
+    /// A number no other random site of this graph has.
+    pub fn random_site(&mut self) -> u32 {
+        self.random_sites += 1;
+        self.random_sites - 1
+    }
+
+    /// Sets the scope path for nodes appended while differentiating, and returns the old one.
+    pub(crate) fn replace_scope(&mut self, scope: Vec<String>) -> Vec<String> {
+        std::mem::replace(&mut self.scope, scope)
+    }
+
+    fn source(&mut self, name: &str, ty: Type, kind: SourceKind) -> Value {
+        let full = match self.scope.is_empty() {
+            true => name.to_string(),
+            false => format!("{}.{name}", self.scope.join(".")),
+        };
+        if let Some(&index) = self.by_name.get(&full) {
+            let value = self.sources[index].value;
+            if *self.ty(value) != ty {
+                let message = format!("{full} is {:?} here and {:?} elsewhere", ty, self.ty(value));
+                self.fail("source", message);
+            }
+            return value;
+        }
+        let value = self.push(SourceOp(ty), &[]);
+        self.by_name.insert(full.clone(), self.sources.len());
+        self.sources.push(Source {
+            name: full,
+            kind,
+            value,
+        });
+        value
+    }
+}

@@ -1,0 +1,96 @@
+//! Batched matrix product: `y[…, m, n] = Σ_k a[…, m, k]·b[…, k, n]`.
+//!
+//! Transposed operands are views, so one op covers NN, NT and TN.
+
+use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
+
+#[derive(Debug)]
+struct Matmul;
+
+impl Graph {
+    /// Matrix product over the last two dimensions; leading dimensions broadcast.
+    pub fn matmul(&mut self, a: Value, b: Value) -> Value {
+        let (sa, sb) = (self.shape(a).to_vec(), self.shape(b).to_vec());
+        if sa.len() < 2 || sb.len() < 2 {
+            self.fail("matmul", format!("operands have shapes {sa:?} and {sb:?}"));
+            return a;
+        }
+        // A matrix on the right takes all rows of `a` at once: one large product instead of a batch.
+        if sb.len() == 2 && sa.len() > 2 {
+            let rows = sa[..sa.len() - 1].iter().product();
+            let flat = self.reshape(a, &[rows, sa[sa.len() - 1]]);
+            let y = self.push(Matmul, &[flat, b]);
+            let mut shape = sa;
+            if let Some(last) = shape.last_mut() {
+                *last = sb[1];
+            }
+            return self.reshape(y, &shape);
+        }
+        let rank = sa.len().max(sb.len());
+        let lead = |s: &[usize]| [vec![1; rank - s.len()], s[..s.len() - 2].to_vec()].concat();
+        let batch: Vec<usize> = lead(&sa)
+            .iter()
+            .zip(lead(&sb))
+            .map(|(&x, y)| x.max(y))
+            .collect();
+        let a = self.broadcast(a, &[&batch[..], &sa[sa.len() - 2..]].concat());
+        let b = self.broadcast(b, &[&batch[..], &sb[sb.len() - 2..]].concat());
+        self.push(Matmul, &[a, b])
+    }
+}
+
+impl Op for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+        let (a, b) = (&inputs[0].shape, &inputs[1].shape);
+        let r = a.len();
+        if r != b.len() || a[..r - 2] != b[..r - 2] || a[r - 1] != b[r - 2] {
+            return Err(format!("cannot multiply {a:?} by {b:?}"));
+        }
+        Ok(vec![Type::f32(&[&a[..r - 1], &b[r - 1..]].concat())])
+    }
+
+    fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let r = a.shape.len();
+        let (m, k, n) = (a.shape[r - 2], a.shape[r - 1], b.shape[r - 1]);
+        let batch: usize = a.shape[..r - 2].iter().product();
+        let (x, y) = (a.as_f32(), b.as_f32());
+        let mut out = Vec::with_capacity(batch * m * n);
+        let mut row = vec![0.0f64; n];
+        for i in 0..batch * m {
+            row.fill(0.0);
+            let right = &y[i / m * k * n..];
+            for (p, &xv) in x[i * k..(i + 1) * k].iter().enumerate() {
+                for (acc, &yv) in row.iter_mut().zip(&right[p * n..(p + 1) * n]) {
+                    *acc += f64::from(xv) * f64::from(yv);
+                }
+            }
+            out.extend(row.iter().map(|&v| v as f32));
+        }
+        vec![Tensor::f32(&[&a.shape[..r - 1], &[n]].concat(), out)]
+    }
+
+    fn lower(&self, _: &[Type], _: &[Type]) -> Lowering {
+        Lowering::Gemm
+    }
+
+    fn grad(&self, g: &mut Graph, ctx: &Gradient) -> Vec<Option<Value>> {
+        let Some(dy) = ctx.douts[0] else {
+            return vec![None, None];
+        };
+        let (a, b) = (ctx.inputs[0], ctx.inputs[1]);
+        let da = ctx.needs[0].then(|| {
+            let bt = g.transpose(b);
+            g.push(Self, &[dy, bt])
+        });
+        let db = ctx.needs[1].then(|| {
+            let at = g.transpose(a);
+            g.push(Self, &[at, dy])
+        });
+        vec![da, db]
+    }
+}

@@ -1,0 +1,132 @@
+//! Attention without the N×N matrix in memory: online softmax forward, and the two backward passes.
+//!
+//! For batch `b`, head `h`, window `w`, query token `n` and key token `m`:
+//! `S = scale·q·k + rel`, `P = softmax_m(S)`, `O = Σ_m P·v`. With relative positions (SAM §2.1),
+//! `rel[n, m] = q·R_h[y_n − y_m + s_y − 1] + q·R_w[x_n − x_m + s_x − 1]` with the unscaled `q`,
+//! where tables have `2·s − 1` rows of `head_dim` and `s` is the window (or grid) extent.
+//!
+//! Forward saves, per query row and head, `lse = max + ln Σ exp(S − max)` and, with relative
+//! positions, the `s_y + s_x` values `q·R_h[y_n − k + s_y − 1]`, `q·R_w[x_n − k + s_x − 1]`.
+
+use crate::Binding;
+
+/// One attention kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    /// Which pass, with the bindings only it has.
+    pub pass: AttentionPass,
+    /// Batch of the result; an operand with a smaller batch is read at `b % operand.batch`.
+    pub batch: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// How tokens form sequences.
+    pub tokens: Tokens,
+    /// Factor on `q·k`.
+    pub scale: f32,
+    /// Queries.
+    pub q: HeadRows,
+    /// Keys.
+    pub k: HeadRows,
+    /// Values.
+    pub v: HeadRows,
+    /// Relative position tables `R_h`, `R_w` (bindings), when used.
+    pub rel_pos: Option<(usize, usize)>,
+    /// Key and value of a padding token: bindings of two vectors `[heads·head_dim]` at the given
+    /// offsets, for windows that overhang the grid (SAM pads after norm1, so a pad's key and value
+    /// are the qkv bias). `None` masks padding tokens out.
+    pub pad_kv: Option<((usize, usize), (usize, usize))>,
+    /// Buffers.
+    pub bindings: Vec<Binding>,
+}
+
+/// How the rows of a `[batch, tokens, …]` tensor form attention sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tokens {
+    /// All queries attend to all keys.
+    Sequence {
+        /// Query tokens.
+        queries: usize,
+        /// Key tokens.
+        keys: usize,
+    },
+    /// Self-attention over a `height`×`width` grid in `window`×`window` windows, padded at the bottom
+    /// and right. A window of at least both extents with `padded` false means the whole grid:
+    /// use `window_h = height`, `window_w = width`.
+    Grid {
+        /// Rows of the grid.
+        height: usize,
+        /// Columns of the grid.
+        width: usize,
+        /// Rows of a window.
+        window_h: usize,
+        /// Columns of a window.
+        window_w: usize,
+    },
+}
+
+/// A `[batch, tokens, row_stride]` operand: head `h` of token `t` of batch `b` starts at
+/// `offset + (b·tokens + t)·row_stride + h·head_dim`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HeadRows {
+    /// Index into the bindings.
+    pub buffer: usize,
+    /// Offset in elements.
+    pub offset: usize,
+    /// Elements between tokens.
+    pub row_stride: usize,
+    /// Batch of this operand; divides the kernel's batch.
+    pub batch: usize,
+}
+
+/// Which pass a kernel runs. All fields are bindings. With `T` query tokens of the (unpadded) grid or
+/// sequence: `out`, `dout`, `dq` are `[batch, T, heads·head_dim]`, `lse` and `delta` are
+/// `[batch, heads, T]`, `rel` is `[batch, heads, T, s_y + s_x]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttentionPass {
+    /// Writes `out`, `lse` and (with relative positions) `rel`.
+    Forward {
+        /// Output.
+        out: usize,
+        /// Log-sum-exp of each row.
+        lse: usize,
+        /// Saved relative position terms.
+        rel: Option<usize>,
+    },
+    /// Reads `dout`, `lse`, `rel`, `delta = Σ dout·out`; writes `dq` (through both terms) and the
+    /// gradient of `rel`.
+    BackwardQ {
+        /// Upstream gradient.
+        dout: usize,
+        /// Saved by the forward pass.
+        lse: usize,
+        /// Row sums of `dout·out`.
+        delta: usize,
+        /// Saved by the forward pass.
+        rel: Option<usize>,
+        /// Gradient of the queries.
+        dq: usize,
+        /// Gradient of `rel`, from which the tables' gradients are summed.
+        drel: Option<usize>,
+    },
+    /// Reads the same; writes `dk` and `dv`, `[batch, K, heads·head_dim]` for the full batch, where
+    /// `K` counts keys. With `pad_kv` and overhanging windows, `dpad` (`[batch, windows, 2,
+    /// heads·head_dim]`) gets the sums over each window's padding keys and values.
+    BackwardKv {
+        /// Upstream gradient.
+        dout: usize,
+        /// Saved by the forward pass.
+        lse: usize,
+        /// Row sums of `dout·out`.
+        delta: usize,
+        /// Saved by the forward pass.
+        rel: Option<usize>,
+        /// Gradient of the keys.
+        dk: usize,
+        /// Gradient of the values.
+        dv: usize,
+        /// Gradient through padding tokens.
+        dpad: Option<usize>,
+    },
+}

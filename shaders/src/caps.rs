@@ -1,0 +1,39 @@
+//! What an adapter allows.
+
+/// What an adapter allows, as far as emission depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Caps {
+    /// A CPU adapter: barriers and shared memory cost more than they save.
+    pub cpu: bool,
+    /// Smallest and largest subgroup size, when subgroup operations are offered.
+    pub subgroups: Option<(u32, u32)>,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+    /// Invocations per workgroup.
+    pub workgroup_size: u32,
+    /// Workgroups per grid dimension.
+    pub grid: u32,
+}
+
+impl Caps {
+    /// The WebGPU defaults without optional features: every adapter offers at least this.
+    pub fn portable() -> Self {
+        Self {
+            cpu: false,
+            subgroups: None,
+            workgroup_memory: 16384,
+            workgroup_size: 256,
+            grid: 65535,
+        }
+    }
+
+    /// A software adapter with subgroups of 8, as lavapipe reports itself.
+    pub fn software() -> Self {
+        Self {
+            cpu: true,
+            subgroups: Some((8, 8)),
+            workgroup_memory: 32768,
+            ..Self::portable()
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Emission: the entry point and what the families share.
+
+use crate::{Binding, Caps, Kernel};
+
+/// An emitted module.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shader {
+    /// Short family name with the shape, for plans and profiles, such as `gemm 1x392x768x768`.
+    pub name: String,
+    /// WGSL text; the entry point is `main`.
+    pub source: String,
+    /// Workgroups to dispatch.
+    pub grid: [u32; 3],
+    /// Storage buffers at `@group(0)`.
+    pub bindings: Vec<Binding>,
+}
+
+/// Emits the module of `kernel` for an adapter.
+pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
+    let _ = (kernel, caps);
+    Shader {
+        name: String::new(),
+        source: String::new(),
+        grid: [1; 3],
+        bindings: Vec::new(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Batched matrix products with a fused pointwise epilogue.
+
+use crate::{Binding, Expr, Leaf, Output, View};
+
+/// `acc[b, m, n] = Σ_k A[b, m, k]·B[b, k, n]`, then the epilogue expression at the linear element
+/// `i = (b·M + m)·N + n`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gemm {
+    /// Product of the batch dimensions.
+    pub batch: usize,
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Summed extent.
+    pub k: usize,
+    /// Left operand, view `[batch…, m, k]`.
+    pub a: Operand,
+    /// Right operand, view `[batch…, k, n]`.
+    pub b: Operand,
+    /// Buffers.
+    pub bindings: Vec<Binding>,
+    /// Inputs of the epilogue.
+    pub leaves: Vec<Leaf>,
+    /// The epilogue; [`crate::Scalar::Acc`] is the product.
+    pub expr: Expr,
+    /// What is stored, contiguously at `i`.
+    pub outputs: Vec<Output>,
+}
+
+/// A matrix operand: a buffer seen through any strided view (so NN, NT, TN and broadcast batches).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// Index into the bindings.
+    pub buffer: usize,
+    /// Batch dimensions (possibly several, possibly stride 0), then the two matrix dimensions.
+    pub view: View,
+}
+
+/// How the result is tiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tile {
+    /// Each invocation keeps `rows`×`cols` accumulators and reads operands straight from memory;
+    /// for CPU adapters, where barriers cost more than cached loads.
+    Register {
+        /// Rows per invocation.
+        rows: usize,
+        /// Columns per invocation.
+        cols: usize,
+    },
+    /// A workgroup stages `block_m`×`block_k` and `block_k`×`block_n` tiles in shared memory; each
+    /// invocation keeps `rows`×`cols` accumulators.
+    Shared {
+        /// Rows per workgroup.
+        block_m: usize,
+        /// Columns per workgroup.
+        block_n: usize,
+        /// Summed extent per stage.
+        block_k: usize,
+        /// Rows per invocation.
+        rows: usize,
+        /// Columns per invocation.
+        cols: usize,
+    },
+}

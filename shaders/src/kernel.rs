@@ -1,0 +1,35 @@
+//! What a kernel is: one of five families and the buffers it is bound to.
+
+use crate::{Attention, Gemm, Map, Rows};
+
+/// Element type of a buffer. Arithmetic is always f32; u32 buffers hold labels and indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BufferType {
+    /// 32-bit float.
+    F32,
+    /// 32-bit unsigned integer.
+    U32,
+}
+
+/// One storage buffer of a kernel, bound at `@group(0) @binding(index in the list)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Binding {
+    /// Element type.
+    pub ty: BufferType,
+    /// Whether the kernel writes it. A buffer that is both read and written is listed once, as
+    /// written: WebGPU forbids binding it read-only beside that.
+    pub write: bool,
+}
+
+/// A kernel description: what to compute, for fixed shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kernel {
+    /// Pointwise expression over every element.
+    Map(Map),
+    /// Reduction along rows with a pointwise prologue and epilogue.
+    Rows(Rows),
+    /// Batched matrix product with a pointwise epilogue.
+    Gemm(Gemm),
+    /// Attention, forward or one of its backward passes, without the N×N matrix in memory.
+    Attention(Attention),
+}
