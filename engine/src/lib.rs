@@ -9,6 +9,7 @@ pub mod cpu;
 mod differentiate;
 mod error;
 mod fuse;
+pub mod gpu;
 mod graph;
 mod init;
 mod lower;
