@@ -91,6 +91,11 @@ impl Device {
         }
     }
 
+    /// The wgpu device and queue, to run foreign kernels beside ours in a benchmark.
+    pub fn raw(&self) -> (&wgpu::Device, &wgpu::Queue) {
+        (&self.device, &self.queue)
+    }
+
     /// Creates a storage buffer of `len` 32-bit elements.
     pub(super) fn buffer(&self, label: &str, len: usize) -> Result<wgpu::Buffer> {
         let size = 4 * len.max(1) as u64;
