@@ -17,6 +17,7 @@ pub mod ops;
 pub mod optim;
 pub mod random;
 mod tensor;
+pub mod weights;
 
 pub use differentiate::{Remat, differentiate};
 pub use error::{Error, Result};
