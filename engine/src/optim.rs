@@ -130,9 +130,7 @@ mod tests {
         let minimised = minimise(&mut g, loss, &[w, unused], &config, 10, Remat::None);
         g.check().unwrap();
         assert_eq!(minimised.updated, [w]);
-        let mut feeds = HashMap::from([
-            ("w".to_string(), Tensor::f32(&[1, 2], vec![1.0, -2.0])),
-        ]);
+        let mut feeds = HashMap::from([("w".to_string(), Tensor::f32(&[1, 2], vec![1.0, -2.0]))]);
         for _ in 0..steps {
             let news: Vec<Value> = g.assigns().iter().map(|a| a.1).collect();
             let news = cpu::evaluate(&g, &feeds, &news).unwrap();
@@ -185,7 +183,10 @@ mod tests {
             weight_decay: 0.0,
             trust: 0.01,
         };
-        assert_close(&run(rule, None, 1), [1.0 - 0.1 * 0.02 * 0.5, -2.0 + 0.1 * 0.02]);
+        assert_close(
+            &run(rule, None, 1),
+            [1.0 - 0.1 * 0.02 * 0.5, -2.0 + 0.1 * 0.02],
+        );
     }
 
     /// The gradient's norm is √1.25; clipped to 0.5.

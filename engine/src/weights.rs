@@ -47,8 +47,7 @@ impl Weights {
     /// A file that cannot be read, is damaged, or holds another element type.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|e| file_error(path, &e))?;
-        let (_, header) =
-            SafeTensors::read_metadata(&bytes).map_err(|e| file_error(path, &e))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| file_error(path, &e))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| file_error(path, &e))?;
         let mut weights = Self::default();
         for (key, text) in header.metadata().iter().flatten() {

@@ -85,16 +85,20 @@ fn graph() -> Graph {
 #[test]
 fn parameters_are_taken_by_renamed_name_or_drawn() {
     let mut given = Weights::default();
-    for (name, shape) in [("a.weight", &[2, 2][..]), ("a.table", &[9]), ("other", &[1])] {
-        given
-            .tensors
-            .insert(name.into(), Tensor::full(shape, 5.0));
+    for (name, shape) in [
+        ("a.weight", &[2, 2][..]),
+        ("a.table", &[9]),
+        ("other", &[1]),
+    ] {
+        given.tensors.insert(name.into(), Tensor::full(shape, 5.0));
     }
     let rule = Rename {
         from: "a.".into(),
         to: "net.".into(),
     };
-    let (weights, report) = given.draw(&graph(), 1, std::slice::from_ref(&rule)).unwrap();
+    let (weights, report) = given
+        .draw(&graph(), 1, std::slice::from_ref(&rule))
+        .unwrap();
     assert_eq!(weights.tensors["net.weight"], Tensor::full(&[2, 2], 5.0));
     assert_eq!(weights.tensors["net.fresh"], Tensor::full(&[3], 1.0));
     assert_eq!(weights.tensors.len(), 2);
