@@ -13,6 +13,8 @@ mod expr;
 mod gemm;
 mod kernel;
 mod map;
+mod random;
+pub mod reference;
 mod rows;
 mod view;
 
@@ -24,5 +26,6 @@ pub use expr::{Binary, Expr, Id, Scalar, Unary};
 pub use gemm::{Gemm, Operand, Tile};
 pub use kernel::{Binding, BufferType, Kernel};
 pub use map::{Map, Output};
+pub use random::uniform;
 pub use rows::{Reduce, Rows, RowsOutput, Stage};
 pub use view::View;
