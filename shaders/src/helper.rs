@@ -1,4 +1,4 @@
-//! WGSL functions that emitted modules call, and the same arithmetic in Rust where the host needs it.
+//! WGSL functions that emitted modules call.
 
 /// A WGSL function of the prelude.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,27 +33,6 @@ impl Helper {
             Self::Uniform => UNIFORM,
         }
     }
-}
-
-/// Uniform in [0, 1) with 24 bits, exact in f32; the same arithmetic as [`crate::Access::Uniform`].
-pub fn uniform(seed: u32, step: u32, site: u32, index: u32) -> f32 {
-    (hash(seed, step, site, index) >> 8) as f32 * (1.0 / 16_777_216.0)
-}
-
-/// A 32-bit mix of four words.
-fn hash(seed: u32, step: u32, site: u32, index: u32) -> u32 {
-    let mut x = mix(seed ^ 0x9e37_79b9);
-    x = mix(x ^ step);
-    x = mix(x ^ site);
-    mix(x ^ index)
-}
-
-fn mix(mut x: u32) -> u32 {
-    x ^= x >> 16;
-    x = x.wrapping_mul(0x7feb_352d);
-    x ^= x >> 15;
-    x = x.wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
 }
 
 /// Below 0.93 an odd polynomial; above, 1 − exp of a polynomial fit of ln(1 − erf).
@@ -104,6 +83,7 @@ fn pow_nonnegative(a: f32, b: f32) -> f32 {
 }
 ";
 
+/// The same arithmetic as [`crate::uniform`].
 const UNIFORM: &str = "\
 fn mix_bits(bits: u32) -> u32 {
     var x = bits;
@@ -119,16 +99,3 @@ fn uniform_at(seed: u32, step: u32, site: u32, index: u32) -> f32 {
     return f32(mix_bits(x ^ index) >> 8u) * 5.9604645e-8f;
 }
 ";
-
-#[cfg(test)]
-mod tests {
-    use super::uniform;
-
-    #[test]
-    fn uniform_has_the_right_mean_and_range() {
-        let xs: Vec<f32> = (0..10_000).map(|i| uniform(1, 2, 3, i)).collect();
-        assert!(xs.iter().all(|x| (0.0..1.0).contains(x)));
-        let mean = xs.iter().sum::<f32>() / xs.len() as f32;
-        assert!((mean - 0.5).abs() < 0.01, "{mean}");
-    }
-}

@@ -26,7 +26,6 @@ pub use caps::Caps;
 pub use emit::{Shader, emit};
 pub use expr::{Binary, Expr, Id, Scalar, Unary};
 pub use gemm::{Gemm, Operand, Tile};
-pub use helper::uniform;
 pub use kernel::{Binding, BufferType, Kernel};
 pub use map::{Map, Output};
 pub use random::uniform;
