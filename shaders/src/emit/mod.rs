@@ -5,6 +5,7 @@ mod grid;
 mod index;
 mod load;
 mod map;
+mod rows;
 
 use crate::{Binding, Caps, Kernel};
 
@@ -25,7 +26,8 @@ pub struct Shader {
 pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
     match kernel {
         Kernel::Map(kernel) => map::map(kernel, caps),
-        Kernel::Rows(_) | Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
+        Kernel::Rows(kernel) => rows::rows(kernel, caps),
+        Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
             name: String::new(),
             source: String::new(),
             grid: [0; 3],
