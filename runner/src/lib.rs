@@ -1,1 +1,3 @@
 //! Runner.
+
+pub mod data;
