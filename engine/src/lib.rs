@@ -8,13 +8,17 @@
 pub mod cpu;
 mod differentiate;
 mod error;
+mod fuse;
+pub mod gpu;
 mod graph;
 mod init;
+mod lower;
 pub mod models;
 pub mod nn;
 mod op;
 pub mod ops;
 pub mod optim;
+mod plan;
 pub mod random;
 mod tensor;
 
@@ -23,4 +27,5 @@ pub use error::{Error, Result};
 pub use graph::{Graph, Node, Source, SourceKind, Value};
 pub use init::Init;
 pub use op::{Gradient, Lowering, Op};
+pub use plan::{Place, Plan, Step, plan};
 pub use tensor::{DType, Data, Tensor, Type};

@@ -1,0 +1,374 @@
+//! Lowering: graph nodes become kernel descriptions that read buffers through strided views.
+//!
+//! Views disappear here. A node that reads a view reads its root buffer with other strides; only
+//! where strides cannot express the view (a reshape that merges permuted dimensions), or a kernel
+//! cannot follow it, a copy is inserted.
+
+use std::collections::HashMap;
+
+use samora_shaders::{
+    Access, Attention, Expr, Gemm, Leaf, Map, Operand, Output, Rows, Scalar, View,
+};
+
+use crate::ops::pointwise::map;
+use crate::{Error, Graph, Lowering, Result, Value};
+
+/// A buffer-producing value: a source of the graph or an output of a lowered node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Buffer {
+    /// Index into [`Graph::sources`].
+    Source(usize),
+    /// Output `output` of lowered node `node`.
+    Computed {
+        /// Index into [`Lowered::nodes`].
+        node: usize,
+        /// Which output.
+        output: usize,
+    },
+}
+
+/// What a lowered node computes. Buffer numbers index [`LoweredNode::inputs`] in leaves and
+/// operands, and the node's outputs in outputs.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Map(Map),
+    Rows(Rows),
+    Gemm(Gemm),
+    Attention(Attention),
+}
+
+/// A kernel-to-be.
+#[derive(Clone, Debug)]
+pub(crate) struct LoweredNode {
+    pub(crate) body: Body,
+    pub(crate) inputs: Vec<Buffer>,
+    /// Elements of each output.
+    pub(crate) lens: Vec<usize>,
+    /// Op name and scope path, for plans and errors.
+    pub(crate) label: String,
+}
+
+/// A lowered graph.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) nodes: Vec<LoweredNode>,
+    /// Where each requested value is, contiguous.
+    pub(crate) values: HashMap<Value, Buffer>,
+}
+
+/// Lowers everything that `wanted` depends on.
+pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
+    let mut lowering = Lower {
+        graph,
+        nodes: Vec::new(),
+        views: vec![Vec::new(); graph.nodes().len()],
+        copies: HashMap::new(),
+        fills: HashMap::new(),
+    };
+    for (index, source) in graph.sources().iter().enumerate() {
+        let view = View::contiguous(graph.shape(source.value));
+        lowering.views[source.value.node] = vec![(Buffer::Source(index), view)];
+    }
+    let mut needed = vec![false; graph.nodes().len()];
+    wanted.iter().for_each(|v| needed[v.node] = true);
+    for n in (0..needed.len()).rev() {
+        if needed[n] {
+            graph.nodes()[n]
+                .inputs
+                .iter()
+                .for_each(|v| needed[v.node] = true);
+        }
+    }
+    for n in (0..needed.len()).filter(|&n| needed[n]) {
+        lowering.node(n)?;
+    }
+    let values = wanted
+        .iter()
+        .map(|&v| (v, lowering.contiguous(v)))
+        .collect();
+    Ok(Lowered {
+        nodes: lowering.nodes,
+        values,
+    })
+}
+
+struct Lower<'a> {
+    graph: &'a Graph,
+    nodes: Vec<LoweredNode>,
+    /// Where each output of each graph node is: a buffer and a view of it.
+    views: Vec<Vec<(Buffer, View)>>,
+    copies: HashMap<(Buffer, View), Buffer>,
+    /// Lowered nodes that are constants.
+    fills: HashMap<usize, f32>,
+}
+
+impl Lower<'_> {
+    fn node(&mut self, n: usize) -> Result<()> {
+        let node = &self.graph.nodes()[n];
+        let ins: Vec<_> = node
+            .inputs
+            .iter()
+            .map(|&v| self.graph.ty(v).clone())
+            .collect();
+        let label = match &*node.scope {
+            "" => node.op.name().to_string(),
+            scope => format!("{scope}.{}", node.op.name()),
+        };
+        let (body, inputs) = match node.op.lower(&ins, &node.types) {
+            Lowering::Source => {
+                if self.views[n].is_empty() {
+                    let message = "is a placeholder left by an earlier mistake".into();
+                    return Err(Error::Graph {
+                        op: "source",
+                        scope: node.scope.to_string(),
+                        message,
+                    });
+                }
+                return Ok(());
+            }
+            Lowering::View(f) => {
+                let (buffer, view) = self.at(node.inputs[0]);
+                let placed = match f.0(&view) {
+                    Some(view) => (buffer, view),
+                    // Only a reshape can fail: copy, and the result is row-major in its own shape.
+                    None => (
+                        self.copy(buffer, &view, &label),
+                        View::contiguous(&node.types[0].shape),
+                    ),
+                };
+                self.views[n] = vec![placed];
+                return Ok(());
+            }
+            Lowering::Map(mut m) => {
+                let inputs = self.leaves(&mut m.leaves, &node.inputs, &mut m.expr);
+                (Body::Map(m), inputs)
+            }
+            Lowering::Rows(mut r) => {
+                let inputs = self.leaves(&mut r.leaves, &node.inputs, &mut r.expr);
+                (Body::Rows(r), inputs)
+            }
+            Lowering::Gemm => self.gemm(n),
+            Lowering::Attention(a) => self.attention(a, n),
+        };
+        let lens: Vec<usize> = node.types.iter().map(|t| t.len()).collect();
+        let index = self.push(LoweredNode {
+            body,
+            inputs,
+            lens,
+            label,
+        });
+        self.views[n] = node
+            .types
+            .iter()
+            .enumerate()
+            .map(|(output, t)| {
+                (
+                    Buffer::Computed {
+                        node: index,
+                        output,
+                    },
+                    View::contiguous(&t.shape),
+                )
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn push(&mut self, node: LoweredNode) -> usize {
+        if let Body::Map(Map {
+            leaves,
+            expr,
+            outputs,
+            ..
+        }) = &node.body
+            && leaves.is_empty()
+            && let [Output { value, .. }] = outputs[..]
+            && let Scalar::Const(c) = expr.nodes[value]
+        {
+            self.fills.insert(self.nodes.len(), c);
+        }
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    fn at(&self, v: Value) -> (Buffer, View) {
+        self.views[v.node][v.output].clone()
+    }
+
+    /// The value in a row-major buffer of its own.
+    fn contiguous(&mut self, v: Value) -> Buffer {
+        let (buffer, view) = self.at(v);
+        let whole = match buffer {
+            Buffer::Source(s) => self.graph.ty(self.graph.sources()[s].value).len(),
+            Buffer::Computed { node, output } => self.nodes[node].lens[output],
+        };
+        match view.is_identity() && view.len() == whole {
+            true => buffer,
+            false => self.copy(buffer, &view, "copy"),
+        }
+    }
+
+    fn copy(&mut self, buffer: Buffer, view: &View, label: &str) -> Buffer {
+        let key = (buffer, view.clone());
+        if let Some(&copy) = self.copies.get(&key) {
+            return copy;
+        }
+        let mut expr = Expr::default();
+        let value = expr.push(Scalar::Leaf(0));
+        let leaf = Leaf {
+            buffer: 0,
+            access: Access::Strided(view.clone()),
+        };
+        let body = Body::Map(map(view.len(), vec![leaf], expr, value));
+        let label = format!("{label}.copy");
+        let node = self.push(LoweredNode {
+            body,
+            inputs: vec![buffer],
+            lens: vec![view.len()],
+            label,
+        });
+        let copy = Buffer::Computed { node, output: 0 };
+        self.copies.insert(key, copy);
+        copy
+    }
+
+    /// Rewrites leaves from op inputs to buffers: constants are folded into the expression, strided
+    /// views composed, anything else read from a contiguous buffer.
+    fn leaves(&mut self, leaves: &mut Vec<Leaf>, inputs: &[Value], expr: &mut Expr) -> Vec<Buffer> {
+        let mut buffers: Vec<Buffer> = Vec::new();
+        let mut kept = Vec::new();
+        for (k, mut leaf) in std::mem::take(leaves).into_iter().enumerate() {
+            let mut to = Scalar::Leaf(kept.len());
+            if !matches!(leaf.access, Access::Coord { .. }) {
+                let v = inputs[leaf.buffer];
+                if let Some(c) = self
+                    .constant(v)
+                    .filter(|_| matches!(leaf.access, Access::Strided(_)))
+                {
+                    to = Scalar::Const(c);
+                } else {
+                    self.bind(&mut leaf, v, inputs, &mut buffers);
+                }
+            }
+            if matches!(to, Scalar::Leaf(_)) {
+                kept.push(leaf);
+            }
+            // Leaves only move down, so an index already rewritten is never met again as `k`.
+            expr.nodes
+                .iter_mut()
+                .filter(|s| **s == Scalar::Leaf(k))
+                .for_each(|s| *s = to);
+        }
+        *leaves = kept;
+        buffers
+    }
+
+    fn constant(&self, v: Value) -> Option<f32> {
+        match self.at(v).0 {
+            Buffer::Computed { node, .. } => self.fills.get(&node).copied(),
+            Buffer::Source(_) => None,
+        }
+    }
+
+    fn bind(&mut self, leaf: &mut Leaf, v: Value, inputs: &[Value], buffers: &mut Vec<Buffer>) {
+        let mut place = |buffer: Buffer| match buffers.iter().position(|b| *b == buffer) {
+            Some(at) => at,
+            None => {
+                buffers.push(buffer);
+                buffers.len() - 1
+            }
+        };
+        let (root, view) = self.at(v);
+        let buffer = match &mut leaf.access {
+            Access::Strided(own) => match compose(own, &view) {
+                Some(both) => {
+                    *own = both;
+                    root
+                }
+                None => self.contiguous(v),
+            },
+            Access::Gather { ids, .. } | Access::ScatterAdd { ids, .. } => {
+                *ids = place(self.contiguous(inputs[*ids]));
+                self.contiguous(v)
+            }
+            _ => self.contiguous(v),
+        };
+        leaf.buffer = place(buffer);
+    }
+
+    fn gemm(&mut self, n: usize) -> (Body, Vec<Buffer>) {
+        let node = &self.graph.nodes()[n];
+        let (a, av) = self.at(node.inputs[0]);
+        let (b, bv) = self.at(node.inputs[1]);
+        let r = av.shape.len();
+        let gemm = Gemm {
+            batch: av.shape[..r - 2].iter().product(),
+            m: av.shape[r - 2],
+            k: av.shape[r - 1],
+            n: bv.shape[r - 1],
+            a: Operand {
+                buffer: 0,
+                view: av,
+            },
+            b: Operand {
+                buffer: usize::from(a != b),
+                view: bv,
+            },
+            bindings: Vec::new(),
+            leaves: Vec::new(),
+            expr: Expr {
+                nodes: vec![Scalar::Acc],
+            },
+            outputs: vec![Output {
+                buffer: 0,
+                value: 0,
+            }],
+        };
+        let inputs = if a == b { vec![a] } else { vec![a, b] };
+        (Body::Gemm(gemm), inputs)
+    }
+
+    /// Queries, keys and values may be column slices of a wider row; other inputs are contiguous.
+    fn attention(&mut self, mut a: Attention, n: usize) -> (Body, Vec<Buffer>) {
+        let inputs = self.graph.nodes()[n].inputs.clone();
+        let mut buffers: Vec<Buffer> = Vec::new();
+        for (k, &v) in inputs.iter().enumerate() {
+            let (root, view) = self.at(v);
+            let strided = [&mut a.q, &mut a.k, &mut a.v]
+                .into_iter()
+                .filter(|rows| rows.buffer == k);
+            let rows: Vec<_> = strided.collect();
+            let fits = !rows.is_empty()
+                && view.shape.len() == 3
+                && view.strides[2] == 1
+                && (view.shape[0] == 1 || view.strides[0] == view.shape[1] * view.strides[1]);
+            if fits {
+                for r in rows {
+                    r.offset += view.offset;
+                    r.row_stride = view.strides[1];
+                }
+                buffers.push(root);
+            } else {
+                buffers.push(self.contiguous(v));
+            }
+        }
+        (Body::Attention(a), buffers)
+    }
+}
+
+/// The view `own` (of a row-major tensor) read through `view` (of its root), when strides can
+/// express it.
+fn compose(own: &View, view: &View) -> Option<View> {
+    if own.is_identity() {
+        return match own.len() == view.len() {
+            true => Some(view.clone()),
+            false => None,
+        };
+    }
+    if view.is_contiguous() {
+        let mut both = own.clone();
+        both.offset += view.offset;
+        return Some(both);
+    }
+    None
+}

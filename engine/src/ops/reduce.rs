@@ -1,0 +1,217 @@
+//! Sums, means and maxima over any set of dimensions.
+
+use samora_shaders::{Expr, Reduce as Combine, Rows, RowsOutput, Scalar, Stage, View};
+
+use super::pointwise::identity;
+use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
+
+/// A reduction with fewer result elements than this is worth splitting …
+const FEW_ROWS: usize = 64;
+/// … when each sums more than this many elements.
+const MANY_COLUMNS: usize = 1024;
+/// Stands for −∞, which shaders must not spell.
+const LOWEST: f32 = -3.0e38;
+
+impl Graph {
+    /// `y = Σ x` over `axes`, which disappear.
+    pub fn sum(&mut self, x: Value, axes: &[usize]) -> Value {
+        self.reduce(Combine::Sum, x, axes)
+    }
+
+    /// Mean over `axes`, which disappear.
+    pub fn mean(&mut self, x: Value, axes: &[usize]) -> Value {
+        let shape = self.shape(x);
+        let count: usize = axes.iter().filter_map(|&a| shape.get(a)).product();
+        let sum = self.sum(x, axes);
+        self.scale(sum, 1.0 / count as f32)
+    }
+
+    /// Maximum over `axes`, which disappear. Every element equal to it gets the gradient.
+    pub fn max(&mut self, x: Value, axes: &[usize]) -> Value {
+        self.reduce(Combine::Max, x, axes)
+    }
+
+    /// Sum over the dimensions along which `shape` broadcasts to the shape of `x`: the adjoint of
+    /// [`Graph::broadcast`].
+    pub fn sum_to(&mut self, x: Value, shape: &[usize]) -> Value {
+        let from = self.shape(x).to_vec();
+        let Some(lead) = from.len().checked_sub(shape.len()) else {
+            self.fail("sum_to", format!("{from:?} to {shape:?}"));
+            return x;
+        };
+        let summed = |&d: &usize| d < lead || (shape[d - lead] == 1 && from[d] != 1);
+        let axes: Vec<usize> = (0..from.len()).filter(summed).collect();
+        let y = self.sum(x, &axes);
+        self.reshape(y, shape)
+    }
+
+    fn reduce(&mut self, combine: Combine, x: Value, axes: &[usize]) -> Value {
+        let op = Reduce {
+            combine,
+            axes: axes.to_vec(),
+        };
+        let shape = self.shape(x).to_vec();
+        if axes.iter().all(|&a| shape.get(a) == Some(&1)) {
+            return self.reshape(x, &op.kept(&shape));
+        }
+        match op.chunks(&shape) {
+            Some((axis, chunks)) => self.reduce_in_two(&op, x, axis, chunks),
+            None => self.push(op, &[x]),
+        }
+    }
+
+    /// Reduces `axis` in `chunks` pieces first, so that a few long rows become many short ones.
+    fn reduce_in_two(&mut self, op: &Reduce, x: Value, axis: usize, chunks: usize) -> Value {
+        let extent = self.shape(x)[axis];
+        let neutral = match op.combine {
+            Combine::Sum => 0.0,
+            Combine::Max => LOWEST,
+        };
+        let x = self.pad_with(
+            x,
+            axis,
+            0,
+            extent.next_multiple_of(chunks) - extent,
+            neutral,
+        );
+        let mut shape = self.shape(x).to_vec();
+        shape[axis] /= chunks;
+        shape.insert(axis, chunks);
+        let x = self.reshape(x, &shape);
+        // Dimensions behind the new one have moved up; the new one is left for the second stage.
+        let moved = op.axes.iter().map(|&a| if a >= axis { a + 1 } else { a });
+        let first = Reduce {
+            combine: op.combine,
+            axes: moved.collect(),
+        };
+        let left = axis - op.axes.iter().filter(|&&a| a < axis).count();
+        let partial = self.push(first, &[x]);
+        let second = Reduce {
+            combine: op.combine,
+            axes: vec![left],
+        };
+        self.push(second, &[partial])
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Reduce {
+    combine: Combine,
+    axes: Vec<usize>,
+}
+
+impl Reduce {
+    /// Extents without the reduced ones.
+    fn kept(&self, shape: &[usize]) -> Vec<usize> {
+        let kept = (0..shape.len()).filter(|d| !self.axes.contains(d));
+        kept.map(|d| shape[d]).collect()
+    }
+
+    /// Extents with the reduced ones set to 1.
+    fn flattened(&self, shape: &[usize]) -> Vec<usize> {
+        let extent = |d| if self.axes.contains(&d) { 1 } else { shape[d] };
+        (0..shape.len()).map(extent).collect()
+    }
+
+    /// Kept and reduced dimensions as views of the linear elements of `shape`.
+    fn views(&self, shape: &[usize]) -> (View, View) {
+        let all = View::contiguous(shape);
+        let (cols, rows): (Vec<_>, Vec<_>) = (0..shape.len()).partition(|d| self.axes.contains(d));
+        (all.permute(&rows), all.permute(&cols))
+    }
+
+    /// Which axis to cut into how many chunks first, when that gives the device more to do at
+    /// once. About √columns chunks balance both stages; a divisor within a factor 8 of that is
+    /// taken, else the longest axis is padded.
+    fn chunks(&self, shape: &[usize]) -> Option<(usize, usize)> {
+        if self.axes.iter().any(|&a| a >= shape.len()) {
+            return None;
+        }
+        let columns: usize = self.axes.iter().map(|&a| shape[a]).product();
+        let rows: usize = self.kept(shape).iter().product();
+        if rows >= FEW_ROWS || columns <= MANY_COLUMNS {
+            return None;
+        }
+        let ideal = columns.isqrt();
+        let distance = |n: usize| n.max(ideal) as f64 / n.min(ideal) as f64;
+        let divisors = self.axes.iter().flat_map(|&axis| {
+            let n = shape[axis];
+            let most = n.min(8 * ideal);
+            (2..=most)
+                .filter(move |&d| n.is_multiple_of(d))
+                .map(move |d| (axis, d))
+        });
+        let best = divisors.min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+        let longest = self.axes.iter().copied().max_by_key(|&a| shape[a]);
+        best.filter(|&(_, d)| distance(d) <= 8.0)
+            .or(longest.map(|axis| (axis, ideal.min(shape[axis]))))
+    }
+}
+
+impl Op for Reduce {
+    fn name(&self) -> &'static str {
+        match self.combine {
+            Combine::Sum => "sum",
+            Combine::Max => "max",
+        }
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+        let shape = &inputs[0].shape;
+        let valid = |(k, a): (usize, &usize)| *a < shape.len() && !self.axes[..k].contains(a);
+        match self.axes.iter().enumerate().all(valid) {
+            true => Ok(vec![Type::f32(&self.kept(shape))]),
+            false => Err(format!("cannot reduce axes {:?} of {shape:?}", self.axes)),
+        }
+    }
+
+    fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        let x = inputs[0];
+        let (rows, cols) = self.views(&x.shape);
+        let row = |r: usize| {
+            let values = (0..cols.len()).map(|c| x.at(rows.index(r) + cols.index(c)));
+            match self.combine {
+                Combine::Sum => values.sum::<f64>() as f32,
+                Combine::Max => values.fold(f64::NEG_INFINITY, f64::max) as f32,
+            }
+        };
+        let data = (0..rows.len()).map(row).collect();
+        vec![Tensor::f32(&rows.shape, data)]
+    }
+
+    fn lower(&self, inputs: &[Type], _: &[Type]) -> Lowering {
+        let (rows, cols) = self.views(&inputs[0].shape);
+        let mut expr = Expr::default();
+        let element = expr.push(Scalar::Leaf(0));
+        let value = expr.push(Scalar::Reduced(0));
+        Lowering::Rows(Rows {
+            rows,
+            cols,
+            bindings: Vec::new(),
+            leaves: vec![identity(0, &inputs[0].shape)],
+            expr,
+            stages: vec![Stage {
+                reduce: self.combine,
+                value: element,
+            }],
+            outputs: vec![RowsOutput::Row { buffer: 0, value }],
+        })
+    }
+
+    fn grad(&self, g: &mut Graph, ctx: &Gradient) -> Vec<Option<Value>> {
+        let Some(dy) = ctx.douts[0] else {
+            return vec![None];
+        };
+        let x = ctx.inputs[0];
+        let shape = g.shape(x).to_vec();
+        let flat = self.flattened(&shape);
+        let dy = g.reshape(dy, &flat);
+        let dy = g.broadcast(dy, &shape);
+        if self.combine == Combine::Sum {
+            return vec![Some(dy)];
+        }
+        let y = g.reshape(ctx.outputs[0], &flat);
+        let largest = g.eq(x, y);
+        vec![Some(g.mul(dy, largest))]
+    }
+}
