@@ -1,3 +1,4 @@
 //! Runner.
 
 pub mod data;
+pub mod metrics;

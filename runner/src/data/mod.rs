@@ -4,4 +4,5 @@ pub mod error;
 pub mod nifti;
 pub mod nifti_header;
 mod nifti_write;
+pub mod source;
 pub mod volume;

@@ -82,8 +82,7 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
 /// The reference cannot be read, its grid is not the label map's, or `path` cannot be written.
 pub fn write_labels_like(reference: &Path, labels: &Volume<u8>, path: &Path) -> Result<()> {
     let header = read_header(reference)?;
-    if header.grid.shape != labels.grid.shape
-        || header.grid.orientation != labels.grid.orientation
+    if header.grid.shape != labels.grid.shape || header.grid.orientation != labels.grid.orientation
     {
         return Err(DataError::Pair {
             image: reference.to_owned(),
@@ -114,20 +113,26 @@ fn read_bytes(path: &Path) -> Result<(CheckedHeader, Vec<u8>)> {
     let skip = header.voxel_offset - HEADER_BYTES as u64;
     let skipped = std::io::copy(&mut reader.by_ref().take(skip), &mut std::io::sink());
     skipped.map_err(|e| truncated(e.to_string()))?;
-    let volume = InMemNiftiVolume::from_reader(reader, &header.parsed)
+    let volume = InMemNiftiVolume::from_reader(reader.by_ref(), &header.parsed)
         .map_err(|e| truncated(e.to_string()))?;
+    // Gzip's checksum comes last; reading up to it tells damaged voxels from whole ones.
+    let rest = std::io::copy(&mut reader.take(1 << 20), &mut std::io::sink());
+    rest.map_err(|e| truncated(e.to_string()))?;
     Ok((header, volume.into_raw_data()))
 }
 
 /// Checks the header and returns a reader placed just behind it.
 fn open(path: &Path) -> Result<(CheckedHeader, Box<dyn Read>)> {
     let file = File::open(path).map_err(|e| DataError::io(path, "read", e))?;
-    let metadata = file.metadata().map_err(|e| DataError::io(path, "read", e))?;
+    let metadata = file
+        .metadata()
+        .map_err(|e| DataError::io(path, "read", e))?;
     if metadata.is_dir() {
         return Err(DataError::content(path, "is a folder, not a NIfTI file"));
     }
     let mut file = BufReader::new(file);
-    let start = std::io::BufRead::fill_buf(&mut file).map_err(|e| DataError::io(path, "read", e))?;
+    let start =
+        std::io::BufRead::fill_buf(&mut file).map_err(|e| DataError::io(path, "read", e))?;
     let gzipped = start.starts_with(&[0x1f, 0x8b]);
     let mut reader: Box<dyn Read> = if gzipped {
         Box::new(MultiGzDecoder::new(file))

@@ -40,7 +40,11 @@ pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> [u8; HEADER_BYTES] {
     header[38] = b'r';
     put_dim(&mut header, grid, i16::to_le_bytes);
     put(&mut header, 70, (T::TYPE as i16).to_le_bytes());
-    put(&mut header, 72, (8 * T::TYPE.size_of() as i16).to_le_bytes());
+    put(
+        &mut header,
+        72,
+        (8 * T::TYPE.size_of() as i16).to_le_bytes(),
+    );
     put(&mut header, 76, 1_f32.to_le_bytes());
     for (canonical, stored) in grid.orientation.axes.into_iter().enumerate() {
         let spacing = grid.spacing_mm[canonical] as f32;
