@@ -21,6 +21,7 @@ pub mod optim;
 mod plan;
 pub mod random;
 mod tensor;
+pub mod weights;
 
 pub use differentiate::{Remat, differentiate};
 pub use error::{Error, Result};

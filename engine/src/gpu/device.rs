@@ -1,5 +1,6 @@
 //! An open device and its failures as typed values.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{AdapterSummary, choose, summary};
@@ -12,6 +13,8 @@ pub struct DeviceOptions {
     pub adapter: Option<String>,
     /// Keep WGSL's bounds checks in every kernel (slower; for hunting a fault).
     pub checked: bool,
+    /// Where the self-test remembers kernels that passed; nothing is kept when absent.
+    pub cache: Option<PathBuf>,
 }
 
 /// An open device.
@@ -22,6 +25,7 @@ pub struct Device {
     /// The adapter it was opened on.
     pub adapter: AdapterSummary,
     pub(super) checked: bool,
+    pub(super) cache: Option<PathBuf>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -71,6 +75,7 @@ impl Device {
             queue,
             adapter: about,
             checked: options.checked,
+            cache: options.cache.clone(),
             failure,
         })
     }
@@ -84,6 +89,11 @@ impl Device {
             Ok(failure) => failure.clone().map_or(Ok(()), |m| Err(Error::Device(m))),
             Err(_) => Err(Error::Device("a wgpu callback panicked".into())),
         }
+    }
+
+    /// The wgpu device and queue, to run foreign kernels beside ours in a benchmark.
+    pub fn raw(&self) -> (&wgpu::Device, &wgpu::Queue) {
+        (&self.device, &self.queue)
     }
 
     /// Creates a storage buffer of `len` 32-bit elements.
@@ -121,6 +131,70 @@ impl Device {
     /// The device failed.
     pub fn wait(&self) -> Result<()> {
         self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Binds buffers in order at group 0.
+    pub(super) fn bind(
+        &self,
+        label: &str,
+        pipeline: &wgpu::ComputePipeline,
+        buffers: &[&wgpu::Buffer],
+    ) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(buffers)
+            .map(|(binding, b)| wgpu::BindGroupEntry {
+                binding,
+                resource: b.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// A buffer to read `len` 32-bit elements back through.
+    pub(super) fn staging(&self, len: usize) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: 4 * len.max(1) as u64,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Reads the first `len` elements of a buffer.
+    pub(super) fn read<T: bytemuck::Pod>(
+        &self,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        self.read_through(&self.staging(len), buffer, len)
+    }
+
+    /// Reads the first `len` elements of a buffer through an existing staging buffer.
+    pub(super) fn read_through<T: bytemuck::Pod>(
+        &self,
+        staging: &wgpu::Buffer,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        let size = 4 * len as u64;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        let slice = staging.slice(..size);
+        slice.map_async(wgpu::MapMode::Read, |_| {});
+        self.wait()?;
+        let elements = {
+            let view = slice
+                .get_mapped_range()
+                .map_err(|e| Error::Device(format!("cannot read a buffer: {e}")))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        staging.unmap();
+        Ok(elements)
     }
 
     pub(super) fn poll(&self, what: wgpu::PollType) -> Result<()> {

@@ -3,6 +3,7 @@
 mod adapter;
 mod device;
 mod program;
+mod selftest;
 
 pub use adapter::{AdapterSummary, adapters};
 pub use device::{Device, DeviceOptions};

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use samora_shaders::{Shader, emit};
 
 use super::device::Device;
+use super::selftest::Passed;
 use crate::{DType, Error, Graph, Place, Plan, Result, SourceKind, Tensor, Type, Value};
 
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
@@ -89,12 +90,7 @@ impl<'d> Program<'d> {
             .chain(sources.iter().map(|s| s.ty.len()))
             .max()
             .unwrap_or(1);
-        let staging = device.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size: 4 * largest.max(1) as u64,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let staging = device.staging(largest);
         let types = plan
             .outputs
             .keys()
@@ -230,28 +226,19 @@ impl<'d> Program<'d> {
         }
     }
 
+    fn len(&self, place: Place) -> usize {
+        match place {
+            Place::Source(i) => self.sources[i].ty.len(),
+            Place::Slot(i) => self.plan.slots[i],
+        }
+    }
+
     fn download(&self, buffer: &wgpu::Buffer, ty: &Type) -> Result<Tensor> {
-        let size = 4 * ty.len() as u64;
-        let mut encoder = self
-            .device
-            .device
-            .create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &self.staging, 0, size);
-        self.device.queue.submit([encoder.finish()]);
-        let slice = self.staging.slice(..size);
-        slice.map_async(wgpu::MapMode::Read, |_| {});
-        self.device.wait()?;
-        let tensor = {
-            let view = slice
-                .get_mapped_range()
-                .map_err(|e| Error::Device(format!("cannot read a buffer: {e}")))?;
-            match ty.dtype {
-                DType::F32 => Tensor::f32(&ty.shape, bytemuck::pod_collect_to_vec(&view)),
-                DType::U32 => Tensor::u32(&ty.shape, bytemuck::pod_collect_to_vec(&view)),
-            }
-        };
-        self.staging.unmap();
-        Ok(tensor)
+        let (staging, len) = (&self.staging, ty.len());
+        Ok(match ty.dtype {
+            DType::F32 => Tensor::f32(&ty.shape, self.device.read_through(staging, buffer, len)?),
+            DType::U32 => Tensor::u32(&ty.shape, self.device.read_through(staging, buffer, len)?),
+        })
     }
 
     /// Emits, de-duplicates and compiles the kernels, and binds their buffers.
@@ -264,30 +251,21 @@ impl<'d> Program<'d> {
             .map(|s| emit(&s.kernel, caps))
             .collect();
         let mut pipelines: HashMap<&str, wgpu::ComputePipeline> = HashMap::new();
+        let mut passed = Passed::load(self.device);
         for (shader, step) in shaders.iter().zip(&self.plan.steps) {
             if !pipelines.contains_key(shader.source.as_str()) {
                 let pipeline = pipeline(self.device, shader, &step.label)?;
+                let lens: Vec<usize> = step.places.iter().map(|p| self.len(*p)).collect();
+                passed.check(self.device, shader, &pipeline, &step.kernel, &lens)?;
                 pipelines.insert(&shader.source, pipeline);
             }
         }
+        passed.save();
         let mut dispatches = Vec::with_capacity(shaders.len());
         for (shader, step) in shaders.iter().zip(&self.plan.steps) {
             let pipeline = pipelines[shader.source.as_str()].clone();
-            let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
-                .zip(&step.places)
-                .map(|(binding, p)| wgpu::BindGroupEntry {
-                    binding,
-                    resource: self.place(*p).as_entire_binding(),
-                })
-                .collect();
-            let group = self
-                .device
-                .device
-                .create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some(&shader.name),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &entries,
-                });
+            let buffers: Vec<&wgpu::Buffer> = step.places.iter().map(|p| self.place(*p)).collect();
+            let group = self.device.bind(&shader.name, &pipeline, &buffers);
             dispatches.push(Dispatch {
                 pipeline,
                 group,
