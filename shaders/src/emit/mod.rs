@@ -1,6 +1,10 @@
 //! Emission: the entry point and what the families share.
 
 mod arithmetic;
+mod attention;
+pub(crate) mod gemm;
+mod gemm_register;
+mod gemm_shared;
 mod grid;
 mod index;
 mod load;
@@ -27,11 +31,7 @@ pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
     match kernel {
         Kernel::Map(kernel) => map::map(kernel, caps),
         Kernel::Rows(kernel) => rows::rows(kernel, caps),
-        Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
-            name: String::new(),
-            source: String::new(),
-            grid: [0; 3],
-            bindings: Vec::new(),
-        },
+        Kernel::Gemm(kernel) => gemm::gemm(kernel, caps),
+        Kernel::Attention(kernel) => attention::attention(kernel, caps),
     }
 }
