@@ -1,1 +1,4 @@
-//! Runner.
+//! Runs SAMora pipelines: from one declarative file through data, stages and metrics to a run
+//! directory with a report.
+
+pub mod pipeline;
