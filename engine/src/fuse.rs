@@ -9,7 +9,7 @@ use samora_shaders::{Access, Expr, Id, Leaf, RowsOutput, Scalar};
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
 /// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
-const MAX_BINDINGS: usize = 12;
+pub(crate) const MAX_BINDINGS: usize = 12;
 
 /// Nodes that become one kernel.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ pub mod cpu;
 mod differentiate;
 mod error;
 mod fuse;
+pub mod gpu;
 mod graph;
 mod init;
 mod lower;
@@ -20,6 +21,7 @@ pub mod optim;
 mod plan;
 pub mod random;
 mod tensor;
+pub mod weights;
 
 pub use differentiate::{Remat, differentiate};
 pub use error::{Error, Result};

@@ -1,1 +1,212 @@
-//! Optimisers as graph nodes.
+//! Optimisers as graph nodes: gradients, clipping, learning-rate schedule and update are part of the
+//! step's graph, so an update is planned and fused like everything else.
+
+mod rule;
+mod schedule;
+
+use serde::{Deserialize, Serialize};
+
+pub use rule::Rule;
+pub use schedule::{PolyLength, Schedule};
+
+use crate::{Graph, Remat, Tensor, Value, differentiate};
+
+/// How a loss is minimised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimConfig {
+    /// Base learning rate, the schedule's peak.
+    pub learning_rate: f64,
+    /// Update rule.
+    #[serde(default)]
+    pub rule: Rule,
+    /// Learning rate over steps.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Largest L2 norm of all gradients together; longer ones are scaled down to it.
+    #[serde(default)]
+    pub clip_norm: Option<f64>,
+}
+
+/// What [`minimise`] appended.
+#[derive(Clone, Debug)]
+pub struct Minimised {
+    /// Learning rate of this step, a scalar.
+    pub learning_rate: Value,
+    /// L2 norm of all gradients before clipping, a scalar; only with [`OptimConfig::clip_norm`].
+    pub gradient_norm: Option<Value>,
+    /// The members of `trainable` that are updated: those the loss depends on.
+    pub updated: Vec<Value>,
+}
+
+/// Differentiates the scalar `loss`, and stores updated values into the parameters among
+/// `trainable` at the end of each step. Parameters the loss does not depend on are left alone, weight
+/// decay included, as PyTorch does for a gradient of `None`.
+///
+/// State is named `optim.step` (completed steps) and `optim.<slot>.<parameter>`; a checkpoint that
+/// holds it continues the run. `total_steps` is the length of the schedule.
+pub fn minimise(
+    g: &mut Graph,
+    loss: Value,
+    trainable: &[Value],
+    config: &OptimConfig,
+    total_steps: usize,
+    remat: Remat,
+) -> Minimised {
+    let gradients = differentiate(g, loss, trainable, remat);
+    let scope = g.replace_scope(vec!["optim".into()]);
+    let mut pairs: Vec<(Value, Value)> = trainable
+        .iter()
+        .zip(gradients)
+        .filter_map(|(&param, gradient)| Some((param, gradient?)))
+        .collect();
+    let step = g.state("step", Tensor::full(&[], 0.0));
+    let next = g.offset(step, 1.0);
+    g.assign(step, next);
+    let learning_rate = config
+        .schedule
+        .rate(g, step, config.learning_rate, total_steps);
+    let gradient_norm = config.clip_norm.map(|limit| clip(g, &mut pairs, limit));
+    config.rule.update(g, &pairs, learning_rate);
+    g.replace_scope(scope);
+    Minimised {
+        learning_rate,
+        gradient_norm,
+        updated: pairs.into_iter().map(|(param, _)| param).collect(),
+    }
+}
+
+/// Scales all gradients by min(1, limit/(norm + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`, and
+/// returns the norm.
+fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], limit: f64) -> Value {
+    let mut total = g.scalar(0.0);
+    for &mut (_, gradient) in pairs.iter_mut() {
+        let squares = sum_of_squares(g, gradient);
+        total = g.add(total, squares);
+    }
+    let norm = g.sqrt(total);
+    let limit = g.scalar(limit as f32);
+    let safe = g.offset(norm, 1e-6);
+    let ratio = g.div(limit, safe);
+    let one = g.scalar(1.0);
+    let factor = g.minimum(ratio, one);
+    for (_, gradient) in pairs.iter_mut() {
+        *gradient = g.mul(*gradient, factor);
+    }
+    norm
+}
+
+fn sum_of_squares(g: &mut Graph, x: Value) -> Value {
+    let squares = g.square(x);
+    let axes: Vec<usize> = (0..g.shape(x).len()).collect();
+    match axes.is_empty() {
+        true => squares,
+        false => g.sum(squares, &axes),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::{Init, cpu};
+
+    /// Runs `steps` steps of loss = Σ c·w over w = [[1, −2]] with c = [[0.5, −1]], and returns w.
+    fn run(rule: Rule, clip_norm: Option<f64>, steps: usize) -> Vec<f32> {
+        let mut g = Graph::new();
+        let w = g.param("w", &[1, 2], Init::Zeros);
+        let unused = g.param("unused", &[1, 2], Init::Zeros);
+        let c = g.constant("c", Tensor::f32(&[1, 2], vec![0.5, -1.0]));
+        let cw = g.mul(c, w);
+        let loss = g.sum(cw, &[0, 1]);
+        let config = OptimConfig {
+            learning_rate: 0.1,
+            rule,
+            schedule: Schedule::Constant,
+            clip_norm,
+        };
+        let minimised = minimise(&mut g, loss, &[w, unused], &config, 10, Remat::None);
+        g.check().unwrap();
+        assert_eq!(minimised.updated, [w]);
+        let mut feeds = HashMap::from([("w".to_string(), Tensor::f32(&[1, 2], vec![1.0, -2.0]))]);
+        for _ in 0..steps {
+            let news: Vec<Value> = g.assigns().iter().map(|a| a.1).collect();
+            let news = cpu::evaluate(&g, &feeds, &news).unwrap();
+            for ((target, _), new) in g.assigns().iter().zip(news) {
+                let name = g.sources().iter().find(|s| s.value == *target).unwrap();
+                feeds.insert(name.name.clone(), new);
+            }
+        }
+        assert_eq!(feeds["optim.step"].at(0), steps as f64);
+        feeds["w"].as_f32().to_vec()
+    }
+
+    fn assert_close(got: &[f32], expected: [f64; 2]) {
+        for (g, e) in got.iter().zip(expected) {
+            assert!((f64::from(*g) - e).abs() < 2e-6, "{got:?} {expected:?}");
+        }
+    }
+
+    /// With a constant gradient m̂/√v̂ is the sign, so each step is w·(1 − 0.1·0.1) ∓ 0.1.
+    #[test]
+    fn adamw_decays_decoupled_and_corrects_bias() {
+        let rule = Rule::AdamW {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            decay_vectors: true,
+        };
+        assert_close(&run(rule, None, 1), [0.89, -1.88]);
+        assert_close(&run(rule, None, 2), [0.7811, -1.7612]);
+    }
+
+    /// Gradients at decay 0.5 are [1, −2], then u = 0.9·[1, −2] + …
+    #[test]
+    fn sgd_adds_decay_to_the_gradient() {
+        let rule = Rule::Sgd {
+            momentum: 0.9,
+            weight_decay: 0.5,
+        };
+        assert_close(&run(rule, None, 1), [0.9, -1.8]);
+        // u = 0.9·1 + 0.5 + 0.5·0.9 = 1.85
+        assert_close(&run(rule, None, 2), [0.715, -1.43]);
+    }
+
+    /// ‖w‖ = √5 and ‖g‖ = √1.25, so trust = 0.01·2.
+    #[test]
+    fn lars_scales_by_the_trust_ratio() {
+        let rule = Rule::Lars {
+            momentum: 0.9,
+            weight_decay: 0.0,
+            trust: 0.01,
+        };
+        assert_close(
+            &run(rule, None, 1),
+            [1.0 - 0.1 * 0.02 * 0.5, -2.0 + 0.1 * 0.02],
+        );
+    }
+
+    /// The gradient's norm is √1.25; clipped to 0.5.
+    #[test]
+    fn clipping_keeps_the_direction() {
+        let rule = Rule::Sgd {
+            momentum: 0.0,
+            weight_decay: 0.0,
+        };
+        let f = 0.1 * 0.5 / 1.25f64.sqrt();
+        assert_close(&run(rule, Some(0.5), 1), [1.0 - f * 0.5, -2.0 + f]);
+        assert_close(&run(rule, Some(5.0), 1), [0.95, -1.9]);
+    }
+
+    #[test]
+    fn unset_fields_have_pytorchs_defaults() {
+        let config: OptimConfig =
+            serde_json::from_str(r#"{"learning_rate": 1e-3, "rule": {"AdamW": {}}}"#).unwrap();
+        assert_eq!(config.rule, Rule::default());
+        let misspelt = r#"{"learning_rate": 1e-3, "rule": {"AdamW": {"beta3": 1}}}"#;
+        assert!(serde_json::from_str::<OptimConfig>(misspelt).is_err());
+    }
+}

@@ -1,1 +1,3 @@
-//! nn.
+//! Layers and losses, composed of ops.
+
+pub mod loss;

@@ -9,8 +9,10 @@ use super::diagnostic::{Diagnostic, shown};
 use super::source::{Origin, Source};
 use super::syntax::{Kind, Node, parse};
 
-/// Keys whose strings are paths, the only place where `${env:NAME}` means something.
-const PATH_KEYS: &[&str] = &["root", "folder", "weights", "output", "list", "images", "labels"];
+/// Keys whose strings are paths.
+const PATH_KEYS: &[&str] = &[
+    "root", "images", "labels", "train", "test", "labelled", "weights",
+];
 
 /// Reads a pipeline file and everything it includes. Paths of includes are relative to the file
 /// they stand in; an included list in a list adds its items to it.
@@ -32,20 +34,23 @@ pub fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
     parse(&source.text()).map_err(|e| Diagnostic::at(source, e.span, e.message))
 }
 
-/// Replaces `${env:NAME}` in paths.
+/// Makes paths absolute, seen from the current directory, and replaces `${env:NAME}` in them.
 ///
 /// # Errors
 /// A variable that is not set, or `${…}` of another form or outside a path.
-pub fn expand_environment(source: &Source) -> Result<Source, Diagnostic> {
+pub fn resolve_paths(source: &Source) -> Result<Source, Diagnostic> {
     let mut expanded = source.clone();
     let root = parse_source(source)?;
     let mut strings = Vec::new();
     collect_strings(&root, None, &mut strings);
     for (key, node) in strings.into_iter().rev() {
-        let Some(text) = node.text().filter(|t| t.contains("${")) else {
+        let Some(text) = node.text() else {
             continue;
         };
         if !key.is_some_and(|k| PATH_KEYS.contains(&k)) {
+            if !text.contains("${") {
+                continue;
+            }
             let message = "`${…}` is replaced in paths only";
             return Err(Diagnostic::at(source, node.span.clone(), message)
                 .note(format!("paths are the values of {}", PATH_KEYS.join(", "))));
@@ -54,6 +59,7 @@ pub fn expand_environment(source: &Source) -> Result<Source, Diagnostic> {
             Diagnostic::at(source, node.span.clone(), message)
                 .note("set it: `NAME=… runner …`, or write the path itself")
         })?;
+        let path = std::path::absolute(&path).map_or(path, |p| p.display().to_string());
         if let Some((origin, written)) = source.locate(node.span.clone()) {
             let replacement = Source::standing_for(format!("{path:?}"), origin, written);
             expanded.splice(node.span.clone(), replacement);

@@ -6,7 +6,7 @@ use ron::Options;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
-use super::assemble::{assemble, expand_environment, parse_source};
+use super::assemble::{assemble, resolve_paths, parse_source};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
@@ -26,7 +26,7 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Pipeline, Diagnostic>
             unwritten.push(change);
         }
     }
-    let source = expand_environment(&source)?;
+    let source = resolve_paths(&source)?;
     let mut pipeline = typed(&source)?;
     if !unwritten.is_empty() {
         // Fields left to their defaults are not in the file: spell all of them out and look again.
@@ -34,7 +34,7 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Pipeline, Diagnostic>
         for change in unwritten {
             change.apply(&mut complete)?;
         }
-        pipeline = typed(&expand_environment(&complete)?)?;
+        pipeline = typed(&resolve_paths(&complete)?)?;
     }
     let root = parse_source(&source)?;
     validate(&pipeline, &source, &root, overrides)?;

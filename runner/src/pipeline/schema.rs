@@ -1,12 +1,12 @@
 //! The typed form of a pipeline file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::networks::{Dataset, SamConfig};
+use super::networks::SamConfig;
 use super::stages::Stage;
+use crate::data::source::Source;
 
 /// A whole run: data, encoder, experts and stages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,11 +16,8 @@ pub struct Pipeline {
     pub name: String,
     /// Seed of every random number: initial weights, masks, noise, augmentation, order.
     pub seed: u64,
-    /// Folder that holds run directories, relative to the current directory.
-    #[serde(default = "output")]
-    pub output: PathBuf,
     /// Data sets by name.
-    pub data: BTreeMap<String, Dataset>,
+    pub data: BTreeMap<String, Source>,
     /// The image encoder, shared by all stages.
     pub encoder: Encoder,
     /// What an expert adds to the frozen encoder.
@@ -42,8 +39,4 @@ pub enum Encoder {
 pub struct Lora {
     /// Rank r of the update B·A.
     pub rank: usize,
-}
-
-fn output() -> PathBuf {
-    PathBuf::from("runs")
 }

@@ -1,0 +1,121 @@
+//! Finding and choosing an adapter.
+
+use samora_shaders::Caps;
+
+use crate::{Error, Result};
+
+/// An adapter and what it offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterSummary {
+    /// Name reported by the driver.
+    pub name: String,
+    /// `Vulkan`, `Metal` or `Dx12`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: &'static str,
+    /// Driver name and version.
+    pub driver: String,
+    /// What kernel emission depends on.
+    pub caps: Caps,
+    /// Largest storage binding in bytes.
+    pub max_binding_bytes: u64,
+    /// Whether 16-bit floats are offered.
+    pub f16: bool,
+    /// Whether kernels can be timed.
+    pub timestamps: bool,
+    /// Storage buffers one kernel can bind.
+    pub max_bindings: u32,
+}
+
+/// The adapters of this machine, in the order they are preferred: discrete, integrated, others, software.
+pub fn adapters() -> Vec<AdapterSummary> {
+    enumerate().iter().map(summary).collect()
+}
+
+/// Chooses by rule, or by index into [`adapters`] or part of a name (ignoring case).
+pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
+    let mut found = enumerate();
+    let names: Vec<String> = found.iter().map(|a| a.get_info().name).collect();
+    if found.is_empty() {
+        return Err(Error::Adapter(
+            "no Vulkan, Metal or DX12 adapter found; on Debian or Ubuntu install a driver for your GPU, \
+             or the software adapter with `apt-get install libvulkan1 mesa-vulkan-drivers`"
+                .into(),
+        ));
+    }
+    let index = match wanted {
+        None => 0,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|i| *i < found.len())
+            .or_else(|| {
+                names
+                    .iter()
+                    .position(|n| n.to_lowercase().contains(&text.to_lowercase()))
+            })
+            .ok_or_else(|| {
+                let list: Vec<String> = names
+                    .iter()
+                    .enumerate()
+                    .map(|(i, n)| format!("{i}: {n}"))
+                    .collect();
+                Error::Adapter(format!(
+                    "no adapter matches `{text}`; found {}",
+                    list.join(", ")
+                ))
+            })?,
+    };
+    Ok(found.swap_remove(index))
+}
+
+/// What an adapter offers.
+pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
+    let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
+    let subgroups = features
+        .contains(wgpu::Features::SUBGROUP)
+        .then_some((info.subgroup_min_size, info.subgroup_max_size));
+    AdapterSummary {
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        },
+        backend: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info),
+        caps: Caps {
+            cpu: info.device_type == wgpu::DeviceType::Cpu,
+            subgroups,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_size: limits
+                .max_compute_invocations_per_workgroup
+                .min(limits.max_compute_workgroup_size_x),
+            grid: limits.max_compute_workgroups_per_dimension,
+        },
+        max_binding_bytes: limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size),
+        f16: features.contains(wgpu::Features::SHADER_F16),
+        timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+        max_bindings: limits.max_storage_buffers_per_shader_stage,
+        name: info.name,
+    }
+}
+
+fn enumerate() -> Vec<wgpu::Adapter> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    let mut found =
+        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
+    // Stable: the driver's own order decides among equals.
+    found.sort_by_key(|a| match a.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => 2,
+        wgpu::DeviceType::Cpu => 3,
+    });
+    found
+}

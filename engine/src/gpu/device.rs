@@ -1,0 +1,212 @@
+//! An open device and its failures as typed values.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::adapter::{AdapterSummary, choose, summary};
+use crate::{Error, Result};
+
+/// Choices made when a device is opened.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceOptions {
+    /// Index or part of the name of the adapter; by rule when absent.
+    pub adapter: Option<String>,
+    /// Keep WGSL's bounds checks in every kernel (slower; for hunting a fault).
+    pub checked: bool,
+    /// Where the self-test remembers kernels that passed; nothing is kept when absent.
+    pub cache: Option<PathBuf>,
+}
+
+/// An open device.
+#[derive(Debug)]
+pub struct Device {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    /// The adapter it was opened on.
+    pub adapter: AdapterSummary,
+    pub(super) checked: bool,
+    pub(super) cache: Option<PathBuf>,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Device {
+    /// Opens the adapter chosen by rule (discrete, integrated, then software) or by `options`.
+    ///
+    /// # Errors
+    /// No adapter, one that binds too few buffers, or a driver that refuses.
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        let adapter = choose(options.adapter.as_deref())?;
+        let about = summary(&adapter);
+        if about.max_bindings < crate::fuse::MAX_BINDINGS as u32 {
+            let needed = crate::fuse::MAX_BINDINGS;
+            return Err(Error::Adapter(format!(
+                "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
+                about.name, about.max_bindings
+            )));
+        }
+        if about.caps.cpu {
+            log::warn!("no GPU in use: {} runs on the CPU and is slow", about.name);
+        }
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| Error::Adapter(format!("{} refuses to open: {e}", about.name)))?;
+        let failure = Arc::new(Mutex::new(None));
+        let (on_error, on_lost) = (Arc::clone(&failure), Arc::clone(&failure));
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
+            keep(&on_error, e.to_string())
+        }));
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep(
+                    &on_lost,
+                    format!(
+                        "the device was lost: {message}; rerun to resume from the last checkpoint"
+                    ),
+                );
+            }
+        });
+        Ok(Self {
+            device,
+            queue,
+            adapter: about,
+            checked: options.checked,
+            cache: options.cache.clone(),
+            failure,
+        })
+    }
+
+    /// Fails with the first error the device reported.
+    ///
+    /// # Errors
+    /// Validation, out of memory, or a lost device.
+    pub fn check(&self) -> Result<()> {
+        match self.failure.lock() {
+            Ok(failure) => failure.clone().map_or(Ok(()), |m| Err(Error::Device(m))),
+            Err(_) => Err(Error::Device("a wgpu callback panicked".into())),
+        }
+    }
+
+    /// The wgpu device and queue, to run foreign kernels beside ours in a benchmark.
+    pub fn raw(&self) -> (&wgpu::Device, &wgpu::Queue) {
+        (&self.device, &self.queue)
+    }
+
+    /// Creates a storage buffer of `len` 32-bit elements.
+    pub(super) fn buffer(&self, label: &str, len: usize) -> Result<wgpu::Buffer> {
+        let size = 4 * len.max(1) as u64;
+        if size > self.adapter.max_binding_bytes {
+            return Err(Error::Plan(format!(
+                "{label} needs {} MiB, {} binds at most {} MiB; reduce the batch or image size",
+                size >> 20,
+                self.adapter.name,
+                self.adapter.max_binding_bytes >> 20
+            )));
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage: wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::COPY_SRC
+                | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(buffer),
+            Some(_) => Err(Error::Device(format!(
+                "out of memory for {label} ({} MiB); reduce the batch or image size",
+                size >> 20
+            ))),
+        }
+    }
+
+    /// Waits until everything submitted has run.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub fn wait(&self) -> Result<()> {
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Binds buffers in order at group 0.
+    pub(super) fn bind(
+        &self,
+        label: &str,
+        pipeline: &wgpu::ComputePipeline,
+        buffers: &[&wgpu::Buffer],
+    ) -> wgpu::BindGroup {
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(buffers)
+            .map(|(binding, b)| wgpu::BindGroupEntry {
+                binding,
+                resource: b.as_entire_binding(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// A buffer to read `len` 32-bit elements back through.
+    pub(super) fn staging(&self, len: usize) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: 4 * len.max(1) as u64,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Reads the first `len` elements of a buffer.
+    pub(super) fn read<T: bytemuck::Pod>(
+        &self,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        self.read_through(&self.staging(len), buffer, len)
+    }
+
+    /// Reads the first `len` elements of a buffer through an existing staging buffer.
+    pub(super) fn read_through<T: bytemuck::Pod>(
+        &self,
+        staging: &wgpu::Buffer,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) -> Result<Vec<T>> {
+        let size = 4 * len as u64;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        let slice = staging.slice(..size);
+        slice.map_async(wgpu::MapMode::Read, |_| {});
+        self.wait()?;
+        let elements = {
+            let view = slice
+                .get_mapped_range()
+                .map_err(|e| Error::Device(format!("cannot read a buffer: {e}")))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        staging.unmap();
+        Ok(elements)
+    }
+
+    pub(super) fn poll(&self, what: wgpu::PollType) -> Result<()> {
+        self.device
+            .poll(what)
+            .map_err(|e| Error::Device(e.to_string()))?;
+        self.check()
+    }
+}
+
+fn keep(failure: &Mutex<Option<String>>, message: String) {
+    if let Ok(mut slot) = failure.lock() {
+        slot.get_or_insert(message);
+    }
+}

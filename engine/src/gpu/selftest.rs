@@ -1,0 +1,192 @@
+//! The start-up self-test: each kernel runs once on random data before it is trusted on an adapter
+//! and driver, and samples of its result are compared with the host reference.
+//!
+//! Passed kernels are remembered in a file, by a hash of adapter, driver and module text.
+
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+
+use samora_shaders::reference::{Words, element};
+use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Shader};
+
+use super::device::Device;
+use crate::random::Stream;
+use crate::{Error, Result};
+
+/// Elements compared per written buffer.
+const SAMPLES: usize = 12;
+/// Allowed difference, relative and absolute: far above rounding, far below a wrong index.
+const TOLERANCE: f64 = 2e-3;
+
+/// Kernels that passed on this adapter and driver.
+#[derive(Debug)]
+pub(super) struct Passed {
+    file: Option<PathBuf>,
+    adapter: String,
+    hashes: HashSet<u64>,
+    changed: bool,
+}
+
+impl Passed {
+    /// Loads what earlier runs found; an unreadable file counts as empty.
+    pub(super) fn load(device: &Device) -> Self {
+        let file = device.cache.as_ref().map(|dir| dir.join("selftest.txt"));
+        let text = file
+            .as_ref()
+            .and_then(|f| fs::read_to_string(f).ok())
+            .unwrap_or_default();
+        let hashes = text
+            .lines()
+            .filter_map(|l| u64::from_str_radix(l, 16).ok())
+            .collect();
+        let adapter = format!("{} {}", device.adapter.name, device.adapter.driver);
+        Self {
+            file,
+            adapter,
+            hashes,
+            changed: false,
+        }
+    }
+
+    /// Tests a kernel unless it passed before.
+    ///
+    /// # Errors
+    /// The kernel gives wrong results on this adapter.
+    pub(super) fn check(
+        &mut self,
+        device: &Device,
+        shader: &Shader,
+        pipeline: &wgpu::ComputePipeline,
+        kernel: &Kernel,
+        lens: &[usize],
+    ) -> Result<()> {
+        let mut hasher = DefaultHasher::new();
+        (&self.adapter, &shader.source).hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.hashes.contains(&hash) {
+            return Ok(());
+        }
+        run(device, shader, pipeline, kernel, lens)?;
+        self.hashes.insert(hash);
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Writes the file when something was added. Not being able to is no failure: the next start
+    /// tests again.
+    pub(super) fn save(self) {
+        let (Some(file), true) = (self.file, self.changed) else {
+            return;
+        };
+        let mut lines: Vec<String> = self.hashes.iter().map(|h| format!("{h:016x}")).collect();
+        lines.sort_unstable();
+        let temporary = file.with_extension("tmp");
+        let written = file
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&temporary, lines.join("\n")))
+            .and_then(|()| fs::rename(&temporary, &file));
+        if let Err(e) = written {
+            log::debug!("cannot keep {}: {e}", file.display());
+        }
+    }
+}
+
+fn run(
+    device: &Device,
+    shader: &Shader,
+    pipeline: &wgpu::ComputePipeline,
+    kernel: &Kernel,
+    lens: &[usize],
+) -> Result<()> {
+    let before = inputs(kernel, &shader.bindings, lens);
+    let mut buffers = Vec::new();
+    for words in &before {
+        let buffer = device.buffer(&shader.name, words.len())?;
+        match words {
+            Words::F32(v) => device
+                .queue
+                .write_buffer(&buffer, 0, bytemuck::cast_slice(v)),
+            Words::U32(v) => device
+                .queue
+                .write_buffer(&buffer, 0, bytemuck::cast_slice(v)),
+        }
+        buffers.push(buffer);
+    }
+    let refs: Vec<&wgpu::Buffer> = buffers.iter().collect();
+    let group = device.bind(&shader.name, pipeline, &refs);
+    let mut encoder = device.device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.dispatch_workgroups(shader.grid[0], shader.grid[1], shader.grid[2]);
+    }
+    device.queue.submit([encoder.finish()]);
+    for (binding, buffer) in buffers
+        .iter()
+        .enumerate()
+        .filter(|(b, _)| shader.bindings[*b].write)
+    {
+        let after: Vec<f32> = device.read(buffer, lens[binding])?;
+        let mut stream = Stream::named(1, "samples").at(binding as u64);
+        for sample in 0..SAMPLES {
+            // The last elements are where edge handling goes wrong.
+            let i = if sample == 0 {
+                lens[binding] - 1
+            } else {
+                stream.below(lens[binding])
+            };
+            let Some(want) = element(kernel, &before, binding, i).filter(|w| w.is_finite()) else {
+                continue;
+            };
+            let got = f64::from(after[i]);
+            if !((got - want).abs() <= TOLERANCE * (1.0 + want.abs())) {
+                return Err(Error::Adapter(format!(
+                    "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \
+                     the driver miscompiles it: update the driver or choose another adapter with --adapter",
+                    shader.name, device.adapter.name, device.adapter.driver
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Random contents of every binding; indices stay within what they index.
+fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
+    let limit = indexed_rows(kernel, lens);
+    let fill = |(b, binding): (usize, &Binding)| {
+        let mut stream = Stream::named(2, "inputs").at(b as u64);
+        match binding.ty {
+            BufferType::F32 => Words::F32((0..lens[b]).map(|_| 0.25 + stream.uniform()).collect()),
+            BufferType::U32 => {
+                Words::U32((0..lens[b]).map(|_| stream.below(limit) as u32).collect())
+            }
+        }
+    };
+    bindings.iter().enumerate().map(fill).collect()
+}
+
+/// How many rows the indices of a kernel may address.
+fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
+    let leaves: &[Leaf] = match kernel {
+        Kernel::Map(k) => &k.leaves,
+        Kernel::Rows(k) => &k.leaves,
+        Kernel::Gemm(k) => &k.leaves,
+        Kernel::Attention(_) => &[],
+    };
+    let rows = |leaf: &Leaf| match &leaf.access {
+        Access::Gather { source, axis, .. } => {
+            let outer = axis
+                .checked_sub(1)
+                .map_or(lens[leaf.buffer], |d| source.strides[d]);
+            Some(outer / source.strides[*axis].max(1))
+        }
+        _ => None,
+    };
+    leaves.iter().filter_map(rows).min().unwrap_or(8).max(1)
+}

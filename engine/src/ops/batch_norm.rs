@@ -1,0 +1,41 @@
+//! Batch normalisation (Ioffe and Szegedy 2015) over all leading axes, composed of other ops.
+
+use crate::{Graph, Value};
+
+impl Graph {
+    /// Normalises `x [.., c]` by the mean and biased variance of this batch, then scales by `gamma`
+    /// and shifts by `beta`, both `[c]`. Returns `(y, mean, variance)`.
+    pub fn batch_norm(
+        &mut self,
+        x: Value,
+        gamma: Value,
+        beta: Value,
+        eps: f32,
+    ) -> (Value, Value, Value) {
+        let leading: Vec<usize> = (1..self.shape(x).len()).map(|d| d - 1).collect();
+        let mean = self.mean(x, &leading);
+        let centred = self.sub(x, mean);
+        let squared = self.square(centred);
+        let var = self.mean(squared, &leading);
+        let y = self.batch_norm_inference(x, gamma, beta, mean, var, eps);
+        (y, mean, var)
+    }
+
+    /// `gamma·(x − mean)/√(var + eps) + beta` with given statistics, all `[c]`.
+    pub fn batch_norm_inference(
+        &mut self,
+        x: Value,
+        gamma: Value,
+        beta: Value,
+        mean: Value,
+        var: Value,
+        eps: f32,
+    ) -> Value {
+        let stable = self.offset(var, eps);
+        let deviation = self.sqrt(stable);
+        let factor = self.div(gamma, deviation);
+        let centred = self.sub(x, mean);
+        let scaled = self.mul(centred, factor);
+        self.add(scaled, beta)
+    }
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Formatting, lints, documentation and every test, on whatever adapter the machine has.
+set -eu
+cd "$(dirname "$0")/.."
+sh runner/setup.sh
+cargo fmt --all --check
+cargo clippy --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+exec cargo test --workspace
