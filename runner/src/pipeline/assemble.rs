@@ -79,7 +79,12 @@ fn with_includes(
     let mut includes = Vec::new();
     collect_includes(&root, false, &mut includes);
     let folder = path.parent().unwrap_or(Path::new(""));
-    for Include { span, file, in_list } in includes.into_iter().rev() {
+    for Include {
+        span,
+        file,
+        in_list,
+    } in includes.into_iter().rev()
+    {
         let fragment = include(&source, span.clone(), &folder.join(file), in_list, chain)?;
         source.splice(span, fragment);
     }

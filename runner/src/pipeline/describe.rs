@@ -51,8 +51,12 @@ pub fn describe(source: &Source, text: &str, root: &Node, error: &SpannedError) 
         }
         RonError::ExpectedDifferentStructName { expected, found } => {
             let span = word_before(text, start..end, found);
-            Diagnostic::at(source, span, format!("expected `{expected}`, found `{found}`"))
-                .suggest(found, [*expected])
+            Diagnostic::at(
+                source,
+                span,
+                format!("expected `{expected}`, found `{found}`"),
+            )
+            .suggest(found, [*expected])
         }
         code => match scalar_at(root, None, start..end) {
             Some((key, node)) => {

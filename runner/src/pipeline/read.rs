@@ -6,7 +6,7 @@ use ron::Options;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
-use super::assemble::{assemble, resolve_paths, parse_source};
+use super::assemble::{assemble, parse_source, resolve_paths};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;

@@ -223,18 +223,17 @@ impl Parser<'_> {
                 self.at += 1;
                 return Ok(items);
             }
+            if self.peek().is_none() {
+                return Err(self.error(format!("expected `{close}`, found the end of the file")));
+            }
             items.push(item(self, depth + 1)?);
             self.skip_space()?;
             match self.peek() {
                 Some(',') => self.at += 1,
-                Some(c) if c == close => {}
-                Some(c) => {
+                Some(c) if c != close => {
                     return Err(self.error(format!("expected `,` or `{close}`, found `{c}`")));
                 }
-                None => {
-                    let message = format!("expected `{close}`, found the end of the file");
-                    return Err(self.error(message));
-                }
+                _ => {}
             }
         }
     }
@@ -278,6 +277,8 @@ impl Parser<'_> {
             self.at += c.len_utf8();
             match c {
                 '"' => return Ok(Kind::Text(content)),
+                // RON lets strings span lines; here that is a forgotten quote.
+                '\n' => break,
                 '\\' => {
                     let Some(escaped) = self.peek() else { break };
                     self.at += escaped.len_utf8();
@@ -290,7 +291,7 @@ impl Parser<'_> {
             }
         }
         self.at = start;
-        Err(self.error("this string has no closing `\"`".into()))
+        Err(self.error("this string has no closing `\"` on its line".into()))
     }
 
     fn raw_string(&mut self) -> Result<Kind, SyntaxError> {

@@ -94,7 +94,10 @@ impl Check<'_> {
             return Err(self
                 .stage_fault(index, "data", message)
                 .suggest(stage.data(), known.clone())
-                .note(format!("data sets: {}", known.collect::<Vec<_>>().join(", "))));
+                .note(format!(
+                    "data sets: {}",
+                    known.collect::<Vec<_>>().join(", ")
+                )));
         }
         self.positive(index, "batch", stage.batch())?;
         match stage {
