@@ -1,6 +1,7 @@
 //! Emission: the entry point and what the families share.
 
 mod arithmetic;
+mod attention;
 mod grid;
 mod index;
 mod load;
@@ -25,7 +26,8 @@ pub struct Shader {
 pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
     match kernel {
         Kernel::Map(kernel) => map::map(kernel, caps),
-        Kernel::Rows(_) | Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
+        Kernel::Attention(kernel) => attention::attention(kernel, caps),
+        Kernel::Rows(_) | Kernel::Gemm(_) => Shader {
             name: String::new(),
             source: String::new(),
             grid: [0; 3],
