@@ -1,18 +1,7 @@
 //! Counter-based randomness: every number is a pure function of its stream's key and its position,
 //! so it does not depend on threads, order or device.
 
-/// A 32-bit mix of four words; the same arithmetic runs on the GPU (`Access::Uniform`).
-pub fn hash(seed: u32, step: u32, site: u32, index: u32) -> u32 {
-    let mut x = mix(seed ^ 0x9e37_79b9);
-    x = mix(x ^ step);
-    x = mix(x ^ site);
-    mix(x ^ index)
-}
-
-/// Uniform in [0, 1) with 24 bits, exact in f32.
-pub fn uniform(seed: u32, step: u32, site: u32, index: u32) -> f32 {
-    (hash(seed, step, site, index) >> 8) as f32 * (1.0 / 16_777_216.0)
-}
+pub use samora_shaders::uniform;
 
 /// A sequence of random numbers keyed by a seed and a name, for the host: initial weights,
 /// augmentation, shuffling.
@@ -79,14 +68,6 @@ impl Stream {
     }
 }
 
-fn mix(mut x: u32) -> u32 {
-    x ^= x >> 16;
-    x = x.wrapping_mul(0x7feb_352d);
-    x ^= x >> 15;
-    x = x.wrapping_mul(0x846c_a68b);
-    x ^ (x >> 16)
-}
-
 fn mix64(mut x: u64) -> u64 {
     x ^= x >> 30;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -108,13 +89,5 @@ mod tests {
         assert_eq!(draw(7, "a"), draw(7, "a"));
         assert_ne!(draw(7, "a"), draw(7, "b"));
         assert_ne!(draw(7, "a"), draw(8, "a"));
-    }
-
-    #[test]
-    fn uniform_has_the_right_mean_and_range() {
-        let xs: Vec<f32> = (0..10_000).map(|i| uniform(1, 2, 3, i)).collect();
-        assert!(xs.iter().all(|x| (0.0..1.0).contains(x)));
-        let mean = xs.iter().sum::<f32>() / xs.len() as f32;
-        assert!((mean - 0.5).abs() < 0.01, "{mean}");
     }
 }

@@ -1,1 +1,4 @@
 //! Runner.
+
+pub mod data;
+pub mod metrics;

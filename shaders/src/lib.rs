@@ -11,12 +11,14 @@ mod caps;
 mod emit;
 mod expr;
 mod gemm;
+mod helper;
 mod kernel;
 mod map;
 mod random;
 pub mod reference;
 mod rows;
 mod view;
+mod wgsl;
 
 pub use access::{Access, Axis, Leaf};
 pub use attention::{Attention, AttentionPass, HeadRows, Tokens};

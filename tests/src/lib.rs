@@ -1,5 +1,7 @@
 //! What the test files share.
 
+pub mod host;
+
 use std::sync::OnceLock;
 
 use samora_engine::gpu::{Device, DeviceOptions};

@@ -1,4 +1,4 @@
-//! Layers: functions from values to values that declare their parameters under the names of the
+//! Layers and losses: functions from values to values that declare their parameters under the names of the
 //! published checkpoints. Activations are `[batch, tokens, channels]` or `[batch, h, w, channels]`.
 
 mod attention;
@@ -6,6 +6,7 @@ mod conv;
 mod hl_attn;
 mod linear;
 mod lora;
+pub mod loss;
 mod norm;
 
 pub use attention::{multi_head, projected_attention};

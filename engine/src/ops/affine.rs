@@ -5,6 +5,7 @@
 
 use samora_shaders::{Access, Axis, Binary, Expr, Leaf, Scalar, View};
 
+use super::no_second_gradient;
 use super::pointwise::map;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
@@ -118,6 +119,13 @@ impl Graph {
         };
         self.push(Affine::Unfold { window, fill }, &[x])
     }
+
+    /// Element `c` of the result, of shape `shape`, is the element of `x` that `axes` map `c` to, or
+    /// zero outside. For gradient rules only: it has no gradient of its own.
+    pub(crate) fn affine(&mut self, x: Value, shape: &[usize], axes: Vec<Axis>) -> Value {
+        let shape = shape.to_vec();
+        self.push(Affine::Tap { shape, axes }, &[x])
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +142,11 @@ enum Affine {
     },
     /// Adjoint of `Unfold`: every pixel is the sum of the window entries that read it.
     Fold(Window),
+    /// One tap with any coefficients, zero outside the source.
+    Tap {
+        shape: Vec<usize>,
+        axes: Vec<Axis>,
+    },
 }
 
 /// Geometry of im2col over an image `[b, h, w, c]`.
@@ -155,8 +168,8 @@ struct Taps {
 impl Affine {
     /// The index map for a source of shape `input`.
     fn taps(&self, input: &[usize]) -> Taps {
-        match *self {
-            Self::Pad {
+        match self {
+            &Self::Pad {
                 axis,
                 before,
                 after,
@@ -182,10 +195,15 @@ impl Affine {
                 }
             }
             Self::Unfold { window, fill } => Taps {
-                fill,
+                fill: *fill,
                 ..window.unfold()
             },
             Self::Fold(window) => window.fold(),
+            Self::Tap { shape, axes } => Taps {
+                shape: shape.clone(),
+                taps: vec![axes.clone()],
+                fill: 0.0,
+            },
         }
     }
 }
@@ -267,6 +285,7 @@ impl Op for Affine {
             Self::Pad { .. } => "pad",
             Self::Unfold { .. } => "unfold",
             Self::Fold(_) => "fold",
+            Self::Tap { .. } => "affine",
         }
     }
 
@@ -276,7 +295,7 @@ impl Op for Affine {
             Self::Pad { axis, .. } if *axis >= shape.len() => {
                 return Err(format!("no axis {axis} in shape {shape:?}"));
             }
-            Self::Pad { .. } => {}
+            Self::Pad { .. } | Self::Tap { .. } => {}
             Self::Unfold { window, .. } | Self::Fold(window) => {
                 window.grid()?;
             }
@@ -336,6 +355,7 @@ impl Op for Affine {
             return vec![None];
         };
         vec![Some(match *self {
+            Self::Tap { .. } => return no_second_gradient(g, self.name()),
             Self::Pad { axis, before, .. } => {
                 let len = g.shape(ctx.inputs[0])[axis];
                 g.slice(dy, axis, before, len)

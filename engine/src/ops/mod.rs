@@ -1,6 +1,8 @@
 //! The ops, one file each.
 
 pub mod affine;
+pub mod attention;
+mod attention_reference;
 pub mod batch_norm;
 pub mod conv;
 mod formula;

@@ -6,6 +6,7 @@ use crate::{Attention, AttentionPass, HeadRows, Tokens};
 /// Element `i` of binding `output`.
 pub(super) fn element(a: &Attention, buffers: &[Words], output: usize, i: usize) -> Option<f64> {
     let run = Run { a, buffers };
+    (i < run.len(output)).then_some(())?;
     let (c, t) = (a.heads * a.head_dim, run.queries());
     let column = |i: usize| (i / c / t, i / c % t, i % c / a.head_dim, i % a.head_dim);
     let row = |i: usize| (i / t / a.heads, i % t, i / t % a.heads);
@@ -167,6 +168,28 @@ impl Run<'_> {
         match self.a.tokens {
             Tokens::Sequence { keys, .. } => keys,
             Tokens::Grid { height, width, .. } => height * width,
+        }
+    }
+
+    /// Elements of a written binding.
+    fn len(&self, output: usize) -> usize {
+        let (rows, c) = (
+            self.a.batch * self.queries(),
+            self.a.heads * self.a.head_dim,
+        );
+        match self.a.pass {
+            AttentionPass::Forward { lse, .. } if output == lse => rows * self.a.heads,
+            AttentionPass::Forward { rel: Some(r), .. }
+            | AttentionPass::BackwardQ { drel: Some(r), .. }
+                if output == r =>
+            {
+                rows * self.a.heads * self.rel_width()
+            }
+            AttentionPass::BackwardKv { dpad: Some(p), .. } if output == p => {
+                self.a.batch * self.windows().len() * 2 * c
+            }
+            AttentionPass::BackwardKv { .. } => self.a.batch * self.keys() * c,
+            _ => rows * c,
         }
     }
 

@@ -1,5 +1,11 @@
 //! Emission: the entry point and what the families share.
 
+mod arithmetic;
+mod grid;
+mod index;
+mod load;
+mod map;
+
 use crate::{Binding, Caps, Kernel};
 
 /// An emitted module.
@@ -17,11 +23,13 @@ pub struct Shader {
 
 /// Emits the module of `kernel` for an adapter.
 pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
-    let _ = (kernel, caps);
-    Shader {
-        name: String::new(),
-        source: String::new(),
-        grid: [1; 3],
-        bindings: Vec::new(),
+    match kernel {
+        Kernel::Map(kernel) => map::map(kernel, caps),
+        Kernel::Rows(_) | Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
+            name: String::new(),
+            source: String::new(),
+            grid: [0; 3],
+            bindings: Vec::new(),
+        },
     }
 }

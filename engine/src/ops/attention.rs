@@ -1,0 +1,398 @@
+//! Multi-head attention `softmax(scale·q·kᵀ + rel)·v` over sequences or over windows of a grid, with
+//! SAM's decomposed relative positions (image_encoder.py). [`samora_shaders::Attention`] has the
+//! equations; no matrix of all pairs is ever stored.
+
+use samora_shaders::{Attention, AttentionPass, Axis, HeadRows, Tokens, View};
+
+use super::attention_reference::Reference;
+use super::no_second_gradient;
+use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
+
+/// What kind of attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Attend {
+    /// Number of heads; divides the channels.
+    pub heads: usize,
+    /// How tokens form sequences.
+    pub tokens: Tokens,
+    /// Relative position tables `[2·window_h − 1, c/heads]` and `[2·window_w − 1, c/heads]`, for
+    /// grids.
+    pub rel_pos: Option<(Value, Value)>,
+    /// Key and value `[c]` of the tokens that pad overhanging windows; without, pads are masked.
+    pub pad_kv: Option<(Value, Value)>,
+    /// Factor on `q·k`; `1/√(c/heads)` by default.
+    pub scale: Option<f32>,
+}
+
+impl Graph {
+    /// Attention of `q [b, n, c]` to `k`, `v [b, m, c]`: `[b, n, c]`. Batches may differ when the
+    /// largest is a multiple of the others, which are read at `b % batch`.
+    pub fn attention(&mut self, q: Value, k: Value, v: Value, cfg: Attend) -> Value {
+        let channels = self.shape(q).last().copied().unwrap_or(0);
+        let width = channels / cfg.heads.max(1);
+        let layout = Layout {
+            heads: cfg.heads,
+            tokens: cfg.tokens,
+            scale: cfg.scale.unwrap_or(1.0 / (width.max(1) as f32).sqrt()),
+            tables: cfg.rel_pos.is_some(),
+            pads: cfg.pad_kv.is_some(),
+        };
+        let mut inputs = vec![q, k, v];
+        inputs.extend(cfg.rel_pos.iter().flat_map(|&(h, w)| [h, w]));
+        inputs.extend(cfg.pad_kv.iter().flat_map(|&(k, v)| [k, v]));
+        let pass = Pass::Forward;
+        self.push(AttentionOp { layout, pass }, &inputs)
+    }
+}
+
+/// Inputs are `q, k, v`, the two tables, the pads' key and value; those of the backward passes then
+/// `dout`, `lse`, `delta` and the saved relative terms.
+#[derive(Clone, Copy, Debug)]
+struct AttentionOp {
+    layout: Layout,
+    pass: Pass,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    /// `out`, `lse` and the relative terms.
+    Forward,
+    /// `dq` and the gradient of the relative terms.
+    BackwardQ,
+    /// `dk`, `dv` and the gradient of the pads' key and value per window.
+    BackwardKv,
+}
+
+/// What all passes share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) heads: usize,
+    pub(super) tokens: Tokens,
+    pub(super) scale: f32,
+    pub(super) tables: bool,
+    pub(super) pads: bool,
+}
+
+impl Layout {
+    /// Query and key tokens of one batch entry.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        match self.tokens {
+            Tokens::Sequence { queries, keys } => (queries, keys),
+            Tokens::Grid { height, width, .. } => (height * width, height * width),
+        }
+    }
+
+    /// Window extents; 0 for sequences.
+    pub(super) fn window(&self) -> (usize, usize) {
+        match self.tokens {
+            Tokens::Sequence { .. } => (0, 0),
+            Tokens::Grid {
+                window_h, window_w, ..
+            } => (window_h, window_w),
+        }
+    }
+
+    /// Windows down and across.
+    pub(super) fn windows(&self) -> (usize, usize) {
+        match self.tokens {
+            Tokens::Sequence { .. } => (1, 1),
+            Tokens::Grid {
+                height,
+                width,
+                window_h,
+                window_w,
+            } => (height.div_ceil(window_h), width.div_ceil(window_w)),
+        }
+    }
+
+    /// Whether some key is a pad with its own gradient.
+    fn pads_overhang(&self) -> bool {
+        let ((wh, ww), (down, across)) = (self.window(), self.windows());
+        self.pads && down * wh * across * ww > self.counts().1
+    }
+
+    /// Index of the first input after the operands of the forward pass.
+    pub(super) fn saved(&self) -> usize {
+        3 + 2 * usize::from(self.tables) + 2 * usize::from(self.pads)
+    }
+
+    /// What is wrong with the operands, if anything.
+    fn validate(&self, inputs: &[Type]) -> Result<(), String> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(|t| &t.shape[..]).collect();
+        let (queries, keys) = self.counts();
+        let batch = batch(inputs);
+        for (name, shape, count) in [
+            ("q", shapes[0], queries),
+            ("k", shapes[1], keys),
+            ("v", shapes[2], keys),
+        ] {
+            match *shape {
+                [b, n, c]
+                    if n == count && c == channels(inputs) && b > 0 && batch.is_multiple_of(b) => {}
+                _ => {
+                    return Err(format!(
+                        "{name} is {shape:?}; expected {count} tokens of {} channels and a batch \
+                         that divides {batch}",
+                        channels(inputs)
+                    ));
+                }
+            }
+        }
+        if self.heads == 0 || !channels(inputs).is_multiple_of(self.heads) {
+            let c = channels(inputs);
+            return Err(format!(
+                "{c} channels do not divide into {} heads",
+                self.heads
+            ));
+        }
+        let (wh, ww) = self.window();
+        let grid = matches!(self.tokens, Tokens::Grid { .. });
+        if (grid && wh * ww == 0) || (!grid && (self.tables || self.pads)) {
+            return Err(format!("{:?} has no such windows", self.tokens));
+        }
+        let width = channels(inputs) / self.heads;
+        let tables = [[2 * wh.max(1) - 1, width], [2 * ww.max(1) - 1, width]];
+        if self.tables && (shapes[3] != tables[0] || shapes[4] != tables[1]) {
+            return Err(format!(
+                "relative position tables are {:?} and {:?}; expected {tables:?}",
+                shapes[3], shapes[4]
+            ));
+        }
+        let pads = &shapes[if self.tables { 5 } else { 3 }..];
+        if self.pads && pads[..2].iter().any(|s| *s != [channels(inputs)]) {
+            return Err(format!("key and value of padding tokens are {pads:?}"));
+        }
+        Ok(())
+    }
+}
+
+impl Op for AttentionOp {
+    fn name(&self) -> &'static str {
+        match self.pass {
+            Pass::Forward => "attention",
+            Pass::BackwardQ => "attention_grad_q",
+            Pass::BackwardKv => "attention_grad_kv",
+        }
+    }
+
+    fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+        let layout = &self.layout;
+        layout.validate(inputs)?;
+        let (b, c, heads) = (batch(inputs), channels(inputs), layout.heads);
+        let (queries, keys) = layout.counts();
+        let (wh, ww) = layout.window();
+        let rel = layout.tables.then(|| vec![b, heads, queries, wh + ww]);
+        let shapes = match self.pass {
+            Pass::Forward => [
+                Some(vec![b, queries, c]),
+                Some(vec![b, heads, queries]),
+                rel,
+            ],
+            Pass::BackwardQ => [Some(vec![b, queries, c]), rel, None],
+            Pass::BackwardKv => {
+                let (down, across) = layout.windows();
+                let pads = layout.pads_overhang().then(|| vec![b, down * across, 2, c]);
+                [Some(vec![b, keys, c]), Some(vec![b, keys, c]), pads]
+            }
+        };
+        Ok(shapes.iter().flatten().map(|s| Type::f32(s)).collect())
+    }
+
+    fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
+        let types: Vec<Type> = inputs.iter().map(|t| t.ty()).collect();
+        let reference = Reference::new(self.layout, batch(&types), inputs);
+        let data = match self.pass {
+            Pass::Forward => reference.forward(),
+            Pass::BackwardQ => reference.backward_q(),
+            Pass::BackwardKv => reference.backward_kv(),
+        };
+        let types = self.infer(&types).unwrap_or_default();
+        let tensor = |(ty, data): (&Type, Vec<f32>)| Tensor::f32(&ty.shape, data);
+        types.iter().zip(data).map(tensor).collect()
+    }
+
+    fn lower(&self, inputs: &[Type], outputs: &[Type]) -> Lowering {
+        let layout = self.layout;
+        let n = inputs.len();
+        let saved = layout.saved();
+        let rows = |k: usize| HeadRows {
+            buffer: k,
+            offset: 0,
+            row_stride: channels(inputs),
+            batch: inputs[k].shape[0],
+        };
+        let rel = layout.tables.then_some(saved + 3);
+        let pass = match self.pass {
+            Pass::Forward => AttentionPass::Forward {
+                out: n,
+                lse: n + 1,
+                rel: layout.tables.then_some(n + 2),
+            },
+            Pass::BackwardQ => AttentionPass::BackwardQ {
+                dout: saved,
+                lse: saved + 1,
+                delta: saved + 2,
+                rel,
+                dq: n,
+                drel: layout.tables.then_some(n + 1),
+            },
+            Pass::BackwardKv => AttentionPass::BackwardKv {
+                dout: saved,
+                lse: saved + 1,
+                delta: saved + 2,
+                rel,
+                dk: n,
+                dv: n + 1,
+                dpad: (outputs.len() > 2).then_some(n + 2),
+            },
+        };
+        Lowering::Attention(Attention {
+            pass,
+            batch: batch(inputs),
+            heads: layout.heads,
+            head_dim: channels(inputs) / layout.heads,
+            tokens: layout.tokens,
+            scale: layout.scale,
+            q: rows(0),
+            k: rows(1),
+            v: rows(2),
+            rel_pos: layout.tables.then_some((3, 4)),
+            pad_kv: layout.pads.then_some(((saved - 2, 0), (saved - 1, 0))),
+            bindings: Vec::new(),
+        })
+    }
+
+    fn grad(&self, g: &mut Graph, ctx: &Gradient) -> Vec<Option<Value>> {
+        let Pass::Forward = self.pass else {
+            return no_second_gradient(g, self.name());
+        };
+        let layout = self.layout;
+        let mut grads = vec![None; ctx.inputs.len()];
+        let Some(dout) = ctx.douts[0] else {
+            g.fail(self.name(), "only its result has a gradient".into());
+            return grads;
+        };
+        let delta = row_products(g, dout, ctx.outputs[0], layout.heads);
+        let mut inputs = [&ctx.inputs[..], &[dout, ctx.outputs[1], delta]].concat();
+        inputs.extend(ctx.outputs.get(2));
+        let tables = layout.tables && (ctx.needs[3] || ctx.needs[4]);
+        if ctx.needs[0] || tables {
+            let pass = Pass::BackwardQ;
+            let out = g.push_multi(AttentionOp { layout, pass }, &inputs);
+            grads[0] = ctx.needs[0].then(|| sum_batches(g, out[0], ctx.inputs[0]));
+            if let (true, Some(&drel)) = (tables, out.get(1)) {
+                let (dh, dw) = layout.table_gradients(g, drel, ctx.inputs[0]);
+                (grads[3], grads[4]) = (Some(dh), Some(dw));
+            }
+        }
+        let saved = layout.saved();
+        let pads = layout.pads_overhang() && ctx.needs[saved - 2..saved].contains(&true);
+        if ctx.needs[1] || ctx.needs[2] || pads {
+            let pass = Pass::BackwardKv;
+            let out = g.push_multi(AttentionOp { layout, pass }, &inputs);
+            grads[1] = ctx.needs[1].then(|| sum_batches(g, out[0], ctx.inputs[1]));
+            grads[2] = ctx.needs[2].then(|| sum_batches(g, out[1], ctx.inputs[2]));
+            if let (true, Some(&dpad)) = (pads, out.get(2)) {
+                let total = g.sum(dpad, &[0, 1]);
+                let [_, c] = g.dims::<2>(total);
+                for (at, half) in [(saved - 2, 0), (saved - 1, 1)] {
+                    let row = g.slice(total, 0, half, 1);
+                    grads[at] = Some(g.reshape(row, &[c]));
+                }
+            }
+        }
+        grads
+    }
+}
+
+impl Layout {
+    /// Gradients of the two tables from that of the relative terms. The term of query row `y` and
+    /// key row `k` came from table row `r = y − k + s − 1`, so `dR[r] = Σ drel[.., k]·q` over all
+    /// queries, with `k = y + s − 1 − r` where that is a key row.
+    fn table_gradients(&self, g: &mut Graph, drel: Value, q: Value) -> (Value, Value) {
+        let Tokens::Grid { height, width, .. } = self.tokens else {
+            return (drel, drel);
+        };
+        let ((wh, ww), (down, across)) = (self.window(), self.windows());
+        let [b, heads, _, terms] = g.dims::<4>(drel);
+        let [qb, _, c] = g.dims::<3>(q);
+        let (ph, pw) = (down * wh, across * ww);
+        let strides = View::contiguous(&[b * heads, height, width, terms]).strides;
+        let axis = |coef: [i64; 6], shift: usize, size: usize, stride: usize| Axis {
+            coef: coef.to_vec(),
+            shift: shift as i64,
+            div: 1,
+            size,
+            stride,
+        };
+        // Coordinates: sequence, window row, row in it, window column, column in it, table row.
+        let pixel = [
+            axis([1, 0, 0, 0, 0, 0], 0, b * heads, strides[0]),
+            axis([0, wh as i64, 1, 0, 0, 0], 0, height, strides[1]),
+            axis([0, 0, 0, ww as i64, 1, 0], 0, width, strides[2]),
+        ];
+        let row = axis([0, 0, 1, 0, 0, -1], wh - 1, wh, 1);
+        let column = axis([0, 0, 0, 0, 1, -1], ww - 1, ww, 1);
+        let second_half = axis([0; 6], wh, wh + 1, 1);
+
+        let image = g.reshape(q, &[qb, height, width, c]);
+        let image = g.pad(image, 1, 0, ph - height);
+        let image = g.pad(image, 2, 0, pw - width);
+        let split = g.reshape(image, &[qb, ph * pw, heads, c / heads]);
+        let queries = g.permute(split, &[0, 2, 1, 3]);
+        let queries = g.broadcast_batches(queries, b);
+        let mut product = |axes: Vec<Axis>, s: usize| {
+            let shape = [b * heads, down, wh, across, ww, 2 * s - 1];
+            let spread = g.affine(drel, &shape, axes);
+            let spread = g.reshape(spread, &[b, heads, ph * pw, 2 * s - 1]);
+            let spread = g.transpose(spread);
+            let each = g.matmul(spread, queries);
+            g.sum(each, &[0, 1])
+        };
+        let dh = product([&pixel[..], &[row]].concat(), wh);
+        let dw = product([&pixel[..], &[column, second_half]].concat(), ww);
+        (dh, dw)
+    }
+}
+
+impl Graph {
+    /// `x [b, …]` repeated to batch `batch`: entry `i` of the result is entry `i % b`.
+    fn broadcast_batches(&mut self, x: Value, batch: usize) -> Value {
+        let shape = self.shape(x).to_vec();
+        if shape[0] == batch {
+            return x;
+        }
+        let wide = [&[batch / shape[0]], &shape[..]].concat();
+        let x = self.broadcast(x, &wide);
+        self.reshape(x, &[&[batch], &shape[1..]].concat())
+    }
+}
+
+/// `Σ a·b` per batch, head and token, `[b, heads, n]`, of `a`, `b [b, n, c]`.
+fn row_products(g: &mut Graph, a: Value, b: Value, heads: usize) -> Value {
+    let [batch, n, c] = g.dims::<3>(a);
+    let product = g.mul(a, b);
+    let split = g.reshape(product, &[batch, n, heads, c / heads]);
+    let sums = g.sum(split, &[3]);
+    g.permute(sums, &[0, 2, 1])
+}
+
+/// The gradient of an operand that was read at `b % batch`.
+fn sum_batches(g: &mut Graph, full: Value, operand: Value) -> Value {
+    let shape = g.shape(operand).to_vec();
+    let batch = g.shape(full)[0];
+    if batch == shape[0] {
+        return full;
+    }
+    let split = g.reshape(full, &[&[batch / shape[0]], &shape[..]].concat());
+    g.sum(split, &[0])
+}
+
+fn batch(inputs: &[Type]) -> usize {
+    let batches = inputs.iter().take(3).filter_map(|t| t.shape.first());
+    batches.copied().max().unwrap_or(0)
+}
+
+fn channels(inputs: &[Type]) -> usize {
+    inputs[0].shape.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,291 @@
+//! A 3-D scan or label map in canonical orientation, with the way back to the file's own grid.
+
+use super::error::{DataError, Result};
+use std::path::PathBuf;
+
+/// A volume whose axes point right, anterior and superior (RAS+). Voxel (x, y, z) is element
+/// `x + nx·(y + ny·z)`, as in NIfTI files.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume<T> {
+    /// Where the voxels lie.
+    pub grid: Grid,
+    /// `nx·ny·nz` values, x fastest.
+    pub voxels: Vec<T>,
+    /// The file it was read from; empty when it was made in memory.
+    pub path: PathBuf,
+}
+
+impl<T: Copy> Volume<T> {
+    /// Wraps `voxels` (canonical order) on `grid`.
+    ///
+    /// # Errors
+    /// The number of voxels differs from the grid's.
+    pub fn new(grid: Grid, voxels: Vec<T>, path: PathBuf) -> Result<Self> {
+        if voxels.len() != grid.len() {
+            let problem = format!("{} voxels for a grid of {:?}", voxels.len(), grid.shape);
+            return Err(DataError::content(&path, problem));
+        }
+        Ok(Self { grid, voxels, path })
+    }
+
+    /// Reorders voxels stored in the file's own axes into canonical order.
+    ///
+    /// # Errors
+    /// The number of voxels differs from the grid's.
+    pub fn from_stored(grid: Grid, stored: &[T], path: PathBuf) -> Result<Self> {
+        if stored.len() != grid.len() {
+            let problem = format!("{} voxels for a grid of {:?}", stored.len(), grid.shape);
+            return Err(DataError::content(&path, problem));
+        }
+        let mut voxels = Vec::with_capacity(stored.len());
+        let (start, steps) = grid.orientation.walk(grid.shape);
+        for z in 0..grid.shape[2] {
+            for y in 0..grid.shape[1] {
+                let row = start + steps[1] * y as isize + steps[2] * z as isize;
+                voxels.extend(
+                    (0..grid.shape[0]).map(|x| stored[(row + steps[0] * x as isize) as usize]),
+                );
+            }
+        }
+        Ok(Self { grid, voxels, path })
+    }
+
+    /// The voxels in the axes and directions of the file the grid came from: the inverse of
+    /// [`Volume::from_stored`].
+    pub fn to_stored(&self) -> Vec<T>
+    where
+        T: Default,
+    {
+        let mut stored = vec![T::default(); self.voxels.len()];
+        let shape = self.grid.shape;
+        let (start, steps) = self.grid.orientation.walk(shape);
+        let mut voxels = self.voxels.iter();
+        for z in 0..shape[2] {
+            for y in 0..shape[1] {
+                let row = start + steps[1] * y as isize + steps[2] * z as isize;
+                for (x, value) in (0..shape[0]).zip(voxels.by_ref()) {
+                    stored[(row + steps[0] * x as isize) as usize] = *value;
+                }
+            }
+        }
+        stored
+    }
+}
+
+/// Where voxels lie in the patient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Voxels along right, anterior and superior.
+    pub shape: [usize; 3],
+    /// Edge lengths of a voxel in millimetres, in the same order.
+    pub spacing_mm: [f64; 3],
+    /// Rows of the matrix that takes (x, y, z, 1) in voxels to RAS+ millimetres.
+    pub affine: [[f64; 4]; 4],
+    /// How the file stores these axes.
+    pub orientation: Orientation,
+    /// The affine of the file's own axes.
+    pub stored_affine: [[f64; 4]; 4],
+}
+
+impl Grid {
+    /// The canonical grid of a file of `stored_shape` voxels with affine `stored_affine`.
+    /// `None` if the affine is not finite or not invertible.
+    pub fn from_stored(stored_shape: [usize; 3], stored_affine: [[f64; 4]; 4]) -> Option<Self> {
+        let orientation = Orientation::of(&stored_affine)?;
+        let shape = orientation.axes.map(|a| stored_shape[a]);
+        let mut affine = [[0.0; 4]; 4];
+        affine[3][3] = 1.0;
+        for row in 0..3 {
+            affine[row][3] = stored_affine[row][3];
+            for c in 0..3 {
+                let column = stored_affine[row][orientation.axes[c]];
+                affine[row][c] = if orientation.flipped[c] {
+                    affine[row][3] += column * (shape[c] as f64 - 1.0);
+                    -column
+                } else {
+                    column
+                };
+            }
+        }
+        let spacing_mm = [0, 1, 2].map(|c| column_length(&affine, c));
+        Some(Self {
+            shape,
+            spacing_mm,
+            affine,
+            orientation,
+            stored_affine,
+        })
+    }
+
+    /// An axis-aligned canonical grid with its origin at the centre of the first voxel.
+    pub fn axis_aligned(shape: [usize; 3], spacing_mm: [f64; 3]) -> Self {
+        let mut affine = [[0.0; 4]; 4];
+        for (axis, spacing) in spacing_mm.into_iter().enumerate() {
+            affine[axis][axis] = spacing;
+        }
+        affine[3][3] = 1.0;
+        Self {
+            shape,
+            spacing_mm,
+            affine,
+            orientation: Orientation::CANONICAL,
+            stored_affine: affine,
+        }
+    }
+
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there are no voxels.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shape in the file's own axes.
+    pub fn stored_shape(&self) -> [usize; 3] {
+        let mut shape = [0; 3];
+        for (canonical, stored) in self.orientation.axes.into_iter().enumerate() {
+            shape[stored] = self.shape[canonical];
+        }
+        shape
+    }
+}
+
+/// How a file stores the canonical axes: a permutation and directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orientation {
+    /// Stored axis of each canonical axis.
+    pub axes: [usize; 3],
+    /// Whether the stored axis runs against the canonical one.
+    pub flipped: [bool; 3],
+}
+
+impl Orientation {
+    /// Right, anterior, superior, in this order.
+    pub const CANONICAL: Self = Self {
+        axes: [0, 1, 2],
+        flipped: [false; 3],
+    };
+
+    /// The closest axis-aligned orientation of an affine; `None` if the affine is not finite or
+    /// not invertible.
+    pub fn of(affine: &[[f64; 4]; 4]) -> Option<Self> {
+        let finite = affine.iter().flatten().all(|v| v.is_finite());
+        let lengths = [0, 1, 2].map(|c| column_length(affine, c));
+        let cosine = |row: usize, column: usize| affine[row][column] / lengths[column];
+        let volume = determinant(affine) / lengths.iter().product::<f64>();
+        if !finite || !volume.is_finite() || volume.abs() < 1e-6 {
+            return None;
+        }
+        const PERMUTATIONS: [[usize; 3]; 6] = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        let fit = |axes: &[usize; 3]| (0..3).map(|c| cosine(c, axes[c]).abs()).sum::<f64>();
+        let axes = PERMUTATIONS
+            .into_iter()
+            .max_by(|a, b| fit(a).total_cmp(&fit(b)))?;
+        let flipped = [0, 1, 2].map(|c| cosine(c, axes[c]) < 0.0);
+        Some(Self { axes, flipped })
+    }
+
+    /// Letters of the stored axes in stored order, such as `LPS`.
+    pub fn codes(&self) -> String {
+        let mut codes = [' '; 3];
+        for c in 0..3 {
+            let letters = [['R', 'L'], ['A', 'P'], ['S', 'I']][c];
+            codes[self.axes[c]] = letters[usize::from(self.flipped[c])];
+        }
+        codes.into_iter().collect()
+    }
+
+    /// Stored offset of canonical voxel (0, 0, 0) and the stored step along each canonical axis.
+    fn walk(&self, shape: [usize; 3]) -> (isize, [isize; 3]) {
+        let mut strides = [0_isize; 3];
+        let mut stride = 1;
+        for (stored, step) in strides.iter_mut().enumerate() {
+            *step = stride;
+            for (c, extent) in shape.into_iter().enumerate() {
+                if self.axes[c] == stored {
+                    stride *= extent as isize;
+                }
+            }
+        }
+        let mut start = 0;
+        let mut steps = [0; 3];
+        for c in 0..3 {
+            let step = strides[self.axes[c]];
+            steps[c] = if self.flipped[c] { -step } else { step };
+            if self.flipped[c] {
+                start += step * (shape[c] as isize - 1);
+            }
+        }
+        (start, steps)
+    }
+}
+
+fn column_length(affine: &[[f64; 4]; 4], column: usize) -> f64 {
+    let square = |row: usize| affine[row][column] * affine[row][column];
+    (square(0) + square(1) + square(2)).sqrt()
+}
+
+fn determinant(m: &[[f64; 4]; 4]) -> f64 {
+    m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
+        - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+        + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Stored axes are (superior down, left, anterior): codes ILA.
+    const ILA: [[f64; 4]; 4] = [
+        [0.0, -2.0, 0.0, 10.0],
+        [0.0, 0.1, 3.0, -20.0],
+        [-5.0, 0.0, 0.0, 30.0],
+        [0.0, 0.0, 0.0, 1.0],
+    ];
+
+    #[test]
+    fn reorients_and_returns() {
+        let grid = Grid::from_stored([2, 3, 4], ILA).unwrap();
+        assert_eq!(grid.orientation.codes(), "ILA");
+        assert_eq!(grid.shape, [3, 4, 2]);
+        assert_eq!(grid.stored_shape(), [2, 3, 4]);
+        let stored: Vec<u8> = (0..24).collect();
+        let volume = Volume::from_stored(grid, &stored, PathBuf::new()).unwrap();
+        // Canonical (0,0,0) is stored (1,2,0): element 1 + 2·2.
+        assert_eq!(volume.voxels[0], 5);
+        // One step right is one step back along stored axis 1.
+        assert_eq!(volume.voxels[1], 3);
+        assert_eq!(volume.to_stored(), stored);
+    }
+
+    #[test]
+    fn affine_keeps_each_voxel_in_place() {
+        let grid = Grid::from_stored([2, 3, 4], ILA).unwrap();
+        // Stored (1,2,0) is canonical (0,0,0).
+        for (row, stored) in grid.affine.iter().zip(&ILA) {
+            let world = stored[0] + 2.0 * stored[1] + stored[3];
+            assert!((row[3] - world).abs() < 1e-12);
+        }
+        assert!((grid.spacing_mm[1] - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn refuses_a_flat_affine() {
+        let mut flat = ILA;
+        flat[2][0] = 0.0;
+        assert!(Grid::from_stored([2, 3, 4], flat).is_none());
+        flat[0][0] = f64::NAN;
+        assert!(Grid::from_stored([2, 3, 4], flat).is_none());
+    }
+}

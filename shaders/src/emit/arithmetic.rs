@@ -1,0 +1,120 @@
+//! Scalar expressions as a sequence of `let`s.
+
+use std::collections::HashMap;
+
+use super::load::load;
+use crate::helper::Helper;
+use crate::wgsl::{Writer, float};
+use crate::{Binary, Binding, Expr, Id, Leaf, Scalar, Unary};
+
+/// Where an expression finds its inputs at the current element.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inputs<'a> {
+    /// Buffers.
+    pub(crate) bindings: &'a [Binding],
+    /// Which buffers are declared as arrays of vec4; empty when none is.
+    pub(crate) wide: &'a [bool],
+    /// Leaves of the kernel.
+    pub(crate) leaves: &'a [Leaf],
+    /// Name of the linear element index.
+    pub(crate) element: &'a str,
+    /// Name of the accumulator ([`Scalar::Acc`]).
+    pub(crate) acc: &'a str,
+    /// Names of the finished reductions ([`Scalar::Reduced`]).
+    pub(crate) reduced: &'a [String],
+}
+
+/// Writes what the nodes `wanted` need and returns a name or literal for each of them.
+pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs) -> Vec<String> {
+    let needed = needed(expr, wanted);
+    let mut names: HashMap<Id, String> = HashMap::new();
+    for (id, node) in expr.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
+        let name = |id: &Id| names.get(id).cloned().unwrap_or_default();
+        let text = match node {
+            Scalar::Leaf(k) => load(w, &inputs.leaves[*k], inputs),
+            Scalar::Acc => inputs.acc.to_string(),
+            Scalar::Reduced(k) => inputs.reduced[*k].clone(),
+            Scalar::Const(c) => float(*c),
+            Scalar::Unary(f, a) => {
+                let a = variable(w, expr, &[*a], name(a));
+                let value = unary(w, *f, &a);
+                w.bind("v", value)
+            }
+            Scalar::Binary(f, a, b) => {
+                let left = variable(w, expr, &[*a, *b], name(a));
+                let value = binary(w, *f, &left, &name(b));
+                w.bind("v", value)
+            }
+            Scalar::Select(c, a, b) => {
+                let condition = variable(w, expr, &[*c, *a, *b], name(c));
+                let value = format!("select({}, {}, {condition} != 0.0f)", name(b), name(a));
+                w.bind("v", value)
+            }
+        };
+        names.insert(id, text);
+    }
+    wanted
+        .iter()
+        .map(|id| names.get(id).cloned().unwrap_or_default())
+        .collect()
+}
+
+/// Which nodes the wanted ones depend on, themselves included.
+fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
+    let mut needed = vec![false; expr.nodes.len()];
+    for &id in wanted {
+        needed[id] = true;
+    }
+    for id in (0..expr.nodes.len()).rev().filter(|_| !wanted.is_empty()) {
+        if !needed[id] {
+            continue;
+        }
+        match expr.nodes[id] {
+            Scalar::Unary(_, a) => needed[a] = true,
+            Scalar::Binary(_, a, b) => [a, b].iter().for_each(|&x| needed[x] = true),
+            Scalar::Select(c, a, b) => [c, a, b].iter().for_each(|&x| needed[x] = true),
+            Scalar::Leaf(_) | Scalar::Acc | Scalar::Reduced(_) | Scalar::Const(_) => {}
+        }
+    }
+    needed
+}
+
+/// The first operand, put in a `let` when all operands are constants: WGSL evaluates constant
+/// expressions at compile time and refuses those that overflow.
+fn variable(w: &mut Writer, expr: &Expr, operands: &[Id], first: String) -> String {
+    let constant = |id: &Id| matches!(expr.nodes[*id], Scalar::Const(_));
+    if operands.iter().all(constant) {
+        w.bind("c", first)
+    } else {
+        first
+    }
+}
+
+fn unary(w: &mut Writer, f: Unary, a: &str) -> String {
+    match f {
+        Unary::Neg => format!("-{a}"),
+        Unary::Exp => format!("exp({a})"),
+        Unary::Log => format!("log({a})"),
+        Unary::Sqrt => format!("sqrt({a})"),
+        Unary::Abs => format!("abs({a})"),
+        Unary::Sin => format!("sin({a})"),
+        Unary::Cos => format!("cos({a})"),
+        Unary::Tanh => format!("{}({a})", w.call(Helper::Tanh)),
+        Unary::Erf => format!("{}({a})", w.call(Helper::Erf)),
+        Unary::Floor => format!("floor({a})"),
+    }
+}
+
+fn binary(w: &mut Writer, f: Binary, a: &str, b: &str) -> String {
+    match f {
+        Binary::Add => format!("{a} + {b}"),
+        Binary::Sub => format!("{a} - {b}"),
+        Binary::Mul => format!("{a} * {b}"),
+        Binary::Div => format!("{a} / {b}"),
+        Binary::Max => format!("max({a}, {b})"),
+        Binary::Min => format!("min({a}, {b})"),
+        Binary::Pow => format!("{}({a}, {b})", w.call(Helper::Pow)),
+        Binary::Eq => format!("select(0.0f, 1.0f, {a} == {b})"),
+        Binary::Lt => format!("select(0.0f, 1.0f, {a} < {b})"),
+    }
+}

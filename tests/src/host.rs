@@ -1,0 +1,111 @@
+//! Runs a plan on the host, kernel by kernel, through the shaders' element reference: it checks
+//! lowering, fusion and planning without any adapter.
+
+use std::collections::HashMap;
+
+use samora_engine::{DType, Data, Graph, Init, Place, Plan, SourceKind, Tensor, Value};
+use samora_shaders::reference::{Words, element};
+use samora_shaders::{Binding, Kernel};
+
+/// Buffers of a plan between steps.
+#[derive(Debug)]
+pub struct HostProgram<'g> {
+    graph: &'g Graph,
+    plan: Plan,
+    sources: Vec<Words>,
+    slots: Vec<Words>,
+}
+
+impl<'g> HostProgram<'g> {
+    /// Fills the sources from `feeds` and the graph's own starts (parameters with seed 0).
+    pub fn new(graph: &'g Graph, plan: Plan, feeds: &HashMap<String, Tensor>) -> Self {
+        let start = |s: &samora_engine::Source| {
+            let shape = graph.shape(s.value);
+            let tensor = match (feeds.get(&s.name), &s.kind) {
+                (Some(t), _) | (None, SourceKind::State(t) | SourceKind::Constant(t)) => t.clone(),
+                (None, SourceKind::Param(init)) => init.draw(shape, 0, &s.name),
+                (None, SourceKind::Input) => Init::Zeros.draw(shape, 0, &s.name),
+            };
+            match tensor.data {
+                Data::F32(v) => Words::F32(v.to_vec()),
+                Data::U32(v) => Words::U32(v.to_vec()),
+            }
+        };
+        let sources = graph.sources().iter().map(start).collect();
+        // NaN marks what no kernel has written, so that a wrong slot shows.
+        let slots = plan
+            .slots
+            .iter()
+            .map(|n| Words::F32(vec![f32::NAN; *n]))
+            .collect();
+        Self {
+            graph,
+            plan,
+            sources,
+            slots,
+        }
+    }
+
+    /// Runs every kernel once.
+    pub fn step(&mut self) {
+        for step in &self.plan.steps {
+            let buffers: Vec<Words> = step
+                .places
+                .iter()
+                .map(|p| self.buffer(*p).clone())
+                .collect();
+            for (b, binding) in bindings(&step.kernel)
+                .iter()
+                .enumerate()
+                .filter(|(_, b)| b.write)
+            {
+                assert!(binding.write);
+                let Words::F32(mut after) = buffers[b].clone() else {
+                    continue;
+                };
+                for (i, x) in after.iter_mut().enumerate() {
+                    if let Some(value) = element(&step.kernel, &buffers, b, i) {
+                        *x = value as f32;
+                    }
+                }
+                match step.places[b] {
+                    Place::Source(s) => self.sources[s] = Words::F32(after),
+                    Place::Slot(s) => self.slots[s] = Words::F32(after),
+                }
+            }
+        }
+        for (from, to) in self.plan.copies.clone() {
+            let words = self.buffer(from).clone();
+            let Words::F32(mut v) = words else { continue };
+            v.truncate(self.sources[to].len());
+            self.sources[to] = Words::F32(v);
+        }
+    }
+
+    /// A wanted value after the last step.
+    pub fn read(&self, value: Value) -> Tensor {
+        let place = self.plan.outputs[&value];
+        let ty = self.graph.ty(value);
+        match (self.buffer(place), ty.dtype) {
+            (Words::F32(v), DType::F32) => Tensor::f32(&ty.shape, v[..ty.len()].to_vec()),
+            (Words::U32(v), _) => Tensor::u32(&ty.shape, v[..ty.len()].to_vec()),
+            (Words::F32(_), DType::U32) => Tensor::u32(&[0], Vec::new()),
+        }
+    }
+
+    fn buffer(&self, place: Place) -> &Words {
+        match place {
+            Place::Source(i) => &self.sources[i],
+            Place::Slot(i) => &self.slots[i],
+        }
+    }
+}
+
+fn bindings(kernel: &Kernel) -> &[Binding] {
+    match kernel {
+        Kernel::Map(k) => &k.bindings,
+        Kernel::Rows(k) => &k.bindings,
+        Kernel::Gemm(k) => &k.bindings,
+        Kernel::Attention(k) => &k.bindings,
+    }
+}
