@@ -2,5 +2,8 @@
 //! directory with a report.
 
 pub mod data;
+pub mod error;
+pub mod journal;
 pub mod metrics;
 pub mod pipeline;
+pub mod run_dir;

@@ -5,6 +5,7 @@
 mod assemble;
 mod describe;
 mod diagnostic;
+mod differences;
 mod networks;
 mod overrides;
 mod read;
@@ -14,12 +15,11 @@ mod stages;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod training;
 mod validate;
 
 pub use diagnostic::{Diagnostic, Place};
+pub use differences::differences;
 pub use overrides::Override;
 pub use read::{load, to_ron};
 pub use schema::{Encoder, Lora, Pipeline};
 pub use stages::*;
-pub use training::*;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use samora_engine::Remat;
 use serde::{Deserialize, Serialize};
 
 use super::networks::SamConfig;
@@ -22,6 +23,9 @@ pub struct Pipeline {
     pub encoder: Encoder,
     /// What an expert adds to the frozen encoder.
     pub lora: Lora,
+    /// What the backward pass computes again instead of keeping.
+    #[serde(default)]
+    pub recompute: Remat,
     /// What is done, in this order.
     pub stages: Vec<Stage>,
 }

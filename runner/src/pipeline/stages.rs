@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
 use super::networks::{MaeConfig, SimclrConfig};
-use super::training::{Augmentation, Optimiser, Schedule};
 
 /// One stage. Later stages refer to earlier ones by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,10 +41,8 @@ pub struct Pretrain {
     /// Stops after this many steps even if epochs remain.
     #[serde(default)]
     pub max_steps: Option<usize>,
-    /// Rule of the weight update.
-    pub optimiser: Optimiser,
-    /// Learning rate over time.
-    pub schedule: Schedule,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
 }
 
 /// What a [`Pretrain`] stage trains.
@@ -83,10 +81,8 @@ pub struct Expert {
     /// Stops after this many steps even if epochs remain.
     #[serde(default)]
     pub max_steps: Option<usize>,
-    /// Rule of the weight update.
-    pub optimiser: Optimiser,
-    /// Learning rate over time.
-    pub schedule: Schedule,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
 }
 
 /// The three levels of SAMora's self-supervision.
@@ -146,10 +142,8 @@ pub struct Finetune {
     /// Stops after this many steps even if epochs remain.
     #[serde(default)]
     pub max_steps: Option<usize>,
-    /// Rule of the weight update.
-    pub optimiser: Optimiser,
-    /// Learning rate over time.
-    pub schedule: Schedule,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
 }
 
 /// How expert outputs are fused in each encoder block.
@@ -161,6 +155,15 @@ pub enum HlAttn {
     Released,
     /// The sum of the experts' differences from the frozen block.
     Off,
+}
+
+/// Change of the images between epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Augmentation {
+    /// The images as they are.
+    Off,
+    /// SAMed's quarter turns, flips and rotations.
+    Samed,
 }
 
 /// Weights of the segmentation loss.
