@@ -16,7 +16,11 @@ pub fn conv(
 ) -> Value {
     let [_, _, _, inputs] = g.dims(x);
     let init = Init::Uniform(1.0 / ((inputs * kernel * kernel).max(1) as f32).sqrt());
-    let pad = if same { kernel.saturating_sub(1) / 2 } else { 0 };
+    let pad = if same {
+        kernel.saturating_sub(1) / 2
+    } else {
+        0
+    };
     g.within(name, |g| {
         let weight = g.param("weight", &[out, inputs, kernel, kernel], init);
         let bias = bias.then(|| g.param("bias", &[out], init));
