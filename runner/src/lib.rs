@@ -3,6 +3,7 @@
 
 pub mod data;
 pub mod error;
+pub mod interrupt;
 pub mod journal;
 pub mod metrics;
 pub mod pipeline;

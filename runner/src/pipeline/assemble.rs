@@ -19,7 +19,7 @@ const PATH_KEYS: &[&str] = &[
 ///
 /// # Errors
 /// A file that cannot be read or is not RON, an include that does not exist, or a cycle of includes.
-pub fn assemble(path: &Path) -> Result<Source, Diagnostic> {
+pub(super) fn assemble(path: &Path) -> Result<Source, Diagnostic> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Diagnostic::new(format!("cannot read {}: {e}", path.display())))?;
     let mut chain = vec![identity(path)];
@@ -30,7 +30,7 @@ pub fn assemble(path: &Path) -> Result<Source, Diagnostic> {
 ///
 /// # Errors
 /// What is not RON, at the place where it was written.
-pub fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
+pub(super) fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
     parse(&source.text()).map_err(|e| Diagnostic::at(source, e.span, e.message))
 }
 
@@ -38,7 +38,7 @@ pub fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
 ///
 /// # Errors
 /// A variable that is not set, or `${…}` of another form or outside a path.
-pub fn resolve_paths(source: &Source) -> Result<Source, Diagnostic> {
+pub(super) fn resolve_paths(source: &Source) -> Result<Source, Diagnostic> {
     let mut expanded = source.clone();
     let root = parse_source(source)?;
     let mut strings = Vec::new();

@@ -10,7 +10,12 @@ use super::syntax::{Kind, Node};
 
 /// Describes what `ron` found, at the value or key it is about. `text` is the assembled text and
 /// `root` its shape.
-pub fn describe(source: &Source, text: &str, root: &Node, error: &SpannedError) -> Diagnostic {
+pub(super) fn describe(
+    source: &Source,
+    text: &str,
+    root: &Node,
+    error: &SpannedError,
+) -> Diagnostic {
     let start = offset(text, error.span.start.line, error.span.start.col);
     let end = offset(text, error.span.end.line, error.span.end.col).max(start);
     let of = |outer: &Option<String>| match outer {

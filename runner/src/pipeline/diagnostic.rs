@@ -43,7 +43,7 @@ impl Diagnostic {
     }
 
     /// A mistake at `range` of the assembled text.
-    pub fn at(source: &Source, range: Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn at(source: &Source, range: Range<usize>, message: impl Into<String>) -> Self {
         let place = source
             .locate(range)
             .map(|(origin, range)| Place::new(&origin, range));
@@ -116,7 +116,10 @@ impl Place {
 }
 
 /// The name among `known` closest to `found`, when it is close enough to be a slip.
-pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    found: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let found = found.to_lowercase();
     let scored = known.into_iter().map(|name| {
         let distance = strsim::damerau_levenshtein(&found, &name.to_lowercase());
@@ -128,7 +131,7 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// The way a path is shown: relative to the current directory where it lies below it.
-pub fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let below = std::env::current_dir()
         .ok()
         .and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));

@@ -21,5 +21,5 @@ pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
 pub use overrides::Override;
 pub use read::{load, to_ron};
-pub use schema::{Encoder, Lora, Pipeline};
+pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
 pub use stages::*;

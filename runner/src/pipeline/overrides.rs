@@ -49,7 +49,7 @@ impl Override {
     ///
     /// # Errors
     /// A text that is not RON.
-    pub fn apply_where_written(&self, source: &mut Source) -> Result<bool, Diagnostic> {
+    pub(super) fn apply_where_written(&self, source: &mut Source) -> Result<bool, Diagnostic> {
         let root = parse_source(source)?;
         let Ok(node) = self.find(&root) else {
             return Ok(false);
@@ -66,14 +66,14 @@ impl Override {
     ///
     /// # Errors
     /// A path that leads nowhere, with the nearest name.
-    pub fn apply(&self, source: &mut Source) -> Result<(), Diagnostic> {
+    pub(super) fn apply(&self, source: &mut Source) -> Result<(), Diagnostic> {
         let root = parse_source(source)?;
         self.find(&root)?;
         self.apply_where_written(source).map(drop)
     }
 
     /// A mistake in the value.
-    pub fn fault(&self, message: &str) -> Diagnostic {
+    pub(super) fn fault(&self, message: &str) -> Diagnostic {
         let source = Source::new(self.origin.clone());
         let end = self.origin.text.len();
         Diagnostic::at(&source, end - self.value.len()..end, message)

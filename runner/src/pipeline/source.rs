@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Where some text was written: a file, or an override of the command line.
 #[derive(Debug, PartialEq)]
-pub struct Origin {
+pub(super) struct Origin {
     /// Path of the file as the user would write it, or `--set`.
     pub name: String,
     /// Its whole text.
@@ -15,7 +15,7 @@ pub struct Origin {
 
 /// Text assembled from pieces of origins.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub(super) struct Source {
     pieces: Vec<Piece>,
 }
 
@@ -29,7 +29,7 @@ struct Piece {
 
 impl Source {
     /// The whole of one origin.
-    pub fn new(origin: Arc<Origin>) -> Self {
+    pub(super) fn new(origin: Arc<Origin>) -> Self {
         let text = origin.text.clone();
         let written = 0..text.len();
         let piece = Piece {
@@ -43,13 +43,13 @@ impl Source {
     }
 
     /// A text with all defaults spelled out, which no user has written.
-    pub fn spelled_out(text: String) -> Self {
+    pub(super) fn spelled_out(text: String) -> Self {
         let name = "the resolved pipeline".into();
         Self::new(Arc::new(Origin { name, text }))
     }
 
     /// `text`, standing for what was written at `written` of `origin`.
-    pub fn standing_for(text: String, origin: Arc<Origin>, written: Range<usize>) -> Self {
+    pub(super) fn standing_for(text: String, origin: Arc<Origin>, written: Range<usize>) -> Self {
         let piece = Piece {
             text,
             origin,
@@ -61,12 +61,12 @@ impl Source {
     }
 
     /// The assembled text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.pieces.iter().map(|p| p.text.as_str()).collect()
     }
 
     /// The part in `range` of the assembled text.
-    pub fn slice(&self, range: Range<usize>) -> Self {
+    pub(super) fn slice(&self, range: Range<usize>) -> Self {
         let mut pieces = Vec::new();
         let mut start = 0;
         for piece in &self.pieces {
@@ -82,7 +82,7 @@ impl Source {
     }
 
     /// Replaces `range` of the assembled text.
-    pub fn splice(&mut self, range: Range<usize>, replacement: Self) {
+    pub(super) fn splice(&mut self, range: Range<usize>, replacement: Self) {
         let mut pieces = self.slice(0..range.start).pieces;
         pieces.extend(replacement.pieces);
         pieces.extend(self.slice(range.end..usize::MAX).pieces);
@@ -91,7 +91,7 @@ impl Source {
 
     /// The origin and place of a range of the assembled text. A range over several pieces gives
     /// the part in its first piece.
-    pub fn locate(&self, range: Range<usize>) -> Option<(Arc<Origin>, Range<usize>)> {
+    pub(super) fn locate(&self, range: Range<usize>) -> Option<(Arc<Origin>, Range<usize>)> {
         let mut start = 0;
         for piece in &self.pieces {
             let end = start + piece.text.len();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
@@ -236,12 +237,12 @@ impl Stage {
 }
 
 impl Level {
-    /// Its name in parameter names: `image`, `patch` or `pixel`.
-    pub fn name(&self) -> &'static str {
+    /// Which level it is.
+    pub fn level(&self) -> nn::Level {
         match self {
-            Self::Image { .. } => "image",
-            Self::Patch { .. } => "patch",
-            Self::Pixel { .. } => "pixel",
+            Self::Image { .. } => nn::Level::Image,
+            Self::Patch { .. } => nn::Level::Patch,
+            Self::Pixel { .. } => nn::Level::Pixel,
         }
     }
 }

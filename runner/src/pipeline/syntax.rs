@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 100;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub(super) struct Node {
     /// Byte range of the whole value.
     pub span: Range<usize>,
     /// What it is.
@@ -18,7 +18,7 @@ pub struct Node {
 
 /// The kinds of value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `Name(key: value, …)`, the name being optional.
     Struct {
         /// The name, or empty.
@@ -45,7 +45,7 @@ pub enum Kind {
 
 /// A key of a struct and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Field {
+pub(super) struct Field {
     /// The key.
     pub key: String,
     /// Byte range of the key.
@@ -56,7 +56,7 @@ pub struct Field {
 
 /// A syntax error: what is wrong and at which byte.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SyntaxError {
+pub(super) struct SyntaxError {
     /// What is wrong.
     pub message: String,
     /// Byte range to point at.
@@ -66,7 +66,7 @@ pub struct SyntaxError {
 impl Node {
     /// The member called `segment`: a field, the value of a string key, or the list element whose
     /// `name` field is `segment`.
-    pub fn member(&self, segment: &str) -> Option<&Node> {
+    pub(super) fn member(&self, segment: &str) -> Option<&Node> {
         match &self.kind {
             Kind::Struct { fields, .. } => {
                 let field = fields.iter().find(|f| f.key == segment);
@@ -87,7 +87,7 @@ impl Node {
     }
 
     /// Names [`Node::member`] knows.
-    pub fn member_names(&self) -> Vec<String> {
+    pub(super) fn member_names(&self) -> Vec<String> {
         match &self.kind {
             Kind::Struct { fields, .. } => fields.iter().map(|f| f.key.clone()).collect(),
             Kind::Map(entries) => {
@@ -106,7 +106,7 @@ impl Node {
     }
 
     /// The content of a string literal.
-    pub fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
             _ => None,
@@ -114,7 +114,7 @@ impl Node {
     }
 
     /// Direct children, with the struct key each stands under.
-    pub fn children(&self) -> Vec<(Option<&str>, &Node)> {
+    pub(super) fn children(&self) -> Vec<(Option<&str>, &Node)> {
         match &self.kind {
             Kind::Struct { fields, .. } => fields
                 .iter()
@@ -137,7 +137,7 @@ impl Node {
 ///
 /// # Errors
 /// What is not RON, and where.
-pub fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut parser = Parser { text, at: 0 };
     parser.skip_space()?;
     let node = parser.value(0)?;

@@ -10,7 +10,7 @@ const GOOD: &str = r#"Pipeline(
     name: "small",
     seed: 1,
     data: {"scans": LaH5(root: "scans")},
-    encoder: Sam(image_size: 96, patch_size: 8, dim: 96, depth: 4, heads: 4),
+    encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
     lora: Lora(rank: 4),
     stages: [
         Pretrain(
@@ -145,12 +145,12 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "heads: 4",
             "heads: 5",
-            vec!["dim 96 is not a multiple of heads 5", "small.ron:5:54"],
+            vec!["dim: 96 is not a multiple of heads = 5", "small.ron:5:60"],
         ),
         (
-            "patch_size: 8",
-            "patch_size: 7",
-            vec!["image_size 96 is not a multiple of patch_size 7"],
+            "patch_size_px: 8",
+            "patch_size_px: 7",
+            vec!["image_size_px: 96 is not a multiple of patch_size_px = 7"],
         ),
         ("rank: 4", "rank: 0", vec!["rank must be at least 1"]),
         (
@@ -329,12 +329,12 @@ fn fragments_are_put_in_place_and_keep_their_own_lines() {
     let main = GOOD
         .replace(&GOOD[start..end], "include(\"parts/stages.ron\"),\n")
         .replace(
-            "Sam(image_size: 96, patch_size: 8, dim: 96, depth: 4, heads: 4)",
+            "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)",
             "include(\"parts/sam.ron\")",
         );
     let parts = folder.path().join("parts");
     fs::create_dir(&parts).unwrap();
-    let sam = "// A small encoder.\nSam(image_size: 96, patch_size: 8, dim: 96, depth: 4, heads: 4) // end";
+    let sam = "// A small encoder.\nSam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4) // end";
     fs::write(parts.join("sam.ron"), sam).unwrap();
     let stages = format!("// First.\n[\n{}\n]\n", &GOOD[start..end]);
     fs::write(parts.join("stages.ron"), &stages).unwrap();
@@ -350,7 +350,7 @@ fn fragments_are_put_in_place_and_keep_their_own_lines() {
 #[test]
 fn missing_and_cyclic_fragments_are_refused_with_the_way_to_them() {
     let folder = tempfile::tempdir().unwrap();
-    let sam = "Sam(image_size: 96, patch_size: 8, dim: 96, depth: 4, heads: 4)";
+    let sam = "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)";
     let main = GOOD.replace(sam, "include(\"one.ron\")");
     fs::write(folder.path().join("one.ron"), "include(\"two.ron\")").unwrap();
     let message = load_in(folder.path(), &main, &[]).unwrap_err().to_string();

@@ -5,17 +5,18 @@ use std::ops::Range;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
 use super::schema::{Encoder, Pipeline};
-use super::source::Source;
+use super::source::Source as Text;
 use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Network, Pretrain, Stage};
 use super::syntax::{Kind, Node};
+use crate::data::source::Source;
 
 /// Checks a typed pipeline; `source` and `root` are the text it came from.
 ///
 /// # Errors
 /// The first mistake, with its place.
-pub fn validate(
+pub(super) fn validate(
     pipeline: &Pipeline,
-    source: &Source,
+    source: &Text,
     root: &Node,
     overrides: &[Override],
 ) -> Result<(), Diagnostic> {
@@ -35,7 +36,7 @@ pub fn validate(
 
 struct Check<'a> {
     pipeline: &'a Pipeline,
-    source: &'a Source,
+    source: &'a Text,
     root: &'a Node,
     overrides: &'a [Override],
 }
@@ -67,17 +68,12 @@ impl Check<'_> {
 
     fn sizes(&self) -> Result<(), Diagnostic> {
         let Encoder::Sam(sam) = &self.pipeline.encoder;
-        if sam.patch_size == 0 || sam.image_size % sam.patch_size != 0 {
-            let message = format!(
-                "image_size {} is not a multiple of patch_size {}",
-                sam.image_size, sam.patch_size
-            );
-            return Err(self.fault(&["encoder", "image_size"], message));
-        }
-        if sam.heads == 0 || sam.dim % sam.heads != 0 {
-            let message = format!("dim {} is not a multiple of heads {}", sam.dim, sam.heads);
-            return Err(self.fault(&["encoder", "dim"], message));
-        }
+        sam.check()
+            .map_err(|(field, rule)| self.fault(&["encoder", field], format!("{field}: {rule}")))?;
+        let decoder = self.pipeline.decoder.for_classes(1);
+        decoder
+            .check(sam.out_channels)
+            .map_err(|(field, rule)| self.fault(&["decoder", field], format!("{field}: {rule}")))?;
         if self.pipeline.lora.rank == 0 {
             return Err(self.fault(&["lora", "rank"], "rank must be at least 1".into()));
         }
@@ -157,7 +153,7 @@ impl Check<'_> {
             let accepts = |s: &Stage| matches!(s, Stage::Expert(_));
             self.reference(index, "experts", name, &accepts, "an Expert stage")?;
             let level = self.pipeline.stages.iter().find_map(|s| match s {
-                Stage::Expert(s) if s.name == *name => Some(s.level.name()),
+                Stage::Expert(s) if s.name == *name => Some(s.level.level()),
                 _ => None,
             });
             if levels.contains(&level) {
@@ -181,7 +177,28 @@ impl Check<'_> {
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {
         let accepts = |s: &Stage| matches!(s, Stage::Finetune(_));
-        self.reference(index, "model", &stage.model, &accepts, "a Finetune stage")
+        self.reference(index, "model", &stage.model, &accepts, "a Finetune stage")?;
+        let trained = self
+            .pipeline
+            .stages
+            .iter()
+            .find(|s| s.name() == stage.model);
+        let classes = |data: &str| self.pipeline.data.get(data).map(Source::classes);
+        let (own, trained) = (
+            classes(&stage.data),
+            trained.and_then(|s| classes(s.data())),
+        );
+        match (own, trained) {
+            (Some(own), Some(trained)) if own != trained => {
+                let message = format!("the classes of `{}` are not those trained on", stage.data);
+                let (own, trained) = (own.join(", "), trained.join(", "));
+                Err(self
+                    .stage_fault(index, "data", message)
+                    .note(format!("`{}` was trained on {trained}", stage.model))
+                    .note(format!("`{}` has {own}", stage.data)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A name in `field` of stage `index` that must be an earlier stage of the right kind.

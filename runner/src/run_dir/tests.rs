@@ -9,7 +9,7 @@ fn pipeline(folder: &Path, sets: &[&str]) -> Pipeline {
     let path = folder.join("p.ron");
     let text = r#"Pipeline(
         name: "p", seed: 1, data: {"scans": LaH5(root: "scans")},
-        encoder: Sam(image_size: 96, patch_size: 8, dim: 96, depth: 4, heads: 4),
+        encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
         lora: Lora(rank: 4),
         stages: [Pretrain(
             name: "encoder", data: "scans", network: Encoder(mask_ratio: 0.75), epochs: 3, batch: 4,
