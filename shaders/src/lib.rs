@@ -23,6 +23,7 @@ mod wgsl;
 pub use access::{Access, Axis, Leaf};
 pub use attention::{Attention, AttentionPass, HeadRows, Tokens};
 pub use caps::Caps;
+pub use emit::gemm::tile;
 pub use emit::{Shader, emit};
 pub use expr::{Binary, Expr, Id, Scalar, Unary};
 pub use gemm::{Gemm, Operand, Tile};

@@ -22,3 +22,23 @@ pub fn device() -> &'static Device {
         .unwrap_or_else(|e| panic!("{e}"))
     })
 }
+
+/// The same adapter driven with only what every GPU offers: no subgroups, small shared memory, and
+/// the kernels meant for GPUs.
+///
+/// # Panics
+/// Without any adapter.
+#[allow(clippy::panic)]
+pub fn portable_device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let adapter = std::env::var("SAMORA_ADAPTER").ok();
+        let mut device = Device::open(&DeviceOptions {
+            adapter,
+            ..Default::default()
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+        device.adapter.caps = samora_shaders::Caps::portable();
+        device
+    })
+}

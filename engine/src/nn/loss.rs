@@ -1,6 +1,7 @@
 //! Losses, each a scalar.
 
-use crate::{Graph, Value};
+use crate::ops::cases::{Case, operand, positive};
+use crate::{Graph, Tensor, Value};
 
 /// Smoothing term of both Dice losses.
 const SMOOTH: f32 = 1e-5;
@@ -98,4 +99,41 @@ fn one_hot(g: &mut Graph, labels: Value, classes: usize) -> Value {
     let column = g.reshape(labels, &[rows, 1]);
     let class = g.coord(&[rows, classes], 1);
     g.eq(class, column)
+}
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "cross-entropy",
+        build: |g| {
+            let (x, labels) = logits(g);
+            vec![cross_entropy(g, x, labels)]
+        },
+    },
+    Case {
+        name: "dice loss",
+        build: |g| {
+            let (x, labels) = logits(g);
+            vec![dice_loss(g, x, labels)]
+        },
+    },
+    Case {
+        name: "soft dice and mean squared error",
+        build: |g| {
+            let (a, b) = (positive(g, "a", &[2, 3, 5]), positive(g, "b", &[2, 3, 5]));
+            vec![soft_dice(g, a, b), mse(g, a, b)]
+        },
+    },
+    Case {
+        name: "nt-xent",
+        build: |g| {
+            let x = operand(g, "x", &[6, 5]);
+            vec![nt_xent(g, x, 0.5)]
+        },
+    },
+];
+
+fn logits(g: &mut Graph) -> (Value, Value) {
+    let labels = Tensor::u32(&[7], vec![0, 3, 1, 1, 0, 3, 1]);
+    (operand(g, "x", &[7, 4]), g.constant("labels", labels))
 }

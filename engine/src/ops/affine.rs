@@ -1,12 +1,14 @@
-//! Ops that only move elements by affine index maps: padding, concatenation, im2col and its adjoint.
+//! Ops that only move elements by affine index maps: padding and concatenation; `unfold.rs` adds im2col.
 //!
 //! Each output element is the sum of one or more *taps*, source elements whose coordinates are
 //! `(Σ coef·c + shift)/div` of the output coordinates `c`; a tap outside the source is a constant.
 
 use samora_shaders::{Access, Axis, Binary, Expr, Leaf, Scalar, View};
 
+use super::cases::{Case, operand};
 use super::no_second_gradient;
 use super::pointwise::map;
+use super::unfold::Window;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {
@@ -79,47 +81,6 @@ impl Graph {
         self.concat(&parts, axis)
     }
 
-    /// im2col: windows of `x [b, h, w, c]` as rows `[b, oh, ow, c·kh·kw]`, ordered like the
-    /// flattened weight `(c, kh, kw)` of a PyTorch convolution. `pad` is `[top, bottom, left,
-    /// right]` zeros; `oh = (h + top + bottom − kh)/stride + 1`.
-    pub fn unfold(
-        &mut self,
-        x: Value,
-        kernel: (usize, usize),
-        stride: usize,
-        pad: [usize; 4],
-    ) -> Value {
-        self.unfold_with(x, kernel, stride, pad, 0.0)
-    }
-
-    /// [`Graph::unfold`] with another value than zero around the image.
-    pub(crate) fn unfold_with(
-        &mut self,
-        x: Value,
-        (kh, kw): (usize, usize),
-        stride: usize,
-        pad: [usize; 4],
-        fill: f32,
-    ) -> Value {
-        let image = self.dims::<4>(x);
-        let [b, h, w, c] = image;
-        // Windows that tile the image are a view.
-        let tiles = stride > 0 && h % stride == 0 && w % stride == 0 && pad == [0; 4];
-        if (kh, kw) == (stride, stride) && tiles {
-            let (oh, ow) = (h / stride, w / stride);
-            let split = self.reshape(x, &[b, oh, stride, ow, stride, c]);
-            let rows = self.permute(split, &[0, 1, 3, 5, 2, 4]);
-            return self.reshape(rows, &[b, oh, ow, c * stride * stride]);
-        }
-        let window = Window {
-            image,
-            kernel: (kh, kw),
-            stride,
-            pad,
-        };
-        self.push(Affine::Unfold { window, fill }, &[x])
-    }
-
     /// Element `c` of the result, of shape `shape`, is the element of `x` that `axes` map `c` to, or
     /// zero outside. For gradient rules only: it has no gradient of its own.
     pub(crate) fn affine(&mut self, x: Value, shape: &[usize], axes: Vec<Axis>) -> Value {
@@ -129,7 +90,7 @@ impl Graph {
 }
 
 #[derive(Clone, Debug)]
-enum Affine {
+pub(super) enum Affine {
     Pad {
         axis: usize,
         before: usize,
@@ -149,20 +110,11 @@ enum Affine {
     },
 }
 
-/// Geometry of im2col over an image `[b, h, w, c]`.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    image: [usize; 4],
-    kernel: (usize, usize),
-    stride: usize,
-    pad: [usize; 4],
-}
-
 /// An index map: output coordinates in `shape` to the source coordinates of each tap.
-struct Taps {
-    shape: Vec<usize>,
-    taps: Vec<Vec<Axis>>,
-    fill: f32,
+pub(super) struct Taps {
+    pub(super) shape: Vec<usize>,
+    pub(super) taps: Vec<Vec<Axis>>,
+    pub(super) fill: f32,
 }
 
 impl Affine {
@@ -204,77 +156,6 @@ impl Affine {
                 taps: vec![axes.clone()],
                 fill: 0.0,
             },
-        }
-    }
-}
-
-impl Window {
-    /// Rows and columns of windows, or what is wrong.
-    fn grid(&self) -> Result<(usize, usize), String> {
-        let ([_, h, w, _], (kh, kw), [top, bottom, left, right]) =
-            (self.image, self.kernel, self.pad);
-        let (h, w) = (h + top + bottom, w + left + right);
-        if self.stride == 0 || kh == 0 || kw == 0 || kh > h || kw > w {
-            return Err(format!(
-                "a {kh}×{kw} window with stride {} does not fit a padded image of {h}×{w}",
-                self.stride
-            ));
-        }
-        Ok(((h - kh) / self.stride + 1, (w - kw) / self.stride + 1))
-    }
-
-    /// `[b, oh, ow, c, kh, kw]` read from `[b, h, w, c]`.
-    fn unfold(&self) -> Taps {
-        let [b, h, w, c] = self.image;
-        let (oh, ow) = self.grid().unwrap_or((1, 1));
-        let along = |coef: [i64; 6], shift: usize, size: usize, stride: usize| Axis {
-            coef: coef.to_vec(),
-            shift: -(shift as i64),
-            div: 1,
-            size,
-            stride,
-        };
-        let s = self.stride as i64;
-        let axes = vec![
-            along([1, 0, 0, 0, 0, 0], 0, b, h * w * c),
-            along([0, s, 0, 0, 1, 0], self.pad[0], h, w * c),
-            along([0, 0, s, 0, 0, 1], self.pad[2], w, c),
-            along([0, 0, 0, 1, 0, 0], 0, c, 1),
-        ];
-        Taps {
-            shape: vec![b, oh, ow, c, self.kernel.0, self.kernel.1],
-            taps: vec![axes],
-            fill: 0.0,
-        }
-    }
-
-    /// `[b, h, w, c]` summed over the kernel positions from `[b, oh, ow, c, kh, kw]`.
-    fn fold(&self) -> Taps {
-        let [b, _, _, c] = self.image;
-        let (oh, ow) = self.grid().unwrap_or((1, 1));
-        let (kh, kw) = self.kernel;
-        let strides = View::contiguous(&[b, oh, ow, c, kh, kw]).strides;
-        let along = |d: usize, coef: i64, shift: i64, div: usize, size: usize| Axis {
-            coef: unit(4, d.min(3), coef),
-            shift,
-            div,
-            size,
-            stride: strides[d],
-        };
-        let tap = |ky: usize, kx: usize| {
-            vec![
-                along(0, 1, 0, 1, b),
-                along(1, 1, self.pad[0] as i64 - ky as i64, self.stride, oh),
-                along(2, 1, self.pad[2] as i64 - kx as i64, self.stride, ow),
-                along(3, 1, 0, 1, c),
-                along(4, 0, ky as i64, 1, kh),
-                along(5, 0, kx as i64, 1, kw),
-            ]
-        };
-        Taps {
-            shape: self.image.to_vec(),
-            taps: (0..kh * kw).map(|k| tap(k / kw, k % kw)).collect(),
-            fill: 0.0,
         }
     }
 }
@@ -381,8 +262,40 @@ fn source_index(axes: &[Axis], coords: &[usize]) -> Option<usize> {
 }
 
 /// Coefficients of `rank` coordinates with only that of `d` set.
-fn unit(rank: usize, d: usize, value: i64) -> Vec<i64> {
+pub(super) fn unit(rank: usize, d: usize, value: i64) -> Vec<i64> {
     let mut coef = vec![0; rank];
     coef[d] = value;
     coef
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "pad between two axes",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 4]);
+            vec![g.pad(x, 1, 2, 1)]
+        },
+    },
+    Case {
+        name: "pad with a constant",
+        build: |g| {
+            let x = operand(g, "x", &[3, 5]);
+            vec![g.pad_with(x, 1, 0, 3, -2.5)]
+        },
+    },
+    Case {
+        name: "concat of three",
+        build: |g| {
+            let xs = [(1, "a"), (3, "b"), (2, "c")].map(|(n, name)| operand(g, name, &[2, n, 3]));
+            vec![g.concat(&xs, 1)]
+        },
+    },
+    Case {
+        name: "stack in the middle",
+        build: |g| {
+            let xs = ["a", "b", "c"].map(|name| operand(g, name, &[3, 5]));
+            vec![g.stack(&xs, 1)]
+        },
+    },
+];

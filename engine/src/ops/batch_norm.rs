@@ -1,5 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015) over all leading axes, composed of other ops.
 
+use super::cases::{Case, operand, positive};
 use crate::{Graph, Value};
 
 impl Graph {
@@ -39,3 +40,25 @@ impl Graph {
         self.add(scaled, beta)
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "batch norm in training",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 3, 5]);
+            let (gamma, beta) = (operand(g, "gamma", &[5]), operand(g, "beta", &[5]));
+            let (y, mean, var) = g.batch_norm(x, gamma, beta, 1e-5);
+            vec![y, mean, var]
+        },
+    },
+    Case {
+        name: "batch norm with given statistics",
+        build: |g| {
+            let x = operand(g, "x", &[4, 5]);
+            let (gamma, beta) = (operand(g, "gamma", &[5]), operand(g, "beta", &[5]));
+            let (mean, var) = (operand(g, "mean", &[5]), positive(g, "var", &[5]));
+            vec![g.batch_norm_inference(x, gamma, beta, mean, var, 1e-5)]
+        },
+    },
+];

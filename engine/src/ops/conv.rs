@@ -1,6 +1,7 @@
 //! Convolutions and pooling over images `[b, h, w, c]`, composed of im2col, products and reductions.
 //! Weights have PyTorch's layouts. `pad` is `[top, bottom, left, right]`.
 
+use super::cases::{Case, distinct, operand};
 use crate::{Graph, Value};
 
 /// Stands for −∞ around the image of a maximum; shaders must not spell infinity.
@@ -92,3 +93,69 @@ impl Graph {
         self.reshape(rows, &[b, oh, ow, c, columns / c])
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "conv 3×3 with bias",
+        build: |g| {
+            let x = operand(g, "x", &[2, 5, 4, 3]);
+            let (w, b) = (operand(g, "w", &[4, 3, 3, 3]), operand(g, "b", &[4]));
+            vec![g.conv2d(x, w, Some(b), 1, [1; 4])]
+        },
+    },
+    Case {
+        name: "conv 1×1",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 4, 5]);
+            let w = operand(g, "w", &[2, 5, 1, 1]);
+            vec![g.conv2d(x, w, None, 1, [0; 4])]
+        },
+    },
+    Case {
+        name: "conv with stride 2 and asymmetric padding",
+        build: |g| {
+            let x = operand(g, "x", &[1, 6, 7, 2]);
+            let w = operand(g, "w", &[3, 2, 3, 3]);
+            vec![g.conv2d(x, w, None, 2, [0, 1, 1, 0])]
+        },
+    },
+    Case {
+        name: "patch embedding",
+        build: |g| {
+            let x = operand(g, "x", &[2, 6, 9, 3]);
+            let (w, b) = (operand(g, "w", &[5, 3, 3, 3]), operand(g, "b", &[5]));
+            vec![g.conv2d(x, w, Some(b), 3, [0; 4])]
+        },
+    },
+    Case {
+        name: "transposed conv",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 2, 5]);
+            let (w, b) = (operand(g, "w", &[5, 3, 2, 2]), operand(g, "b", &[3]));
+            vec![g.conv_transpose2x2(x, w, Some(b))]
+        },
+    },
+    Case {
+        name: "depthwise conv",
+        build: |g| {
+            let x = operand(g, "x", &[1, 5, 6, 3]);
+            let w = operand(g, "w", &[3, 1, 3, 3]);
+            vec![g.depthwise_conv2d(x, w, 1, [1; 4])]
+        },
+    },
+    Case {
+        name: "max pool 3×3 stride 2",
+        build: |g| {
+            let x = distinct(g, "x", &[2, 5, 6, 2]);
+            vec![g.max_pool(x, 3, 2, [1; 4])]
+        },
+    },
+    Case {
+        name: "average pool 2×2 with padding",
+        build: |g| {
+            let x = operand(g, "x", &[1, 5, 4, 3]);
+            vec![g.avg_pool(x, 2, 2, [0, 1, 0, 0])]
+        },
+    },
+];

@@ -2,6 +2,7 @@
 
 use samora_shaders::{Access, Leaf, View};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::map;
 use crate::{DType, Gradient, Graph, Lowering, Op, Tensor, Type, Value};
@@ -123,3 +124,24 @@ impl Op for Gather {
         ]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "gather with repeats and omissions",
+        build: |g| {
+            let x = operand(g, "x", &[2, 5, 3]);
+            let ids = Tensor::u32(&[2, 4], vec![3, 0, 3, 4, 1, 1, 1, 2]);
+            let ids = g.constant("ids", ids);
+            vec![g.gather(x, 1, ids)]
+        },
+    },
+    Case {
+        name: "gather of scalars, more than there are",
+        build: |g| {
+            let x = operand(g, "x", &[1, 3]);
+            let ids = g.constant("ids", Tensor::u32(&[1, 5], vec![2, 0, 0, 1, 2]));
+            vec![g.gather(x, 1, ids)]
+        },
+    },
+];

@@ -2,6 +2,7 @@
 
 use samora_shaders::{Reduce, Rows, RowsOutput, Stage};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::identity;
 use super::{last_axis, no_second_gradient};
@@ -152,3 +153,21 @@ fn norm(row: &[f32]) -> f64 {
         .sum::<f64>()
         .sqrt()
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "l2 normalize",
+        build: |g| {
+            let x = operand(g, "x", &[3, 2, 5]);
+            vec![g.l2_normalize(x, 1e-12)]
+        },
+    },
+    Case {
+        name: "l2 normalize of rows shorter than eps",
+        build: |g| {
+            let x = operand(g, "x", &[3, 5]);
+            vec![g.l2_normalize(x, 50.0)]
+        },
+    },
+];

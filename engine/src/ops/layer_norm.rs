@@ -3,6 +3,7 @@
 
 use samora_shaders::{Access, Id, Leaf, Reduce, Rows, RowsOutput, Stage, View};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::identity;
 use super::{last_axis, no_second_gradient};
@@ -219,3 +220,23 @@ fn per_column(k: usize, shape: &[usize]) -> Leaf {
         access: Access::Strided(view),
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "layer norm",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 7]);
+            let (gamma, beta) = (operand(g, "gamma", &[7]), operand(g, "beta", &[7]));
+            vec![g.layer_norm(x, gamma, beta, 1e-5)]
+        },
+    },
+    Case {
+        name: "layer norm of wide rows with fixed scale",
+        build: |g| {
+            let x = operand(g, "x", &[3, 130]);
+            let (gamma, beta) = (g.fill(&[130], 1.5), g.fill(&[130], -0.5));
+            vec![g.layer_norm(x, gamma, beta, 1e-6)]
+        },
+    },
+];

@@ -2,6 +2,7 @@
 //!
 //! Transposed operands are views, so one op covers NN, NT and TN.
 
+use super::cases::{Case, operand};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 #[derive(Debug)]
@@ -94,3 +95,43 @@ impl Op for Matmul {
         vec![da, db]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "matmul",
+        build: |g| {
+            let (a, b) = (operand(g, "a", &[3, 7]), operand(g, "b", &[7, 5]));
+            vec![g.matmul(a, b)]
+        },
+    },
+    Case {
+        name: "matmul of a batch by one matrix",
+        build: |g| {
+            let (a, b) = (operand(g, "a", &[2, 3, 4, 5]), operand(g, "b", &[5, 3]));
+            vec![g.matmul(a, b)]
+        },
+    },
+    Case {
+        name: "matmul of broadcast batches",
+        build: |g| {
+            let (a, b) = (operand(g, "a", &[2, 1, 3, 4]), operand(g, "b", &[3, 4, 2]));
+            vec![g.matmul(a, b)]
+        },
+    },
+    Case {
+        name: "matmul of transposed operands",
+        build: |g| {
+            let (a, b) = (operand(g, "a", &[2, 4, 3]), operand(g, "b", &[2, 5, 4]));
+            let (a, b) = (g.transpose(a), g.transpose(b));
+            vec![g.matmul(a, b)]
+        },
+    },
+    Case {
+        name: "matmul of a row by a column",
+        build: |g| {
+            let (a, b) = (operand(g, "a", &[1, 9]), operand(g, "b", &[9, 1]));
+            vec![g.matmul(a, b)]
+        },
+    },
+];

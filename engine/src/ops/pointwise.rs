@@ -2,6 +2,8 @@
 
 use samora_shaders::{Access, Binary, Expr, Leaf, Map, Output, Scalar, Unary, View};
 
+use super::cases::{Case, distinct, operand, positive};
+use super::pointwise_gradient::{left_grad, right_grad, unary_grad};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 /// A pointwise op on operands of one shape.
@@ -134,37 +136,6 @@ impl Graph {
         let cdf = self.offset(cdf, 0.5);
         self.mul(x, cdf)
     }
-    /// A constant scalar (shape `[]`).
-    pub fn scalar(&mut self, c: f32) -> Value {
-        self.push(
-            Fill {
-                shape: Vec::new(),
-                value: c,
-            },
-            &[],
-        )
-    }
-    /// A constant tensor.
-    pub fn fill(&mut self, shape: &[usize], c: f32) -> Value {
-        self.push(
-            Fill {
-                shape: shape.to_vec(),
-                value: c,
-            },
-            &[],
-        )
-    }
-    /// Coordinate along `dim` of every element of `shape`.
-    pub fn coord(&mut self, shape: &[usize], dim: usize) -> Value {
-        self.push(
-            Coord {
-                shape: shape.to_vec(),
-                dim,
-            },
-            &[],
-        )
-    }
-
     /// The shape all of `values` broadcast to.
     pub fn common_shape(&mut self, values: &[Value]) -> Vec<usize> {
         let rank = values
@@ -337,166 +308,6 @@ impl Op for Pointwise {
     }
 }
 
-fn unary_grad(g: &mut Graph, op: Unary, x: Value, y: Value, dy: Value) -> Option<Value> {
-    Some(match op {
-        Unary::Neg => g.neg(dy),
-        Unary::Exp => g.mul(dy, y),
-        Unary::Log => g.div(dy, x),
-        Unary::Sqrt => {
-            let half = g.scale(dy, 0.5);
-            g.div(half, y)
-        }
-        Unary::Abs => {
-            let zero = g.scalar(0.0);
-            let negative = g.lt(x, zero);
-            let flipped = g.neg(dy);
-            g.select(negative, flipped, dy)
-        }
-        Unary::Sin => {
-            let c = g.cos(x);
-            g.mul(dy, c)
-        }
-        Unary::Cos => {
-            let s = g.sin(x);
-            let s = g.neg(s);
-            g.mul(dy, s)
-        }
-        Unary::Tanh => {
-            // dy·(1 − y²)
-            let yy = g.square(y);
-            let one = g.scalar(1.0);
-            let slope = g.sub(one, yy);
-            g.mul(dy, slope)
-        }
-        Unary::Erf => {
-            // 2/√π · exp(−x²)
-            let xx = g.square(x);
-            let xx = g.neg(xx);
-            let e = g.exp(xx);
-            let slope = g.scale(e, std::f32::consts::FRAC_2_SQRT_PI);
-            g.mul(dy, slope)
-        }
-        Unary::Floor => return None,
-    })
-}
-
-fn left_grad(g: &mut Graph, op: Binary, a: Value, b: Value, y: Value, dy: Value) -> Option<Value> {
-    Some(match op {
-        Binary::Add | Binary::Sub => dy,
-        Binary::Mul => g.mul(dy, b),
-        Binary::Div => g.div(dy, b),
-        Binary::Max | Binary::Min => {
-            let chosen = g.eq(a, y);
-            g.mul(dy, chosen)
-        }
-        Binary::Pow => {
-            // b·a^(b−1)
-            let less = g.offset(b, -1.0);
-            let p = g.pow(a, less);
-            let slope = g.mul(b, p);
-            g.mul(dy, slope)
-        }
-        Binary::Eq | Binary::Lt => return None,
-    })
-}
-
-fn right_grad(g: &mut Graph, op: Binary, a: Value, b: Value, y: Value, dy: Value) -> Option<Value> {
-    Some(match op {
-        Binary::Add => dy,
-        Binary::Sub => g.neg(dy),
-        Binary::Mul => g.mul(dy, a),
-        Binary::Div => {
-            let ratio = g.div(y, b);
-            let slope = g.neg(ratio);
-            g.mul(dy, slope)
-        }
-        Binary::Max | Binary::Min => {
-            let chosen = g.eq(a, y);
-            let one = g.scalar(1.0);
-            let other = g.sub(one, chosen);
-            g.mul(dy, other)
-        }
-        Binary::Pow | Binary::Eq | Binary::Lt => return None,
-    })
-}
-
-/// A constant in every element.
-#[derive(Debug)]
-struct Fill {
-    shape: Vec<usize>,
-    value: f32,
-}
-
-impl Op for Fill {
-    fn name(&self) -> &'static str {
-        "fill"
-    }
-
-    fn infer(&self, _: &[Type]) -> Result<Vec<Type>, String> {
-        Ok(vec![Type::f32(&self.shape)])
-    }
-
-    fn cpu(&self, _: &[&Tensor]) -> Vec<Tensor> {
-        vec![Tensor::full(&self.shape, self.value)]
-    }
-
-    fn lower(&self, _: &[Type], outputs: &[Type]) -> Lowering {
-        let mut expr = Expr::default();
-        let value = expr.push(Scalar::Const(self.value));
-        Lowering::Map(map(outputs[0].len(), Vec::new(), expr, value))
-    }
-
-    fn grad(&self, _: &mut Graph, _: &Gradient) -> Vec<Option<Value>> {
-        Vec::new()
-    }
-}
-
-/// Coordinates along one dimension.
-#[derive(Debug)]
-struct Coord {
-    shape: Vec<usize>,
-    dim: usize,
-}
-
-impl Op for Coord {
-    fn name(&self) -> &'static str {
-        "coord"
-    }
-
-    fn infer(&self, _: &[Type]) -> Result<Vec<Type>, String> {
-        match self.dim < self.shape.len() {
-            true => Ok(vec![Type::f32(&self.shape)]),
-            false => Err(format!("dimension {} of shape {:?}", self.dim, self.shape)),
-        }
-    }
-
-    fn cpu(&self, _: &[&Tensor]) -> Vec<Tensor> {
-        let inner: usize = self.shape[self.dim + 1..].iter().product();
-        let n = self.shape.iter().product();
-        let at = |i: usize| (i / inner % self.shape[self.dim]) as f32;
-        vec![Tensor::f32(&self.shape, (0..n).map(at).collect())]
-    }
-
-    fn lower(&self, _: &[Type], outputs: &[Type]) -> Lowering {
-        let mut expr = Expr::default();
-        let value = expr.push(Scalar::Leaf(0));
-        let access = Access::Coord {
-            shape: self.shape.clone(),
-            dim: self.dim,
-        };
-        Lowering::Map(map(
-            outputs[0].len(),
-            vec![Leaf { buffer: 0, access }],
-            expr,
-            value,
-        ))
-    }
-
-    fn grad(&self, _: &mut Graph, _: &Gradient) -> Vec<Option<Value>> {
-        Vec::new()
-    }
-}
-
 /// A leaf that reads element `i` of input `k`.
 pub(crate) fn identity(k: usize, shape: &[usize]) -> Leaf {
     Leaf {
@@ -515,3 +326,57 @@ pub(crate) fn map(len: usize, leaves: Vec<Leaf>, expr: Expr, value: usize) -> Ma
         outputs: vec![Output { buffer: 0, value }],
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "smooth functions",
+        build: |g| {
+            let x = operand(g, "x", &[3, 5]);
+            let scaled = g.scale(x, -0.75);
+            let shifted = g.offset(x, 2.0);
+            let plain = [g.neg(x), g.exp(x), g.sin(x), g.cos(x), g.tanh(x), g.erf(x)];
+            let composed = [g.square(x), g.sigmoid(x), g.gelu(x), scaled, shifted];
+            [&plain[..], &composed].concat()
+        },
+    },
+    Case {
+        name: "functions of positive numbers",
+        build: |g| {
+            let (a, b) = (positive(g, "a", &[7]), positive(g, "b", &[7]));
+            let power = g.scalar(-1.5);
+            vec![g.log(a), g.sqrt(a), g.div(a, b), g.pow(b, power)]
+        },
+    },
+    Case {
+        name: "functions with kinks",
+        build: |g| {
+            let (a, b) = (distinct(g, "a", &[3, 3]), distinct(g, "b", &[3, 3]));
+            let b = g.offset(b, 0.5);
+            vec![g.relu(a), g.abs(a), g.maximum(a, b), g.minimum(a, b)]
+        },
+    },
+    Case {
+        name: "broadcast arithmetic",
+        build: |g| {
+            let a = operand(g, "a", &[3, 1, 5]);
+            let (b, c) = (operand(g, "b", &[4, 1]), operand(g, "c", &[]));
+            let sum = g.add(a, b);
+            let difference = g.sub(sum, c);
+            vec![g.mul(difference, a)]
+        },
+    },
+    Case {
+        name: "choices",
+        build: |g| {
+            let (a, b) = (distinct(g, "a", &[4, 3]), distinct(g, "b", &[4, 3]));
+            let b = g.offset(b, 0.5);
+            let (less, column) = (g.lt(a, b), g.coord(&[4, 3], 1));
+            let labels = g.constant("labels", Tensor::u32(&[4, 1], vec![2, 0, 1, 1]));
+            let chosen = g.eq(column, labels);
+            let half = g.offset(a, 0.5);
+            let step = g.floor(half);
+            vec![g.select(less, a, b), g.select(chosen, b, step)]
+        },
+    },
+];

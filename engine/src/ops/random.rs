@@ -3,6 +3,7 @@
 
 use samora_shaders::{Access, Leaf};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::map;
 use crate::{DType, Gradient, Graph, Lowering, Op, Tensor, Type, Value, random};
@@ -91,3 +92,23 @@ impl Op for Uniform {
         vec![None]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "dropout",
+        build: |g| {
+            let x = operand(g, "x", &[5, 7]);
+            vec![g.dropout(x, 0.3)]
+        },
+    },
+    Case {
+        name: "noise of two sites",
+        build: |g| {
+            let x = operand(g, "x", &[3, 5]);
+            let (u, z) = (g.uniform_noise(&[3, 5]), g.normal_noise(&[3, 5]));
+            let noise = g.add(u, z);
+            vec![g.mul(x, noise)]
+        },
+    },
+];

@@ -2,6 +2,7 @@
 
 use samora_shaders::{Expr, Reduce as Combine, Rows, RowsOutput, Scalar, Stage, View};
 
+use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
@@ -215,3 +216,70 @@ impl Op for Reduce {
         vec![Some(g.mul(dy, largest))]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "sum of the last axis",
+        build: |g| {
+            let x = operand(g, "x", &[3, 5]);
+            vec![g.sum(x, &[1])]
+        },
+    },
+    Case {
+        name: "sum of outer and inner axes",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 4, 5]);
+            vec![g.sum(x, &[2, 0])]
+        },
+    },
+    Case {
+        name: "sum of everything, in two stages",
+        build: |g| {
+            let x = operand(g, "x", &[3, 20, 35]);
+            vec![g.sum(x, &[0, 1, 2])]
+        },
+    },
+    Case {
+        name: "sum of leading axes, in two stages",
+        build: |g| {
+            let x = operand(g, "x", &[2, 800, 3]);
+            vec![g.sum(x, &[0, 1])]
+        },
+    },
+    Case {
+        name: "sum of a prime extent, in two stages",
+        build: |g| {
+            let x = operand(g, "x", &[2, 1031]);
+            vec![g.sum(x, &[1])]
+        },
+    },
+    Case {
+        name: "mean of the middle axis",
+        build: |g| {
+            let x = operand(g, "x", &[2, 7, 3]);
+            vec![g.mean(x, &[1])]
+        },
+    },
+    Case {
+        name: "max of the last axis",
+        build: |g| {
+            let x = distinct(g, "x", &[4, 7]);
+            vec![g.max(x, &[1])]
+        },
+    },
+    Case {
+        name: "max of a prime extent, in two stages",
+        build: |g| {
+            let x = distinct(g, "x", &[1031, 3]);
+            vec![g.max(x, &[0])]
+        },
+    },
+    Case {
+        name: "sum to a broadcast shape",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 4, 5]);
+            vec![g.sum_to(x, &[3, 1, 5])]
+        },
+    },
+];

@@ -3,6 +3,7 @@
 
 use samora_shaders::{Access, Leaf};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::map;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
@@ -136,3 +137,28 @@ impl Op for Resize {
         vec![ctx.douts[0].map(|dy| g.push(other, &[dy]))]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "resize up and down",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 7, 2]);
+            vec![g.resize_bilinear(x, 8, 4)]
+        },
+    },
+    Case {
+        name: "resize by whole factors",
+        build: |g| {
+            let x = operand(g, "x", &[1, 4, 6, 3]);
+            vec![g.resize_bilinear(x, 16, 2)]
+        },
+    },
+    Case {
+        name: "resize the first axis to one",
+        build: |g| {
+            let x = operand(g, "x", &[5, 3]);
+            vec![g.resize_axis(x, 0, 1)]
+        },
+    },
+];

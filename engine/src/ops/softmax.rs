@@ -2,6 +2,7 @@
 
 use samora_shaders::{Reduce, Rows, RowsOutput, Stage};
 
+use super::cases::{Case, operand};
 use super::formula::Formula;
 use super::pointwise::identity;
 use super::{last_axis, no_second_gradient};
@@ -169,3 +170,28 @@ impl Op for SoftmaxGrad {
 fn last(shape: &[usize]) -> usize {
     shape.last().copied().unwrap_or(1)
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "softmax",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 7]);
+            vec![g.softmax(x)]
+        },
+    },
+    Case {
+        name: "softmax of one long row",
+        build: |g| {
+            let x = operand(g, "x", &[301]);
+            vec![g.softmax(x)]
+        },
+    },
+    Case {
+        name: "log softmax",
+        build: |g| {
+            let x = operand(g, "x", &[5, 9]);
+            vec![g.log_softmax(x)]
+        },
+    },
+];

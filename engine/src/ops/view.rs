@@ -2,6 +2,7 @@
 
 use samora_shaders::View;
 
+use super::cases::{Case, operand};
 use crate::op::ViewFn;
 use crate::{Data, Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
@@ -156,3 +157,38 @@ impl Op for ViewOp {
         })]
     }
 }
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "reshape of a permuted tensor",
+        build: |g| {
+            let x = operand(g, "x", &[2, 3, 4]);
+            let y = g.permute(x, &[2, 0, 1]);
+            vec![g.reshape(y, &[4, 6])]
+        },
+    },
+    Case {
+        name: "slice of a slice",
+        build: |g| {
+            let x = operand(g, "x", &[5, 4, 3]);
+            let y = g.slice(x, 0, 1, 3);
+            vec![g.slice(y, 2, 1, 2)]
+        },
+    },
+    Case {
+        name: "broadcast of inner and leading dimensions",
+        build: |g| {
+            let x = operand(g, "x", &[3, 1, 2]);
+            vec![g.broadcast(x, &[2, 3, 4, 2])]
+        },
+    },
+    Case {
+        name: "slices used apart",
+        build: |g| {
+            let x = operand(g, "x", &[3, 8]);
+            let (a, b) = (g.slice(x, 1, 0, 4), g.slice(x, 1, 4, 4));
+            vec![g.mul(a, b)]
+        },
+    },
+];

@@ -1,10 +1,14 @@
 //! Emission: the entry point and what the families share.
 
 mod arithmetic;
+mod attention;
+pub(crate) mod gemm;
+mod gemm_register;
 mod grid;
 mod index;
 mod load;
 mod map;
+mod rows;
 
 use crate::{Binding, Caps, Kernel};
 
@@ -25,11 +29,8 @@ pub struct Shader {
 pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
     match kernel {
         Kernel::Map(kernel) => map::map(kernel, caps),
-        Kernel::Rows(_) | Kernel::Gemm(_) | Kernel::Attention(_) => Shader {
-            name: String::new(),
-            source: String::new(),
-            grid: [0; 3],
-            bindings: Vec::new(),
-        },
+        Kernel::Rows(kernel) => rows::rows(kernel, caps),
+        Kernel::Gemm(kernel) => gemm::gemm(kernel, caps),
+        Kernel::Attention(kernel) => attention::attention(kernel, caps),
     }
 }

@@ -1,0 +1,85 @@
+//! Low-rank updates of queries and values (Hu et al. 2021; SAMora §3.1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Graph, Init, Value};
+
+/// The three levels of SAMora's self-supervision, one expert each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// Whole images, taught by SimCLR.
+    Image,
+    /// Patches, taught by MAE.
+    Patch,
+    /// Pixels, by denoising.
+    Pixel,
+}
+
+impl Level {
+    /// All levels, in the order experts are stacked.
+    pub const ALL: [Self; 3] = [Self::Image, Self::Patch, Self::Pixel];
+
+    /// Its name in parameter names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Patch => "patch",
+            Self::Pixel => "pixel",
+        }
+    }
+}
+
+/// One low-rank update within the current scope.
+#[derive(Clone, Debug)]
+pub struct LowRank {
+    /// Scope of `linear_{a,b}_{q,v}.weight`.
+    pub scope: String,
+    /// Name of the learnable factor, if it has one.
+    pub scale: Option<String>,
+}
+
+/// Updates Δq = s·B_q·A_q·x and Δv = s·B_v·A_v·x of `x [batch, tokens, c]` for `n` experts, each
+/// `[n, batch, tokens, c]`. `A [rank, c]` starts uniform in ±1/√c, `B [c, rank]` at zero and the
+/// scalar s at one. All experts share two products: one down, one batched up.
+pub fn low_rank_updates(
+    g: &mut Graph,
+    x: Value,
+    experts: &[LowRank],
+    rank: usize,
+) -> (Value, Value) {
+    let [batch, tokens, c] = g.dims(x);
+    let (rows, n) = (batch * tokens, experts.len());
+    let init = Init::Uniform(1.0 / (c as f32).sqrt());
+    let (mut down, mut up) = (Vec::new(), Vec::new());
+    for side in ["q", "v"] {
+        for expert in experts {
+            g.within(expert.scope.as_str(), |g| {
+                down.push(g.param(&format!("linear_a_{side}.weight"), &[rank, c], init));
+                up.push(g.param(&format!("linear_b_{side}.weight"), &[c, rank], Init::Zeros));
+            });
+        }
+    }
+    let down = g.concat(&down, 0);
+    let down = g.transpose(down);
+    let flat = g.reshape(x, &[rows, c]);
+    let low = g.matmul(flat, down);
+    let low = g.reshape(low, &[rows, 2 * n, rank]);
+    let low = g.permute(low, &[1, 0, 2]);
+    let up = g.stack(&up, 0);
+    let up = g.transpose(up);
+    let mut deltas = g.matmul(low, up);
+    if experts.iter().any(|expert| expert.scale.is_some()) {
+        let factors: Vec<Value> = experts
+            .iter()
+            .map(|expert| match &expert.scale {
+                Some(name) => g.param(name, &[], Init::Ones),
+                None => g.scalar(1.0),
+            })
+            .collect();
+        let factors = g.stack(&[factors.as_slice(), factors.as_slice()].concat(), 0);
+        let factors = g.reshape(factors, &[2 * n, 1, 1]);
+        deltas = g.mul(deltas, factors);
+    }
+    let deltas = g.reshape(deltas, &[2 * n, batch, tokens, c]);
+    (g.slice(deltas, 0, 0, n), g.slice(deltas, 0, n, n))
+}

@@ -1,0 +1,132 @@
+//! Small graphs around every op, for tests against the reference executor, finite differences and
+//! devices. Shapes are awkward on purpose.
+
+use std::collections::HashMap;
+
+use super::{
+    affine, attention_cases, batch_norm, conv, gather, l2_normalize, layer_norm, matmul, pointwise,
+    random, reduce, resize, softmax, unfold, view,
+};
+use crate::nn::loss;
+use crate::random::Stream;
+use crate::{Graph, Init, Remat, Result, Tensor, Value, differentiate};
+
+/// A graph around one op.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What is special about it.
+    pub name: &'static str,
+    /// Builds the operands (parameters and constants) and the op, and returns its outputs.
+    pub build: fn(&mut Graph) -> Vec<Value>,
+}
+
+/// A case with its gradient.
+#[derive(Debug)]
+pub struct CaseGraph {
+    /// The graph; parameters keep their [`Init`] with seed 0.
+    pub graph: Graph,
+    /// Outputs of the op.
+    pub outputs: Vec<Value>,
+    /// Gradient of the loss by each output.
+    pub cotangents: Vec<Tensor>,
+    /// `Σ outputs ⊙ cotangents`
+    pub loss: Value,
+    /// The parameters with their full names.
+    pub params: Vec<(String, Value)>,
+    /// Gradient of the loss by each parameter; `None` where it is zero by construction.
+    pub gradients: Vec<Option<Value>>,
+}
+
+/// Every case of every op.
+pub fn cases() -> Vec<Case> {
+    [
+        pointwise::CASES,
+        view::CASES,
+        matmul::CASES,
+        reduce::CASES,
+        softmax::CASES,
+        layer_norm::CASES,
+        l2_normalize::CASES,
+        batch_norm::CASES,
+        affine::CASES,
+        unfold::CASES,
+        conv::CASES,
+        resize::CASES,
+        gather::CASES,
+        attention_cases::CASES,
+        random::CASES,
+        loss::CASES,
+    ]
+    .concat()
+}
+
+/// Values of the graph inputs that cases use.
+pub fn feeds() -> HashMap<String, Tensor> {
+    HashMap::from([("random".to_string(), Tensor::u32(&[2], vec![7, 3]))])
+}
+
+impl Case {
+    /// Builds the case between other ops: outputs are scaled and weighted by random cotangents, and
+    /// the sum of that is differentiated by every parameter.
+    ///
+    /// # Errors
+    /// A mistake in the case.
+    pub fn graph(&self) -> Result<CaseGraph> {
+        let mut g = Graph::new();
+        let outputs = (self.build)(&mut g);
+        let mut cotangents = Vec::new();
+        let mut loss = g.scalar(0.0);
+        for (k, &y) in outputs.iter().enumerate() {
+            let shape = g.shape(y).to_vec();
+            let name = format!("cotangent{k}");
+            let random = Init::Normal(1.0).draw(&shape, 1, &name);
+            let halved = random.as_f32().iter().map(|v| v * 0.5).collect();
+            cotangents.push(Tensor::f32(&shape, halved));
+            let cotangent = g.constant(&name, random);
+            let half = g.scale(y, 0.5);
+            let weighted = g.mul(half, cotangent);
+            let axes: Vec<usize> = (0..shape.len()).collect();
+            let total = g.sum(weighted, &axes);
+            loss = g.add(loss, total);
+        }
+        let params: Vec<(String, Value)> = g.params().map(|s| (s.name.clone(), s.value)).collect();
+        let values: Vec<Value> = params.iter().map(|p| p.1).collect();
+        let gradients = differentiate(&mut g, loss, &values, Remat::None);
+        g.check()?;
+        Ok(CaseGraph {
+            graph: g,
+            outputs,
+            cotangents,
+            loss,
+            params,
+            gradients,
+        })
+    }
+}
+
+/// A differentiable operand with roughly standard normal elements, produced by other ops.
+pub(crate) fn operand(g: &mut Graph, name: &str, shape: &[usize]) -> Value {
+    let x = g.param(name, shape, Init::Normal(1.0));
+    let x = g.scale(x, 1.25);
+    g.offset(x, 0.125)
+}
+
+/// A differentiable operand with elements in [1, 3].
+pub(crate) fn positive(g: &mut Graph, name: &str, shape: &[usize]) -> Value {
+    let x = g.param(name, shape, Init::Uniform(1.0));
+    g.offset(x, 2.0)
+}
+
+/// A differentiable operand whose elements are at least about ½ apart and away from zero, so that
+/// small steps do not cross a kink.
+pub(crate) fn distinct(g: &mut Graph, name: &str, shape: &[usize]) -> Value {
+    let n: usize = shape.iter().product();
+    let mut ranks: Vec<usize> = (0..n).collect();
+    Stream::named(0, name).shuffle(&mut ranks);
+    let level = |&r: &usize| r as f32 - (n / 2) as f32 + 0.5;
+    let levels = Tensor::f32(shape, ranks.iter().map(level).collect());
+    let levels = g.constant(&format!("{name}.levels"), levels);
+    let x = g.param(name, shape, Init::Normal(1.0));
+    let x = g.scale(x, 0.125);
+    g.add(x, levels)
+}

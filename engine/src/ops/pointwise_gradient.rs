@@ -1,0 +1,102 @@
+//! Derivatives of the pointwise ops, as graph nodes.
+
+use samora_shaders::{Binary, Unary};
+
+use crate::{Graph, Value};
+
+pub(super) fn unary_grad(g: &mut Graph, op: Unary, x: Value, y: Value, dy: Value) -> Option<Value> {
+    Some(match op {
+        Unary::Neg => g.neg(dy),
+        Unary::Exp => g.mul(dy, y),
+        Unary::Log => g.div(dy, x),
+        Unary::Sqrt => {
+            let half = g.scale(dy, 0.5);
+            g.div(half, y)
+        }
+        Unary::Abs => {
+            let zero = g.scalar(0.0);
+            let negative = g.lt(x, zero);
+            let flipped = g.neg(dy);
+            g.select(negative, flipped, dy)
+        }
+        Unary::Sin => {
+            let c = g.cos(x);
+            g.mul(dy, c)
+        }
+        Unary::Cos => {
+            let s = g.sin(x);
+            let s = g.neg(s);
+            g.mul(dy, s)
+        }
+        Unary::Tanh => {
+            // dy·(1 − y²)
+            let yy = g.square(y);
+            let one = g.scalar(1.0);
+            let slope = g.sub(one, yy);
+            g.mul(dy, slope)
+        }
+        Unary::Erf => {
+            // 2/√π · exp(−x²)
+            let xx = g.square(x);
+            let xx = g.neg(xx);
+            let e = g.exp(xx);
+            let slope = g.scale(e, std::f32::consts::FRAC_2_SQRT_PI);
+            g.mul(dy, slope)
+        }
+        Unary::Floor => return None,
+    })
+}
+
+pub(super) fn left_grad(
+    g: &mut Graph,
+    op: Binary,
+    a: Value,
+    b: Value,
+    y: Value,
+    dy: Value,
+) -> Option<Value> {
+    Some(match op {
+        Binary::Add | Binary::Sub => dy,
+        Binary::Mul => g.mul(dy, b),
+        Binary::Div => g.div(dy, b),
+        Binary::Max | Binary::Min => {
+            let chosen = g.eq(a, y);
+            g.mul(dy, chosen)
+        }
+        Binary::Pow => {
+            // b·a^(b−1)
+            let less = g.offset(b, -1.0);
+            let p = g.pow(a, less);
+            let slope = g.mul(b, p);
+            g.mul(dy, slope)
+        }
+        Binary::Eq | Binary::Lt => return None,
+    })
+}
+
+pub(super) fn right_grad(
+    g: &mut Graph,
+    op: Binary,
+    a: Value,
+    b: Value,
+    y: Value,
+    dy: Value,
+) -> Option<Value> {
+    Some(match op {
+        Binary::Add => dy,
+        Binary::Sub => g.neg(dy),
+        Binary::Mul => g.mul(dy, a),
+        Binary::Div => {
+            let ratio = g.div(y, b);
+            let slope = g.neg(ratio);
+            g.mul(dy, slope)
+        }
+        Binary::Max | Binary::Min => {
+            let chosen = g.eq(a, y);
+            let one = g.scalar(1.0);
+            let other = g.sub(one, chosen);
+            g.mul(dy, other)
+        }
+        Binary::Pow | Binary::Eq | Binary::Lt => return None,
+    })
+}
