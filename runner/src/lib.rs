@@ -1,4 +1,10 @@
-//! Runner.
+//! Runs SAMora pipelines: from one declarative file through data, stages and metrics to a run
+//! directory with a report.
 
 pub mod data;
+pub mod error;
+pub mod interrupt;
+pub mod journal;
 pub mod metrics;
+pub mod pipeline;
+pub mod run_dir;

@@ -1,2 +1,2 @@
-//! Runner binary.
+//! The `runner` binary.
 fn main() {}

@@ -16,6 +16,9 @@ pub mod gather;
 pub mod l2_normalize;
 pub mod layer_norm;
 pub mod matmul;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod misuse;
 pub mod pointwise;
 mod pointwise_gradient;
 pub mod random;
@@ -24,6 +27,9 @@ pub mod resize;
 pub mod softmax;
 pub mod source;
 mod unfold;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod values;
 pub mod view;
 
 use samora_shaders::View;

@@ -1,9 +1,9 @@
 //! Matrix products: the choice of tile, and what both kinds of tile share.
 
 use super::arithmetic::{Inputs, values};
+use super::gemm_register;
 use super::index::view_index;
 use super::map::store;
-use super::{gemm_register, gemm_shared};
 use crate::wgsl::Writer;
 use crate::{Caps, Gemm, Operand, Shader, Tile, View};
 
@@ -27,8 +27,9 @@ pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
 /// Emits a matrix product with the tile that suits the adapter.
 pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
     let (source, grid) = match tile(kernel, caps) {
-        Tile::Register { rows, cols } => gemm_register::emit(kernel, caps, rows, cols),
-        tile @ Tile::Shared { .. } => gemm_shared::emit(kernel, caps, tile),
+        Tile::Register { rows, cols } | Tile::Shared { rows, cols, .. } => {
+            gemm_register::emit(kernel, caps, rows, cols)
+        }
     };
     Shader {
         name: format!(

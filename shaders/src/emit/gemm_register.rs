@@ -26,18 +26,10 @@ pub(crate) fn emit(kernel: &Gemm, caps: &Caps, rows: usize, cols: usize) -> (Str
     let grid = fold(tiles.div_ceil(WORKGROUP), caps);
     let mut w = Writer::new();
     linear_invocation(&mut w, "tile", WORKGROUP, tiles, grid);
-    let mfast = std::env::var("MFAST").is_ok();
-    if mfast {
-        w.line(format!("let first_row = tile % {tiles_m}u * {rows}u;"));
-        w.line(format!(
-            "let first_col = tile / {tiles_m}u % {tiles_n}u * {cols}u;"
-        ));
-    } else {
-        w.line(format!(
-            "let first_row = tile / {tiles_n}u % {tiles_m}u * {rows}u;"
-        ));
-        w.line(format!("let first_col = tile % {tiles_n}u * {cols}u;"));
-    }
+    w.line(format!(
+        "let first_row = tile / {tiles_n}u % {tiles_m}u * {rows}u;"
+    ));
+    w.line(format!("let first_col = tile % {tiles_n}u * {cols}u;"));
     w.line(format!("let batch = tile / {}u;", tiles_m * tiles_n));
     w.line(format!("let row = min(first_row, {}u);", kernel.m - rows));
     w.line(format!("let col = min(first_col, {}u);", kernel.n - cols));
@@ -50,24 +42,21 @@ pub(crate) fn emit(kernel: &Gemm, caps: &Caps, rows: usize, cols: usize) -> (Str
         w.open_loop("k", "0u", &format!("{main}u"), &format!("{UNROLL}u"));
         let left = a.read(&mut w, UNROLL);
         let right = b.read(&mut w, UNROLL);
-        for step in 0..UNROLL {
-            acc.update(&mut w, &left[step], &right[step]);
-        }
+        acc.update(&mut w, &left, &right);
         w.close();
     }
     if main < kernel.k {
         w.open_loop("k", &format!("{main}u"), &format!("{}u", kernel.k), "1u");
         let left = a.read(&mut w, 1);
         let right = b.read(&mut w, 1);
-        acc.update(&mut w, &left[0], &right[0]);
+        acc.update(&mut w, &left, &right);
         w.close();
     }
     let mut interface = Interface::scalar(&kernel.bindings, WORKGROUP, &[Builtin::Invocation]);
     for side in [&a, &b] {
         interface.wide[side.matrix.buffer] = side.wide != Wide::No;
     }
-    let fma = acc;
-    fma.store(&mut w, kernel, &interface.wide);
+    acc.store(&mut w, kernel, &interface.wide);
     (w.module(&interface), grid)
 }
 
@@ -93,9 +82,7 @@ struct Side {
 
 impl Side {
     fn new(kernel: &Gemm, matrix: Matrix, side: usize, name: &'static str) -> Self {
-        let alone = operand_only(kernel, matrix.buffer)
-            && kernel.a.buffer != kernel.b.buffer
-            && std::env::var("NOWIDE").is_err();
+        let alone = operand_only(kernel, matrix.buffer) && kernel.a.buffer != kernel.b.buffer;
         let wide = if alone && matrix.wide_along_k() {
             Wide::K
         } else if alone && matrix.wide_along_outer() && side % 4 == 0 {
@@ -211,61 +198,64 @@ impl Accumulators {
         }
     }
 
-    /// Adds the outer product of a column of A and a row of B.
-    fn update(self, w: &mut Writer, left: &[String], right: &[String]) {
+    /// Adds the outer products of columns of A and rows of B, all steps of one accumulator in turn
+    /// so that it stays in a register meanwhile.
+    fn update(self, w: &mut Writer, left: &[Vec<String>], right: &[Vec<String>]) {
         let width = self.width();
-        let rights: Vec<String> = right
-            .chunks(width)
-            .map(|chunk| match chunk {
-                [one] => one.clone(),
-                four => {
-                    let v = w.bind("row", format!("vec4<f32>({})", four.join(", ")));
-                    v
-                }
-            })
-            .collect();
-        for (r, left) in left.iter().enumerate() {
-            for (c, right) in rights.iter().enumerate() {
-                let acc = format!("acc_{r}_{}", c * width);
-                if std::env::var("FMA").is_ok() {
-                    w.line(format!(
-                        "{acc} = fma({}({left}), {right}, {acc});",
-                        self.ty()
-                    ));
-                } else {
-                    w.line(format!("{acc} += {left} * {right};"));
+        for c in (0..self.cols).step_by(width) {
+            let rows: Vec<String> = right
+                .iter()
+                .map(|row| match &row[c..c + width] {
+                    [one] => one.clone(),
+                    four => w.bind("row", format!("vec4<f32>({})", four.join(", "))),
+                })
+                .collect();
+            for r in 0..self.rows {
+                for (left, row) in left.iter().zip(&rows) {
+                    w.line(format!("acc_{r}_{c} += {} * {row};", left[r]));
                 }
             }
         }
     }
 
+    /// Stores the tile through a loop over its elements, so that the epilogue appears once: drivers
+    /// take seconds to compile it once per element.
     fn store(self, w: &mut Writer, kernel: &Gemm, wide: &[bool]) {
         let Gemm { m, n, .. } = *kernel;
-        w.line(format!("let base = (batch * {m}u + row) * {n}u + col;"));
-        for r in 0..self.rows {
-            for c in 0..self.cols {
-                let mut conditions = Vec::new();
-                if m % self.rows != 0 {
-                    conditions.push(format!("row + {r}u >= first_row"));
-                }
-                if n % self.cols != 0 {
-                    conditions.push(format!("col + {c}u >= first_col"));
-                }
-                if !conditions.is_empty() {
-                    w.open(format!("if {}", conditions.join(" && ")));
-                }
-                let i = w.bind("i", format!("base + {}u", r * n + c));
+        let Self { rows, cols } = self;
+        w.line(format!("var results: array<f32, {}>;", rows * cols));
+        for r in 0..rows {
+            for c in 0..cols {
                 let width = self.width();
                 let acc = format!("acc_{r}_{}", c / width * width);
                 let acc = match width {
                     1 => acc,
                     _ => format!("{acc}.{}", ["x", "y", "z", "w"][c % 4]),
                 };
-                epilogue(w, kernel, wide, &i, &acc);
-                if !conditions.is_empty() {
-                    w.close();
-                }
+                w.line(format!("results[{}] = {acc};", r * cols + c));
             }
         }
+        w.open_loop("r", "0u", &format!("{rows}u"), "1u");
+        w.open_loop("c", "0u", &format!("{cols}u"), "1u");
+        let mut conditions = Vec::new();
+        if m % rows != 0 {
+            conditions.push("row + r >= first_row");
+        }
+        if n % cols != 0 {
+            conditions.push("col + c >= first_col");
+        }
+        if !conditions.is_empty() {
+            w.open(format!("if {}", conditions.join(" && ")));
+        }
+        w.line(format!(
+            "let i = ((batch * {m}u + row) + r) * {n}u + col + c;"
+        ));
+        w.line(format!("let acc = results[r * {cols}u + c];"));
+        epilogue(w, kernel, wide, "i", "acc");
+        if !conditions.is_empty() {
+            w.close();
+        }
+        w.close();
+        w.close();
     }
 }

@@ -4,7 +4,6 @@ mod arithmetic;
 mod attention;
 pub(crate) mod gemm;
 mod gemm_register;
-mod gemm_shared;
 mod grid;
 mod index;
 mod load;

@@ -1,0 +1,210 @@
+//! The command line. Results go to standard output, everything else to standard error.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command;
+use crate::error::{Error, Result};
+use crate::pipeline::{Override, Pipeline, load};
+
+/// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
+/// any GPU, as one RON file describes it.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, args_conflicts_with_subcommands = true)]
+#[command(subcommand_negates_reqs = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Option<RunArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a pipeline; an interrupted run goes on where it stopped. `runner FILE` is short for this
+    Run(RunArgs),
+    /// Check a pipeline and its data: every volume is read
+    Check(PipelineArgs),
+    /// Show what a run would train, compute and write; needs neither GPU nor data
+    Plan(PlanArgs),
+    /// Segment a volume with a finished run
+    Predict(PredictArgs),
+    /// List the GPU adapters of this machine
+    Adapters,
+    /// Write phantom abdominal CT volumes with labels
+    Phantom(PhantomArgs),
+}
+
+/// A pipeline file and changes to it.
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    /// Pipeline file (.ron)
+    pub file: PathBuf,
+    /// Replace a field, such as `stages.finetune.epochs=2`; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub sets: Vec<String>,
+}
+
+impl PipelineArgs {
+    /// Reads the pipeline.
+    ///
+    /// # Errors
+    /// The first mistake in the file or an override.
+    pub fn load(&self) -> Result<Pipeline> {
+        let overrides: Result<Vec<Override>, _> =
+            self.sets.iter().map(|set| Override::parse(set)).collect();
+        Ok(load(&self.file, &overrides?)?)
+    }
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What is run.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Run directory [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Start over instead of continuing an earlier run in the same directory
+    #[arg(long)]
+    pub fresh: bool,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Choice of the device and of how kernels are made.
+#[derive(Debug, Args)]
+pub struct DeviceArgs {
+    /// Adapter by index or part of its name (see `runner adapters`)
+    #[arg(long, value_name = "NAME|INDEX")]
+    pub adapter: Option<String>,
+    /// One kernel for each operation; same numbers to rounding
+    #[arg(long)]
+    pub no_fuse: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// What is planned.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Write the WGSL modules of every stage into this folder
+    #[arg(long, value_name = "DIR")]
+    pub emit: Option<PathBuf>,
+    /// One kernel for each operation
+    #[arg(long)]
+    pub no_fuse: bool,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// Run directory
+    pub run: PathBuf,
+    /// Volume to segment (.nii or .nii.gz)
+    pub input: PathBuf,
+    /// Label volume to write, in the grid of the input (.nii or .nii.gz)
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Arguments of `phantom`.
+#[derive(Debug, Args)]
+pub struct PhantomArgs {
+    /// Layout of the files
+    #[arg(long, value_enum, default_value = "synapse")]
+    pub layout: PhantomLayout,
+    /// Number of cases
+    #[arg(long, default_value_t = 30)]
+    pub cases: usize,
+    /// Seed of the anatomy
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// How phantom files are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PhantomLayout {
+    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` with Synapse's label values
+    Synapse,
+    /// `images/NAME.nii.gz` and `labels/NAME.nii.gz` with label values 1 to 8
+    Folder,
+}
+
+/// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
+/// 2 on wrong usage or configuration, 130 when interrupted with the state saved.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nothing is left to do if the message itself cannot be printed.
+            e.print().ok();
+            return u8::try_from(e.exit_code()).unwrap_or(2);
+        }
+    };
+    match execute(cli) {
+        Ok(()) => 0,
+        Err(error) => {
+            report(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<()> {
+    match (cli.command, cli.run) {
+        (Some(Command::Run(args)), _) | (None, Some(args)) => command::run(&args),
+        (Some(Command::Check(args)), _) => command::check(&args),
+        (Some(Command::Plan(args)), _) => command::plan(&args),
+        (Some(Command::Predict(args)), _) => command::predict(&args),
+        (Some(Command::Adapters), _) => command::adapters(),
+        (Some(Command::Phantom(args)), _) => command::phantom(&args),
+        (None, None) => Err(Error::Usage(
+            "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"
+                .into(),
+        )),
+    }
+}
+
+fn report(error: &Error) {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let label = match (error, colour) {
+        (Error::Interrupted, _) => "",
+        (_, true) => "\u{1b}[1;31merror:\u{1b}[0m ",
+        (_, false) => "error: ",
+    };
+    eprintln!("{label}{error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_alone_means_run() {
+        let parse = |args: &[&str]| Cli::try_parse_from([&["runner"], args].concat());
+        let args = ["demo.ron", "--set", "seed=2", "--fresh"];
+        let cli = parse(&args).map(|c| c.run.map(|r| (r.pipeline.sets, r.fresh)));
+        assert!(matches!(cli, Ok(Some((sets, true))) if sets == ["seed=2"]));
+        let cli = parse(&[&["run"], args.as_slice()].concat());
+        assert!(matches!(cli.map(|c| c.command), Ok(Some(Command::Run(r))) if r.fresh));
+        assert!(parse(&["predict", "runs/demo", "in.nii.gz"]).is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! What each subcommand does.
+
+mod adapters;
+
+pub use adapters::adapters;

@@ -1,0 +1,15 @@
+//! What a run says and leaves behind: progress, events, curves, overlays and the summary.
+
+mod curve;
+mod events;
+mod overlay;
+mod progress;
+mod summary;
+mod table;
+
+pub use curve::draw_curve;
+pub use events::{Event, EventLog};
+pub use overlay::{Overlay, draw_overlay};
+pub use progress::Progress;
+pub use summary::Report;
+pub use table::Table;

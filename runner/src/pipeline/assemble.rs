@@ -1,0 +1,213 @@
+//! From a file on disk to one text: fragments are put in place of `include("…")`, and environment
+//! variables in place of `${env:NAME}`.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, shown};
+use super::source::{Origin, Source};
+use super::syntax::{Kind, Node, parse};
+
+/// Keys whose strings are paths.
+const PATH_KEYS: &[&str] = &[
+    "root", "images", "labels", "train", "test", "labelled", "weights",
+];
+
+/// Reads a pipeline file and everything it includes. Paths of includes are relative to the file
+/// they stand in; an included list in a list adds its items to it.
+///
+/// # Errors
+/// A file that cannot be read or is not RON, an include that does not exist, or a cycle of includes.
+pub(super) fn assemble(path: &Path) -> Result<Source, Diagnostic> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Diagnostic::new(format!("cannot read {}: {e}", path.display())))?;
+    let mut chain = vec![identity(path)];
+    with_includes(path, text, &mut chain)
+}
+
+/// Parses the assembled text.
+///
+/// # Errors
+/// What is not RON, at the place where it was written.
+pub(super) fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
+    parse(&source.text()).map_err(|e| Diagnostic::at(source, e.span, e.message))
+}
+
+/// Makes paths absolute, seen from the current directory, and replaces `${env:NAME}` in them.
+///
+/// # Errors
+/// A variable that is not set, or `${…}` of another form or outside a path.
+pub(super) fn resolve_paths(source: &Source) -> Result<Source, Diagnostic> {
+    let mut expanded = source.clone();
+    let root = parse_source(source)?;
+    let mut strings = Vec::new();
+    collect_strings(&root, None, &mut strings);
+    for (key, node) in strings.into_iter().rev() {
+        let Some(text) = node.text() else {
+            continue;
+        };
+        if !key.is_some_and(|k| PATH_KEYS.contains(&k)) {
+            if !text.contains("${") {
+                continue;
+            }
+            let message = "`${…}` is replaced in paths only";
+            return Err(Diagnostic::at(source, node.span.clone(), message)
+                .note(format!("paths are the values of {}", PATH_KEYS.join(", "))));
+        }
+        let path = expand(text).map_err(|message| {
+            Diagnostic::at(source, node.span.clone(), message)
+                .note("set it: `NAME=… runner …`, or write the path itself")
+        })?;
+        let path = std::path::absolute(&path).map_or(path, |p| p.display().to_string());
+        if let Some((origin, written)) = source.locate(node.span.clone()) {
+            let replacement = Source::standing_for(format!("{path:?}"), origin, written);
+            expanded.splice(node.span.clone(), replacement);
+        }
+    }
+    Ok(expanded)
+}
+
+fn with_includes(
+    path: &Path,
+    text: String,
+    chain: &mut Vec<PathBuf>,
+) -> Result<Source, Diagnostic> {
+    let name = shown(path);
+    let mut source = Source::new(Arc::new(Origin { name, text }));
+    let root = parse_source(&source)?;
+    let mut includes = Vec::new();
+    collect_includes(&root, false, &mut includes);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for Include {
+        span,
+        file,
+        in_list,
+    } in includes.into_iter().rev()
+    {
+        let fragment = include(&source, span.clone(), &folder.join(file), in_list, chain)?;
+        source.splice(span, fragment);
+    }
+    Ok(source)
+}
+
+struct Include {
+    span: Range<usize>,
+    file: String,
+    in_list: bool,
+}
+
+/// Finds `include("…")` in order of position.
+fn collect_includes(node: &Node, in_list: bool, found: &mut Vec<Include>) {
+    if let Kind::Tuple { name, items } = &node.kind
+        && name == "include"
+        && let [item] = items.as_slice()
+        && let Some(file) = item.text()
+    {
+        found.push(Include {
+            span: node.span.clone(),
+            file: file.to_string(),
+            in_list,
+        });
+        return;
+    }
+    let is_list = matches!(node.kind, Kind::List(_));
+    for (_, child) in node.children() {
+        collect_includes(child, is_list, found);
+    }
+}
+
+/// The text of a fragment. `chain` holds the files being read.
+fn include(
+    source: &Source,
+    span: Range<usize>,
+    path: &Path,
+    in_list: bool,
+    chain: &mut Vec<PathBuf>,
+) -> Result<Source, Diagnostic> {
+    let through = |chain: &[PathBuf]| {
+        let names: Vec<String> = chain.iter().map(|p| shown(p)).collect();
+        names.join(" → ")
+    };
+    let identity = identity(path);
+    if chain.contains(&identity) {
+        chain.push(identity);
+        let message = format!("the include of {} leads back to itself", shown(path));
+        return Err(Diagnostic::at(source, span, message).note(through(chain)));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let message = format!("cannot read the included file {}: {e}", shown(path));
+        let found = path.file_name().unwrap_or_default().to_string_lossy();
+        let siblings = siblings(path);
+        Diagnostic::at(source, span, message)
+            .note(format!("included from {}", through(chain)))
+            .suggest(&found, siblings.iter().map(String::as_str))
+    })?;
+    chain.push(identity);
+    let fragment = with_includes(path, text, chain)?;
+    chain.pop();
+    let root = parse_source(&fragment)?;
+    let range = match &root.kind {
+        Kind::List(items) if in_list => match (items.first(), items.last()) {
+            (Some(first), Some(last)) => first.span.start..last.span.end,
+            _ => {
+                let message = "an included list must not be empty";
+                return Err(Diagnostic::at(&fragment, root.span, message));
+            }
+        },
+        _ => root.span,
+    };
+    Ok(fragment.slice(range))
+}
+
+fn siblings(path: &Path) -> Vec<String> {
+    let entries = path.parent().and_then(|folder| folder.read_dir().ok());
+    let names = entries.into_iter().flatten().flatten();
+    names
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The same file has the same identity however its path is written.
+fn identity(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn collect_strings<'a>(
+    node: &'a Node,
+    key: Option<&'a str>,
+    found: &mut Vec<(Option<&'a str>, &'a Node)>,
+) {
+    if node.text().is_some() {
+        found.push((key, node));
+    }
+    let inherits = matches!(node.kind, Kind::List(_) | Kind::Tuple { .. });
+    for (own, child) in node.children() {
+        let key = if inherits { key } else { own };
+        collect_strings(child, key, found);
+    }
+}
+
+fn expand(text: &str) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        out.push_str(&rest[..start]);
+        let body = &rest[start + 2..];
+        let Some(end) = body.find('}') else {
+            return Err("`${` without a closing `}`".into());
+        };
+        let Some(name) = body[..end].strip_prefix("env:") else {
+            return Err(format!(
+                "`${{{}}}` is not known; write `${{env:NAME}}`",
+                &body[..end]
+            ));
+        };
+        let value = std::env::var(name)
+            .map_err(|_| format!("the environment variable `{name}` is not set"))?;
+        out.push_str(&value);
+        rest = &body[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}

@@ -1,0 +1,25 @@
+//! The pipeline language: RON files, typed, with includes, overrides and errors that point.
+//!
+//! `file → assembled text → overrides → environment → typed → validated`.
+
+mod assemble;
+mod describe;
+mod diagnostic;
+mod differences;
+mod networks;
+mod overrides;
+mod read;
+mod schema;
+mod source;
+mod stages;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use diagnostic::{Diagnostic, Place};
+pub use differences::differences;
+pub use overrides::Override;
+pub use read::{load, to_ron};
+pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
+pub use stages::*;

@@ -1,0 +1,71 @@
+//! Text to typed pipeline and back.
+
+use std::path::Path;
+
+use ron::Options;
+use ron::extensions::Extensions;
+use ron::ser::PrettyConfig;
+
+use super::assemble::{assemble, parse_source, resolve_paths};
+use super::describe::describe;
+use super::diagnostic::Diagnostic;
+use super::overrides::Override;
+use super::schema::Pipeline;
+use super::source::Source;
+use super::validate::validate;
+
+/// Reads, completes and validates a pipeline.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn load(path: &Path, overrides: &[Override]) -> Result<Pipeline, Diagnostic> {
+    let mut source = assemble(path)?;
+    let mut unwritten = Vec::new();
+    for change in overrides {
+        if !change.apply_where_written(&mut source)? {
+            unwritten.push(change);
+        }
+    }
+    let source = resolve_paths(&source)?;
+    let mut pipeline = typed(&source)?;
+    if !unwritten.is_empty() {
+        // Fields left to their defaults are not in the file: spell all of them out and look again.
+        let mut complete = Source::spelled_out(to_ron(&pipeline)?);
+        for change in unwritten {
+            change.apply(&mut complete)?;
+        }
+        pipeline = typed(&resolve_paths(&complete)?)?;
+    }
+    let root = parse_source(&source)?;
+    validate(&pipeline, &source, &root, overrides)?;
+    Ok(pipeline)
+}
+
+/// A pipeline as RON with every field spelled out; reading it gives the same pipeline.
+///
+/// # Errors
+/// A value RON cannot express.
+pub fn to_ron(pipeline: &Pipeline) -> Result<String, Diagnostic> {
+    let pretty = PrettyConfig::new()
+        .new_line("\n")
+        .struct_names(true)
+        .compact_arrays(false);
+    options()
+        .to_string_pretty(pipeline, pretty)
+        .map(|text| text + "\n")
+        .map_err(|e| Diagnostic::new(format!("cannot write the pipeline as RON: {e}")))
+}
+
+fn options() -> Options {
+    Options::default()
+        .with_default_extension(Extensions::IMPLICIT_SOME)
+        .with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES)
+}
+
+fn typed(source: &Source) -> Result<Pipeline, Diagnostic> {
+    let root = parse_source(source)?;
+    let text = source.text();
+    options()
+        .from_str(&text)
+        .map_err(|e| describe(source, &text, &root, &e))
+}

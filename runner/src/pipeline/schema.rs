@@ -1,0 +1,96 @@
+//! The typed form of a pipeline file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use samora_engine::Remat;
+use samora_engine::models::sam::{MaskDecoderConfig, SamConfig};
+use serde::{Deserialize, Serialize};
+
+use super::stages::Stage;
+use crate::data::source::Source;
+
+/// A whole run: data, encoder, experts and stages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Name of the run and of its directory.
+    pub name: String,
+    /// Seed of every random number: initial weights, masks, noise, augmentation, order.
+    pub seed: u64,
+    /// Data sets by name.
+    pub data: BTreeMap<String, Source>,
+    /// The image encoder, shared by all stages.
+    pub encoder: Encoder,
+    /// Published weights of the encoder and decoder (safetensors); without them the encoder starts
+    /// at random and needs a [`Network::Encoder`] stage.
+    ///
+    /// [`Network::Encoder`]: super::Network::Encoder
+    #[serde(default)]
+    pub weights: Option<PathBuf>,
+    /// The mask decoder; it predicts the classes of the data it is trained on.
+    #[serde(default)]
+    pub decoder: MaskDecoder,
+    /// What an expert adds to the frozen encoder.
+    pub lora: Lora,
+    /// What the backward pass computes again instead of keeping.
+    #[serde(default)]
+    pub recompute: Remat,
+    /// What is done, in this order.
+    pub stages: Vec<Stage>,
+}
+
+/// An image encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Encoder {
+    /// Segment Anything's ViT (Kirillov et al. 2023).
+    Sam(SamConfig),
+}
+
+/// The two-way transformer of SAM's mask decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskDecoder {
+    /// Layers.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Hidden width of its MLP.
+    pub mlp_dim: usize,
+}
+
+impl Default for MaskDecoder {
+    fn default() -> Self {
+        let MaskDecoderConfig {
+            depth,
+            heads,
+            mlp_dim,
+            ..
+        } = MaskDecoderConfig::new(2);
+        Self {
+            depth,
+            heads,
+            mlp_dim,
+        }
+    }
+}
+
+impl MaskDecoder {
+    /// Its sizes for this many foreground classes.
+    pub fn for_classes(self, foreground: usize) -> MaskDecoderConfig {
+        MaskDecoderConfig {
+            classes: foreground + 1,
+            depth: self.depth,
+            heads: self.heads,
+            mlp_dim: self.mlp_dim,
+        }
+    }
+}
+
+/// Low-rank updates of q and v in every encoder block (Hu et al. 2021), one set per expert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lora {
+    /// Rank r of the update B·A.
+    pub rank: usize,
+}

@@ -1,0 +1,268 @@
+//! The stages a pipeline is made of.
+
+use std::path::PathBuf;
+
+use samora_engine::nn;
+use samora_engine::optim::OptimConfig;
+use serde::{Deserialize, Serialize};
+
+use super::networks::{MaeConfig, SimclrConfig};
+
+/// One stage. Later stages refer to earlier ones by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Stage {
+    /// A network trained whole on unlabelled images.
+    Pretrain(Pretrain),
+    /// A LoRA expert trained on unlabelled images (SAMora, stage 1).
+    Expert(Expert),
+    /// HL-Attn and mask decoder trained on labelled images (SAMora, stage 2).
+    Finetune(Finetune),
+    /// A fine-tuned network measured on the test volumes.
+    Evaluate(Evaluate),
+}
+
+/// A network trained whole on unlabelled images: the encoder where no published weights exist, or
+/// a teacher.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretrain {
+    /// Name of the stage.
+    pub name: String,
+    /// Name of the data set; its training images are used without labels.
+    pub data: String,
+    /// What is trained, and on which objective.
+    pub network: Network,
+    /// Published weights to continue from (safetensors or `.pth`); random ones without.
+    #[serde(default)]
+    pub weights: Option<PathBuf>,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Stops after this many steps even if epochs remain.
+    #[serde(default)]
+    pub max_steps: Option<usize>,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
+}
+
+/// What a [`Pretrain`] stage trains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Network {
+    /// The pipeline's encoder, by masked reconstruction.
+    Encoder(Masking),
+    /// A masked autoencoder (He et al. 2022), teacher of the patch level.
+    Mae(MaeConfig),
+    /// A SimCLRv2 ResNet (Chen et al. 2020), teacher of the image level.
+    Simclr(SimclrConfig),
+}
+
+/// Masked reconstruction of the encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masking {
+    /// Share of the patches hidden, between 0 and 1.
+    pub mask_ratio: f32,
+}
+
+/// One LoRA expert on the frozen encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expert {
+    /// Name of the stage.
+    pub name: String,
+    /// What the expert learns.
+    pub level: Level,
+    /// Name of the data set; its training images are used without labels.
+    pub data: String,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Stops after this many steps even if epochs remain.
+    #[serde(default)]
+    pub max_steps: Option<usize>,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
+}
+
+/// The three levels of SAMora's self-supervision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Level {
+    /// Pooled features regress those of a SimCLR teacher.
+    Image {
+        /// Name of the [`Pretrain`] stage that trained the teacher.
+        teacher: String,
+        /// Width of the projector's hidden layer.
+        #[serde(default = "projector_width")]
+        projector_width: usize,
+    },
+    /// Tokens regress those of an MAE teacher at the patches it sees.
+    Patch {
+        /// Name of the [`Pretrain`] stage that trained the teacher.
+        teacher: String,
+        /// Width of the projector's hidden layer.
+        #[serde(default = "projector_width")]
+        projector_width: usize,
+    },
+    /// The clean image is restored from a noisy one.
+    Pixel {
+        /// Standard deviation of the added noise, of images in 0…1.
+        #[serde(default = "noise_std")]
+        noise_std: f32,
+        /// Chance that the noisy image is also blurred.
+        #[serde(default = "blur_probability")]
+        blur_probability: f32,
+        /// Weight λ of the loss λ·Dice + (1−λ)·MSE.
+        #[serde(default = "pixel_dice_weight")]
+        dice_weight: f32,
+    },
+}
+
+/// Supervised training of HL-Attn and the mask decoder over the frozen encoder and experts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finetune {
+    /// Name of the stage.
+    pub name: String,
+    /// Name of the data set; its labelled slices are used.
+    pub data: String,
+    /// Names of the [`Expert`] stages, in the order HL-Attn fuses them.
+    pub experts: Vec<String>,
+    /// How the experts are fused.
+    pub hl_attn: HlAttn,
+    /// Weights of the loss terms.
+    pub loss: SegmentationLoss,
+    /// Change of the images between epochs.
+    pub augmentation: Augmentation,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Stops after this many steps even if epochs remain.
+    #[serde(default)]
+    pub max_steps: Option<usize>,
+    /// Update rule and learning rate.
+    pub optimiser: OptimConfig,
+}
+
+/// How expert outputs are fused in each encoder block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HlAttn {
+    /// With the self-attention the paper mentions, and an output scale that starts at zero.
+    Paper,
+    /// As in the released code: no self-attention, LayerNorm on the output.
+    Released,
+    /// The sum of the experts' differences from the frozen block.
+    Off,
+}
+
+/// Change of the images between epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Augmentation {
+    /// The images as they are.
+    Off,
+    /// SAMed's quarter turns, flips and rotations.
+    Samed,
+}
+
+/// Weights of the segmentation loss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentationLoss {
+    /// Weight of cross-entropy.
+    pub cross_entropy: f32,
+    /// Weight of soft Dice.
+    pub dice: f32,
+}
+
+/// Volume-level measurement of a fine-tuned network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluate {
+    /// Name of the stage.
+    pub name: String,
+    /// Name of the data set; its test cases are used.
+    pub data: String,
+    /// Name of the [`Finetune`] stage to measure.
+    pub model: String,
+    /// Slices per step.
+    pub batch: usize,
+    /// How many slices are drawn with prediction and truth.
+    #[serde(default = "overlays")]
+    pub overlays: usize,
+}
+
+impl Stage {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pretrain(s) => &s.name,
+            Self::Expert(s) => &s.name,
+            Self::Finetune(s) => &s.name,
+            Self::Evaluate(s) => &s.name,
+        }
+    }
+
+    /// What kind of stage it is, as written in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Pretrain(_) => "Pretrain",
+            Self::Expert(_) => "Expert",
+            Self::Finetune(_) => "Finetune",
+            Self::Evaluate(_) => "Evaluate",
+        }
+    }
+
+    /// Name of its data set.
+    pub fn data(&self) -> &str {
+        match self {
+            Self::Pretrain(s) => &s.data,
+            Self::Expert(s) => &s.data,
+            Self::Finetune(s) => &s.data,
+            Self::Evaluate(s) => &s.data,
+        }
+    }
+
+    /// Images per step.
+    pub fn batch(&self) -> usize {
+        match self {
+            Self::Pretrain(s) => s.batch,
+            Self::Expert(s) => s.batch,
+            Self::Finetune(s) => s.batch,
+            Self::Evaluate(s) => s.batch,
+        }
+    }
+}
+
+impl Level {
+    /// Which level it is.
+    pub fn level(&self) -> nn::Level {
+        match self {
+            Self::Image { .. } => nn::Level::Image,
+            Self::Patch { .. } => nn::Level::Patch,
+            Self::Pixel { .. } => nn::Level::Pixel,
+        }
+    }
+}
+
+fn projector_width() -> usize {
+    2048
+}
+
+fn noise_std() -> f32 {
+    0.08
+}
+
+fn blur_probability() -> f32 {
+    0.5
+}
+
+fn pixel_dice_weight() -> f32 {
+    0.9
+}
+
+fn overlays() -> usize {
+    8
+}

@@ -1,0 +1,375 @@
+//! The language on good and bad files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const GOOD: &str = r#"Pipeline(
+    name: "small",
+    seed: 1,
+    data: {"scans": LaH5(root: "scans")},
+    encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
+    lora: Lora(rank: 4),
+    stages: [
+        Pretrain(
+            name: "simclr", data: "scans", network: Simclr(depth: 18, width: 1),
+            epochs: 3, batch: 4,
+            optimiser: (
+                learning_rate: 1e-3, rule: AdamW(weight_decay: 0.1),
+                schedule: Poly(warmup_steps: 25, power: 0.9),
+            ),
+        ),
+        Expert(
+            name: "image", data: "scans", level: Image(teacher: "simclr"),
+            epochs: 3, batch: 4,
+            optimiser: (
+                learning_rate: 1e-3, rule: AdamW(weight_decay: 0.1),
+                schedule: Poly(warmup_steps: 25, power: 0.9),
+            ),
+        ),
+        Finetune(
+            name: "finetune", data: "scans", experts: ["image"], hl_attn: Off,
+            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
+            epochs: 3, batch: 4,
+            optimiser: (
+                learning_rate: 1e-3, rule: AdamW(weight_decay: 0.1),
+                schedule: Poly(warmup_steps: 25, power: 0.9),
+            ),
+        ),
+        Evaluate(name: "test", data: "scans", model: "finetune", batch: 4),
+    ],
+)"#;
+
+fn load_text(text: &str, sets: &[&str]) -> Result<Pipeline, Diagnostic> {
+    let folder = tempfile::tempdir().unwrap();
+    load_in(folder.path(), text, sets)
+}
+
+fn load_in(folder: &Path, text: &str, sets: &[&str]) -> Result<Pipeline, Diagnostic> {
+    let path = folder.join("small.ron");
+    fs::write(&path, text).unwrap();
+    let sets: Result<Vec<Override>, _> = sets.iter().map(|s| Override::parse(s)).collect();
+    load(&path, &sets?)
+}
+
+fn refusal(text: &str, sets: &[&str]) -> String {
+    load_text(text, sets).unwrap_err().to_string()
+}
+
+#[test]
+fn a_resolved_pipeline_reads_back_the_same() {
+    let pipeline = load_text(GOOD, &[]).unwrap();
+    let resolved = to_ron(&pipeline).unwrap();
+    assert!(resolved.contains("beta2: 0.999"), "{resolved}");
+    assert!(resolved.contains("max_steps: None"), "{resolved}");
+    assert_eq!(load_text(&resolved, &[]).unwrap(), pipeline);
+}
+
+#[test]
+fn mistakes_in_the_file_are_pointed_at() {
+    // What is changed, into what, and what the message must contain.
+    let table = [
+        (
+            "epochs: 3",
+            "epoch: 3",
+            vec![
+                "unknown field `epoch` of `Pretrain`",
+                "small.ron:10:13",
+                "epoch: 3, batch",
+                "did you mean `epochs`?",
+            ],
+        ),
+        (
+            "batch: 4",
+            "batch: \"x\"",
+            vec![
+                "`batch`: expected a whole number, found `\"x\"`",
+                "small.ron:10:31",
+            ],
+        ),
+        (
+            "seed: 1",
+            "seed: -1",
+            vec![
+                "`seed`: expected a whole number",
+                "found `-1`",
+                "small.ron:3:11",
+            ],
+        ),
+        (
+            "seed: 1",
+            "seed: 1.5",
+            vec!["`seed`: expected a whole number, found `1.5`"],
+        ),
+        (
+            "    seed: 1,\n",
+            "",
+            vec!["missing field `seed` of `Pipeline`", "small.ron:1:1"],
+        ),
+        (
+            "seed: 1",
+            "seed: 1, seed: 2",
+            vec!["field `seed` of `Pipeline` is given twice"],
+        ),
+        (
+            "level: Image(teacher: \"simclr\"),",
+            "",
+            vec!["missing field `level` of `Expert`", "small.ron:16:9"],
+        ),
+        (
+            "Simclr(",
+            "Simcler(",
+            vec![
+                "unknown variant `Simcler` of `Network`",
+                "did you mean `Simclr`?",
+            ],
+        ),
+        (
+            "Pipeline(",
+            "Pipelin(",
+            vec!["expected `Pipeline`, found `Pipelin`"],
+        ),
+        (
+            "epochs: 3, ",
+            "epochs 3, ",
+            vec!["expected `:`", "small.ron:10:20"],
+        ),
+        ("\"small\"", "\"small", vec!["closing `\"`", "small.ron:"]),
+        (
+            "    ],\n)",
+            "    ],",
+            vec!["expected `)`, found the end of the file"],
+        ),
+        (
+            "heads: 4",
+            "heads: 5",
+            vec!["dim: 96 is not a multiple of heads = 5", "small.ron:5:60"],
+        ),
+        (
+            "patch_size_px: 8",
+            "patch_size_px: 7",
+            vec!["image_size_px: 96 is not a multiple of patch_size_px = 7"],
+        ),
+        ("rank: 4", "rank: 0", vec!["rank must be at least 1"]),
+        (
+            "epochs: 3",
+            "epochs: 0",
+            vec!["epochs must be at least 1", "small.ron:10:21"],
+        ),
+        (
+            "teacher: \"simclr\"",
+            "teacher: \"simcl\"",
+            vec![
+                "there is no stage `simcl`",
+                "did you mean `simclr`?",
+                "small.ron:17:65",
+            ],
+        ),
+        (
+            "teacher: \"simclr\"",
+            "teacher: \"finetune\"",
+            vec!["`finetune` is not a Pretrain stage of a Simclr network"],
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"image\"",
+            vec!["`image` is not a Finetune stage"],
+        ),
+        (
+            "name: \"image\"",
+            "name: \"simclr\"",
+            vec!["two stages are called `simclr`", "small.ron:17:19"],
+        ),
+        (
+            "name: \"small\"",
+            "name: \"../up\"",
+            vec!["`../up` is not a name"],
+        ),
+        (
+            "name: \"test\", data: \"scans\"",
+            "name: \"test\", data: \"scan\"",
+            vec!["there is no data set `scan`", "did you mean `scans`?"],
+        ),
+        (
+            "hl_attn: Off",
+            "hl_attn: Paper",
+            vec!["HL-Attn fuses three experts, 1 are given"],
+        ),
+        (
+            "dice: 0.8",
+            "dice: -0.8",
+            vec!["loss weights must not be negative"],
+        ),
+        (
+            "root: \"scans\"",
+            "root: \"${env:RUNNER_TEST_UNSET}/x\"",
+            vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:32"],
+        ),
+        (
+            "name: \"small\"",
+            "name: \"${env:HOME}\"",
+            vec!["replaced in paths only", "small.ron:2:11"],
+        ),
+        (
+            "root: \"scans\"",
+            "root: \"${HOME}\"",
+            vec!["write `${env:NAME}`"],
+        ),
+        (
+            "encoder: Sam(",
+            "encoder: include(\"sma.ron\"), x: Sam(",
+            vec!["cannot read the included file", "sma.ron", "small.ron:5:14"],
+        ),
+    ];
+    for (from, to, expected) in table {
+        let message = refusal(&GOOD.replacen(from, to, 1), &[]);
+        for part in expected {
+            assert!(message.contains(part), "{to}: no {part:?} in\n{message}");
+        }
+    }
+}
+
+#[test]
+fn a_stage_before_what_it_needs_is_refused() {
+    let start = GOOD.find("        Finetune(").unwrap();
+    let end = GOOD.find("        Evaluate(").unwrap();
+    let finetune = &GOOD[start..end];
+    let moved = GOOD.replace(finetune, "");
+    let moved = moved.replace("        Pretrain(", &format!("{finetune}        Pretrain("));
+    let message = refusal(&moved, &[]);
+    let expected = "stage `finetune` needs `image`, which comes after it";
+    assert!(message.contains(expected), "{message}");
+    assert!(
+        message.contains("move `image` before `finetune`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn overrides_reach_written_and_unwritten_fields() {
+    let sets = [
+        "data.scans.root=/volumes/la",
+        "stages.finetune.epochs=7",
+        "stages.finetune.max_steps=2",
+        "stages.image.level.projector_width=64",
+        "name=other",
+    ];
+    let pipeline = load_text(GOOD, &sets).unwrap();
+    assert_eq!(pipeline.name, "other");
+    assert_eq!(pipeline.data["scans"].root(), Path::new("/volumes/la"));
+    let Stage::Finetune(finetune) = &pipeline.stages[2] else {
+        panic!("{:?}", pipeline.stages[2]);
+    };
+    assert_eq!((finetune.epochs, finetune.max_steps), (7, Some(2)));
+    let Stage::Expert(expert) = &pipeline.stages[1] else {
+        panic!("{:?}", pipeline.stages[1]);
+    };
+    let wide = matches!(
+        &expert.level,
+        Level::Image {
+            projector_width: 64,
+            ..
+        }
+    );
+    assert!(wide, "{:?}", expert.level);
+}
+
+#[test]
+fn an_override_replaces_an_unset_variable() {
+    let text = GOOD.replace("\"scans\")}", "\"${env:RUNNER_TEST_UNSET}\")}");
+    let pipeline = load_text(&text, &["data.scans.root=/here"]).unwrap();
+    assert_eq!(pipeline.data["scans"].root(), Path::new("/here"));
+}
+
+#[test]
+fn mistakes_in_overrides_are_pointed_at() {
+    let table = [
+        (
+            "stages.finetun.epochs=2",
+            vec!["`stages` has no `finetun`", "did you mean `finetune`?"],
+        ),
+        (
+            "stages.finetune.epoch=2",
+            vec!["`stages.finetune` has no `epoch`", "did you mean `epochs`?"],
+        ),
+        (
+            "stages.finetune.epochs=two",
+            vec!["expected a whole number, found `two`", "command line:1:30"],
+        ),
+        (
+            "stages.finetune.max_steps=1.5",
+            vec!["`max_steps`: expected a whole number"],
+        ),
+        (
+            "stages.image.level.teacher=imge",
+            vec!["there is no stage `imge`", "--set stages.image"],
+        ),
+        (
+            "stages.test.batch=0",
+            vec!["batch must be at least 1", "command line:1:25"],
+        ),
+        ("epochs", vec!["expected `path.to.field=value`"]),
+        ("a..b=1", vec!["expected `path.to.field=value`"]),
+    ];
+    for (set, expected) in table {
+        let message = refusal(GOOD, &[set]);
+        for part in expected {
+            assert!(message.contains(part), "{set}: no {part:?} in\n{message}");
+        }
+    }
+}
+
+#[test]
+fn fragments_are_put_in_place_and_keep_their_own_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = GOOD.find("        Pretrain(").unwrap();
+    let end = GOOD.find("        Finetune(").unwrap();
+    let main = GOOD
+        .replace(&GOOD[start..end], "include(\"parts/stages.ron\"),\n")
+        .replace(
+            "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)",
+            "include(\"parts/sam.ron\")",
+        );
+    let parts = folder.path().join("parts");
+    fs::create_dir(&parts).unwrap();
+    let sam = "// A small encoder.\nSam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4) // end";
+    fs::write(parts.join("sam.ron"), sam).unwrap();
+    let stages = format!("// First.\n[\n{}\n]\n", &GOOD[start..end]);
+    fs::write(parts.join("stages.ron"), &stages).unwrap();
+    let whole = load_text(GOOD, &[]).unwrap();
+    assert_eq!(load_in(folder.path(), &main, &[]).unwrap(), whole);
+
+    fs::write(parts.join("stages.ron"), stages.replace("level", "levle")).unwrap();
+    let message = load_in(folder.path(), &main, &[]).unwrap_err().to_string();
+    assert!(message.contains("parts/stages.ron:12:43"), "{message}");
+    assert!(message.contains("did you mean `level`?"), "{message}");
+}
+
+#[test]
+fn missing_and_cyclic_fragments_are_refused_with_the_way_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let sam = "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)";
+    let main = GOOD.replace(sam, "include(\"one.ron\")");
+    fs::write(folder.path().join("one.ron"), "include(\"two.ron\")").unwrap();
+    let message = load_in(folder.path(), &main, &[]).unwrap_err().to_string();
+    assert!(
+        message.contains("cannot read the included file"),
+        "{message}"
+    );
+    assert!(message.contains("one.ron:1:1"), "{message}");
+    assert!(message.contains("small.ron → "), "{message}");
+    assert!(message.contains("did you mean `one.ron`?"), "{message}");
+
+    fs::write(folder.path().join("two.ron"), "include(\"one.ron\")").unwrap();
+    let message = load_in(folder.path(), &main, &[]).unwrap_err().to_string();
+    assert!(message.contains("leads back to itself"), "{message}");
+    assert!(message.contains("two.ron:1:1"), "{message}");
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    let message = refusal(&"(".repeat(100_000), &[]);
+    assert!(message.contains("nested deeper"), "{message}");
+}

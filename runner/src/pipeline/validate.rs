@@ -1,0 +1,302 @@
+//! What types cannot say: names that must exist, order, and sizes that must fit.
+
+use std::ops::Range;
+
+use super::diagnostic::Diagnostic;
+use super::overrides::Override;
+use super::schema::{Encoder, Pipeline};
+use super::source::Source as Text;
+use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Network, Pretrain, Stage};
+use super::syntax::{Kind, Node};
+use crate::data::source::Source;
+
+/// Checks a typed pipeline; `source` and `root` are the text it came from.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub(super) fn validate(
+    pipeline: &Pipeline,
+    source: &Text,
+    root: &Node,
+    overrides: &[Override],
+) -> Result<(), Diagnostic> {
+    let check = Check {
+        pipeline,
+        source,
+        root,
+        overrides,
+    };
+    check.names()?;
+    check.sizes()?;
+    for index in 0..pipeline.stages.len() {
+        check.stage(index)?;
+    }
+    Ok(())
+}
+
+struct Check<'a> {
+    pipeline: &'a Pipeline,
+    source: &'a Text,
+    root: &'a Node,
+    overrides: &'a [Override],
+}
+
+impl Check<'_> {
+    fn names(&self) -> Result<(), Diagnostic> {
+        let pipeline = self.pipeline;
+        if !is_name(&pipeline.name) {
+            return Err(self.fault(&["name"], bad_name(&pipeline.name)));
+        }
+        for name in pipeline.data.keys().filter(|name| !is_name(name)) {
+            return Err(self.fault(&["data", name], bad_name(name)));
+        }
+        if pipeline.stages.is_empty() {
+            return Err(self.fault(&["stages"], "a pipeline needs at least one stage".into()));
+        }
+        for (index, stage) in pipeline.stages.iter().enumerate() {
+            let name = stage.name();
+            if !is_name(name) {
+                return Err(self.stage_fault(index, "name", bad_name(name)));
+            }
+            if pipeline.stages[..index].iter().any(|s| s.name() == name) {
+                let message = format!("two stages are called `{name}`");
+                return Err(self.stage_fault(index, "name", message));
+            }
+        }
+        Ok(())
+    }
+
+    fn sizes(&self) -> Result<(), Diagnostic> {
+        let Encoder::Sam(sam) = &self.pipeline.encoder;
+        sam.check()
+            .map_err(|(field, rule)| self.fault(&["encoder", field], format!("{field}: {rule}")))?;
+        let decoder = self.pipeline.decoder.for_classes(1);
+        decoder
+            .check(sam.out_channels)
+            .map_err(|(field, rule)| self.fault(&["decoder", field], format!("{field}: {rule}")))?;
+        if self.pipeline.lora.rank == 0 {
+            return Err(self.fault(&["lora", "rank"], "rank must be at least 1".into()));
+        }
+        Ok(())
+    }
+
+    fn stage(&self, index: usize) -> Result<(), Diagnostic> {
+        let Some(stage) = self.pipeline.stages.get(index) else {
+            return Ok(());
+        };
+        if !self.pipeline.data.contains_key(stage.data()) {
+            let known = self.pipeline.data.keys().map(String::as_str);
+            let message = format!("there is no data set `{}`", stage.data());
+            return Err(self
+                .stage_fault(index, "data", message)
+                .suggest(stage.data(), known.clone())
+                .note(format!(
+                    "data sets: {}",
+                    known.collect::<Vec<_>>().join(", ")
+                )));
+        }
+        self.positive(index, "batch", stage.batch())?;
+        match stage {
+            Stage::Pretrain(s) => self.pretrain(index, s),
+            Stage::Expert(s) => self.expert(index, s),
+            Stage::Finetune(s) => self.finetune(index, s),
+            Stage::Evaluate(s) => self.evaluate(index, s),
+        }
+    }
+
+    fn pretrain(&self, index: usize, stage: &Pretrain) -> Result<(), Diagnostic> {
+        self.positive(index, "epochs", stage.epochs)?;
+        if let Network::Encoder(masking) = &stage.network
+            && !(masking.mask_ratio > 0.0 && masking.mask_ratio < 1.0)
+        {
+            let message = "mask_ratio must lie between 0 and 1".to_string();
+            return Err(self.stage_fault(index, "network.mask_ratio", message));
+        }
+        Ok(())
+    }
+
+    fn expert(&self, index: usize, stage: &Expert) -> Result<(), Diagnostic> {
+        self.positive(index, "epochs", stage.epochs)?;
+        match &stage.level {
+            Level::Image { teacher, .. } => {
+                let trains = |s: &Pretrain| matches!(s.network, Network::Simclr(_));
+                self.teacher(index, teacher, trains, "a Simclr network")
+            }
+            Level::Patch { teacher, .. } => {
+                let trains = |s: &Pretrain| matches!(s.network, Network::Mae(_));
+                self.teacher(index, teacher, trains, "an Mae network")
+            }
+            Level::Pixel { dice_weight, .. } if !(0.0..=1.0).contains(dice_weight) => {
+                let message = "dice_weight must lie between 0 and 1".to_string();
+                Err(self.stage_fault(index, "level.dice_weight", message))
+            }
+            Level::Pixel { .. } => Ok(()),
+        }
+    }
+
+    fn teacher(
+        &self,
+        index: usize,
+        name: &str,
+        accepts: fn(&Pretrain) -> bool,
+        what: &str,
+    ) -> Result<(), Diagnostic> {
+        let accepts = |s: &Stage| matches!(s, Stage::Pretrain(s) if accepts(s));
+        let what = format!("a Pretrain stage of {what}");
+        self.reference(index, "level.teacher", name, &accepts, &what)
+    }
+
+    fn finetune(&self, index: usize, stage: &Finetune) -> Result<(), Diagnostic> {
+        self.positive(index, "epochs", stage.epochs)?;
+        let mut levels = Vec::new();
+        for name in &stage.experts {
+            let accepts = |s: &Stage| matches!(s, Stage::Expert(_));
+            self.reference(index, "experts", name, &accepts, "an Expert stage")?;
+            let level = self.pipeline.stages.iter().find_map(|s| match s {
+                Stage::Expert(s) if s.name == *name => Some(s.level.level()),
+                _ => None,
+            });
+            if levels.contains(&level) {
+                let message = format!("`{name}` is the second expert of its level");
+                return Err(self.stage_fault(index, "experts", message));
+            }
+            levels.push(level);
+        }
+        if stage.hl_attn != HlAttn::Off && levels.len() != 3 {
+            let message = format!("HL-Attn fuses three experts, {} are given", levels.len());
+            let note = "give one per level, or set `hl_attn: Off` to add up what there is";
+            return Err(self.stage_fault(index, "experts", message).note(note));
+        }
+        let weights = [stage.loss.cross_entropy, stage.loss.dice];
+        if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights == [0.0, 0.0] {
+            let message = "loss weights must not be negative, nor all zero".to_string();
+            return Err(self.stage_fault(index, "loss", message));
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {
+        let accepts = |s: &Stage| matches!(s, Stage::Finetune(_));
+        self.reference(index, "model", &stage.model, &accepts, "a Finetune stage")?;
+        let trained = self
+            .pipeline
+            .stages
+            .iter()
+            .find(|s| s.name() == stage.model);
+        let classes = |data: &str| self.pipeline.data.get(data).map(Source::classes);
+        let (own, trained) = (
+            classes(&stage.data),
+            trained.and_then(|s| classes(s.data())),
+        );
+        match (own, trained) {
+            (Some(own), Some(trained)) if own != trained => {
+                let message = format!("the classes of `{}` are not those trained on", stage.data);
+                let (own, trained) = (own.join(", "), trained.join(", "));
+                Err(self
+                    .stage_fault(index, "data", message)
+                    .note(format!("`{}` was trained on {trained}", stage.model))
+                    .note(format!("`{}` has {own}", stage.data)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A name in `field` of stage `index` that must be an earlier stage of the right kind.
+    fn reference(
+        &self,
+        index: usize,
+        field: &str,
+        name: &str,
+        accepts: &dyn Fn(&Stage) -> bool,
+        what: &str,
+    ) -> Result<(), Diagnostic> {
+        let stages = &self.pipeline.stages;
+        let own = stages.get(index).map_or("", Stage::name);
+        match stages.iter().position(|s| s.name() == name) {
+            Some(at) if !accepts(&stages[at]) => {
+                let message = format!("`{name}` is not {what}");
+                let kind = stages[at].kind();
+                let note = format!("`{name}` is of kind {kind}");
+                Err(self.stage_fault(index, field, message).note(note))
+            }
+            Some(at) if at >= index => {
+                let message = format!("stage `{own}` needs `{name}`, which comes after it");
+                let note = format!("move `{name}` before `{own}`");
+                Err(self.stage_fault(index, field, message).note(note))
+            }
+            Some(_) => Ok(()),
+            None => {
+                let known = stages.iter().filter(|s| accepts(s)).map(Stage::name);
+                let known: Vec<&str> = known.collect();
+                let message = format!("there is no stage `{name}`");
+                let note = match known.as_slice() {
+                    [] => format!("this pipeline has no candidate: add {what} before `{own}`"),
+                    known => format!("candidates: {}", known.join(", ")),
+                };
+                Err(self
+                    .stage_fault(index, field, message)
+                    .suggest(name, known)
+                    .note(note))
+            }
+        }
+    }
+
+    fn positive(&self, index: usize, field: &str, value: usize) -> Result<(), Diagnostic> {
+        match value {
+            0 => Err(self.stage_fault(index, field, format!("{field} must be at least 1"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A mistake at a dotted field of stage `index`, or at the `--set` that gave it.
+    fn stage_fault(&self, index: usize, field: &str, message: String) -> Diagnostic {
+        let name = self.pipeline.stages.get(index).map_or("", Stage::name);
+        let segments: Vec<&str> = field.split('.').collect();
+        let path = [&["stages", name], segments.as_slice()].concat();
+        if let Some(diagnostic) = self.override_fault(&path, &message) {
+            return diagnostic;
+        }
+        let stages = self.root.member("stages").map(|node| &node.kind);
+        let node = match stages {
+            Some(Kind::List(items)) => items.get(index),
+            _ => None,
+        };
+        let range = node.map_or(self.root.span.clone(), |node| deepest(node, &segments));
+        Diagnostic::at(self.source, range, message)
+    }
+
+    /// A mistake at a field of the pipeline, or at the `--set` that gave it.
+    fn fault(&self, path: &[&str], message: String) -> Diagnostic {
+        self.override_fault(path, &message)
+            .unwrap_or_else(|| Diagnostic::at(self.source, deepest(self.root, path), message))
+    }
+
+    fn override_fault(&self, path: &[&str], message: &str) -> Option<Diagnostic> {
+        let change = self.overrides.iter().rev().find(|o| o.path == path)?;
+        Some(change.fault(message))
+    }
+}
+
+/// The place of the last segment that is written down; of a whole struct only its name.
+fn deepest(node: &Node, path: &[&str]) -> Range<usize> {
+    let mut node = node;
+    for segment in path {
+        match node.member(segment) {
+            Some(member) => node = member,
+            None => break,
+        }
+    }
+    match &node.kind {
+        Kind::Struct { name, .. } => node.span.start..node.span.start + name.len().max(1),
+        _ => node.span.clone(),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+fn bad_name(name: &str) -> String {
+    format!("`{name}` is not a name: use letters, digits, `_` and `-`")
+}

@@ -1,0 +1,120 @@
+//! The stages of a run, in the order of the pipeline file. Each file builds one kind of stage: its
+//! graph (which `runner plan` shows without data or GPU) and the batches that feed it.
+
+mod evaluate;
+mod finetune;
+mod segment;
+mod train;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use samora_engine::gpu::Device;
+use samora_engine::models::sam::SamConfig;
+use samora_engine::weights::{Weights, resize_positions, resize_relative};
+use samora_engine::{Graph, Value};
+
+use crate::data::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::pipeline::{Encoder, Network, Pipeline, Stage};
+use crate::run_dir::RunDir;
+
+pub use segment::Segmenter;
+pub use train::{Built, Length};
+
+/// Memory kept for decoded volumes of each data set.
+const CACHE_BYTES: usize = 2 << 30;
+
+/// What every stage of a run needs.
+pub struct Context<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// Where results and checkpoints go.
+    pub run: &'a RunDir,
+    /// Where kernels run.
+    pub device: &'a Device,
+    /// Whether kernels are fused.
+    pub fuse: bool,
+    datasets: BTreeMap<String, Arc<Dataset>>,
+}
+
+impl<'a> Context<'a> {
+    /// Opens the data sets of a pipeline.
+    ///
+    /// # Errors
+    /// A data set that is missing or unusable.
+    pub fn open(pipeline: &'a Pipeline, run: &'a RunDir, device: &'a Device, fuse: bool) -> Result<Self> {
+        let open = |(name, source): (&String, _)| Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)));
+        let datasets = pipeline.data.iter().map(open).collect::<Result<_>>()?;
+        Ok(Self { pipeline, run, device, fuse, datasets })
+    }
+
+    /// Runs all stages that are not finished.
+    ///
+    /// # Errors
+    /// The first failure; what was trained until then is saved.
+    pub fn run(&self) -> Result<()> {
+        for stage in &self.pipeline.stages {
+            if self.run.is_trained(stage.name()) {
+                eprintln!("{}: done", stage.name());
+                continue;
+            }
+            match stage {
+                Stage::Finetune(s) => finetune::run(self, s)?,
+                Stage::Evaluate(s) => evaluate::run(self, s)?,
+                Stage::Pretrain(_) | Stage::Expert(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A data set by name.
+    fn dataset(&self, name: &str) -> Result<&Arc<Dataset>> {
+        let missing = || Error::Usage(format!("no data set is named `{name}`"));
+        self.datasets.get(name).ok_or_else(missing)
+    }
+
+    /// Weights of the encoder (and of SAM's decoder, where published ones are used).
+    fn encoder_weights(&self) -> Result<Weights> {
+        if let Some(path) = &self.pipeline.weights {
+            let Encoder::Sam(config) = &self.pipeline.encoder;
+            return resized(Weights::read(path)?, config);
+        }
+        let trains_encoder = |s: &&Stage| matches!(s, Stage::Pretrain(p) if matches!(p.network, Network::Encoder(_)));
+        match self.pipeline.stages.iter().find(trains_encoder) {
+            Some(stage) => self.run.trained(stage.name()),
+            None => Ok(Weights::default()),
+        }
+    }
+
+    /// Weights of several finished stages together; later ones win.
+    fn trained(&self, start: Weights, stages: &[String]) -> Result<Weights> {
+        stages.iter().try_fold(start, |mut all, stage| {
+            all.tensors.extend(self.run.trained(stage)?.tensors);
+            Ok(all)
+        })
+    }
+}
+
+/// Adapts SAM's position tables to another image size: `pos_embed` bilinearly, the relative
+/// positions of global blocks linearly (SAMed, sam_lora_image_encoder.py).
+fn resized(mut weights: Weights, config: &SamConfig) -> Result<Weights> {
+    let grid = config.grid();
+    for (name, tensor) in &mut weights.tensors {
+        if name == "image_encoder.pos_embed" && tensor.shape.get(1) != Some(&grid) {
+            *tensor = resize_positions(tensor, grid, grid)?;
+        }
+        let rows = 2 * grid - 1;
+        let global = |b: &usize| name.starts_with(&format!("image_encoder.blocks.{b}.attn.rel_pos_"));
+        if config.global_blocks.iter().any(global) && tensor.shape.first() != Some(&rows) {
+            *tensor = resize_relative(tensor, rows)?;
+        }
+    }
+    Ok(weights)
+}
+
+/// A grey image input `[batch, size, size]`, repeated into three channels.
+fn grey_image(g: &mut Graph, name: &str, batch: usize, size: usize) -> Value {
+    let grey = g.input(name, &[batch, size, size, 1], samora_engine::DType::F32);
+    g.broadcast(grey, &[batch, size, size, 3])
+}
