@@ -3,24 +3,26 @@
 
 mod evaluate;
 mod finetune;
+mod plan;
 mod segment;
 mod train;
+mod weights;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
-use samora_engine::models::sam::SamConfig;
-use samora_engine::weights::{Weights, resize_positions, resize_relative};
 use samora_engine::{Graph, Value};
 
 use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::pipeline::{Encoder, Network, Pipeline, Stage};
+use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
 
+pub use plan::{StagePlan, plan_stage};
 pub use segment::Segmenter;
-pub use train::{Built, Length};
+pub use weights::finetuned_weights;
+
 
 /// Memory kept for decoded volumes of each data set.
 const CACHE_BYTES: usize = 2 << 30;
@@ -49,6 +51,11 @@ impl<'a> Context<'a> {
         Ok(Self { pipeline, run, device, fuse, datasets })
     }
 
+    /// The open data sets by name.
+    pub fn datasets(&self) -> &BTreeMap<String, Arc<Dataset>> {
+        &self.datasets
+    }
+
     /// Runs all stages that are not finished.
     ///
     /// # Errors
@@ -73,44 +80,6 @@ impl<'a> Context<'a> {
         let missing = || Error::Usage(format!("no data set is named `{name}`"));
         self.datasets.get(name).ok_or_else(missing)
     }
-
-    /// Weights of the encoder (and of SAM's decoder, where published ones are used).
-    fn encoder_weights(&self) -> Result<Weights> {
-        if let Some(path) = &self.pipeline.weights {
-            let Encoder::Sam(config) = &self.pipeline.encoder;
-            return resized(Weights::read(path)?, config);
-        }
-        let trains_encoder = |s: &&Stage| matches!(s, Stage::Pretrain(p) if matches!(p.network, Network::Encoder(_)));
-        match self.pipeline.stages.iter().find(trains_encoder) {
-            Some(stage) => self.run.trained(stage.name()),
-            None => Ok(Weights::default()),
-        }
-    }
-
-    /// Weights of several finished stages together; later ones win.
-    fn trained(&self, start: Weights, stages: &[String]) -> Result<Weights> {
-        stages.iter().try_fold(start, |mut all, stage| {
-            all.tensors.extend(self.run.trained(stage)?.tensors);
-            Ok(all)
-        })
-    }
-}
-
-/// Adapts SAM's position tables to another image size: `pos_embed` bilinearly, the relative
-/// positions of global blocks linearly (SAMed, sam_lora_image_encoder.py).
-fn resized(mut weights: Weights, config: &SamConfig) -> Result<Weights> {
-    let grid = config.grid();
-    for (name, tensor) in &mut weights.tensors {
-        if name == "image_encoder.pos_embed" && tensor.shape.get(1) != Some(&grid) {
-            *tensor = resize_positions(tensor, grid, grid)?;
-        }
-        let rows = 2 * grid - 1;
-        let global = |b: &usize| name.starts_with(&format!("image_encoder.blocks.{b}.attn.rel_pos_"));
-        if config.global_blocks.iter().any(global) && tensor.shape.first() != Some(&rows) {
-            *tensor = resize_relative(tensor, rows)?;
-        }
-    }
-    Ok(weights)
 }
 
 /// A grey image input `[batch, size, size]`, repeated into three channels.
