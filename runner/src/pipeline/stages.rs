@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use samora_engine::models::mae::MaeConfig;
+use samora_engine::models::samora::{DenoiseOutput, Regression};
 use samora_engine::models::simclr::SimclrConfig;
 use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
@@ -108,6 +109,9 @@ pub enum Level {
     Image {
         /// Name of the [`Pretrain`] stage that trained the teacher.
         teacher: String,
+        /// What is compared.
+        #[serde(default)]
+        regression: Regression,
         /// Width of the projector's hidden layer.
         #[serde(default = "projector_width")]
         projector_width: usize,
@@ -116,12 +120,18 @@ pub enum Level {
     Patch {
         /// Name of the [`Pretrain`] stage that trained the teacher.
         teacher: String,
+        /// What is compared.
+        #[serde(default)]
+        regression: Regression,
         /// Width of the projector's hidden layer.
         #[serde(default = "projector_width")]
         projector_width: usize,
     },
     /// The clean image is restored from a noisy one.
     Pixel {
+        /// Last activation of the denoise decoder.
+        #[serde(default)]
+        output: DenoiseOutput,
         /// Weight λ of the loss λ·Dice + (1−λ)·MSE.
         #[serde(default = "pixel_dice_weight")]
         dice_weight: f32,

@@ -2,8 +2,10 @@
 //! graph (which `runner plan` shows without data or GPU) and the batches that feed it.
 
 mod evaluate;
+mod expert;
 mod finetune;
 mod plan;
+mod pretrain;
 mod segment;
 mod train;
 mod weights;
@@ -12,9 +14,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
-use samora_engine::{Graph, Value};
+use samora_engine::{Graph, Tensor, Value};
 
 use crate::data::dataset::Dataset;
+use crate::data::loader::Sampler;
+use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
@@ -67,9 +71,10 @@ impl<'a> Context<'a> {
                 continue;
             }
             match stage {
+                Stage::Pretrain(s) => pretrain::run(self, s)?,
                 Stage::Finetune(s) => finetune::run(self, s)?,
                 Stage::Evaluate(s) => evaluate::run(self, s)?,
-                Stage::Pretrain(_) | Stage::Expert(_) => {}
+                Stage::Expert(s) => expert::run(self, s)?,
             }
         }
         Ok(())
@@ -86,4 +91,18 @@ impl<'a> Context<'a> {
 fn grey_image(g: &mut Graph, name: &str, batch: usize, size: usize) -> Value {
     let grey = g.input(name, &[batch, size, size, 1], samora_engine::DType::F32);
     g.broadcast(grey, &[batch, size, size, 3])
+}
+
+/// Grey planes of `size`×`size` as `[count, size, size, 1]`.
+fn stack(planes: impl Iterator<Item = Plane<f32>>, size: usize) -> Tensor {
+    let pixels: Vec<f32> = planes.flat_map(|plane| plane.pixels).collect();
+    let count = pixels.len() / (size * size).max(1);
+    Tensor::f32(&[count, size, size, 1], pixels)
+}
+
+/// Which slices make up each batch of a stage.
+fn sampler(stage: &str, slices: usize, batch: usize, seed: u64) -> Result<Sampler> {
+    Sampler::new(slices, batch, seed).ok_or_else(|| {
+        Error::Usage(format!("stage {stage}: its data set has no slices for it"))
+    })
 }

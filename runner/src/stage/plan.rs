@@ -1,8 +1,9 @@
 //! The plan of a stage without data or GPU.
 
-use samora_engine::{Graph, Plan, plan};
+use samora_engine::{Graph, Plan, Value, plan};
 
-use super::{finetune, segment};
+use super::train::Built;
+use super::{expert, finetune, pretrain, segment};
 use crate::error::{Error, Result};
 use crate::pipeline::{Finetune, Pipeline, Stage};
 
@@ -36,9 +37,10 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
             (graph, vec![logits], Vec::new())
         }
         Stage::Finetune(s) => {
-            let built = finetune::graph(pipeline, s, classes(&s.data), STEPS)?;
-            (built.graph, vec![built.loss, built.learning_rate], built.trained)
+            training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?)
         }
+        Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
+        Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
     };
     let plan = plan(&mut graph, &wanted, fuse)?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
@@ -58,6 +60,11 @@ pub(super) fn finetune_called<'a>(pipeline: &'a Pipeline, name: &str) -> Result<
         _ => None,
     });
     found.ok_or_else(|| Error::Usage(format!("no fine-tuning stage is named `{name}`")))
+}
+
+fn training(built: Built) -> (Graph, Vec<Value>, Vec<String>) {
+    let wanted = vec![built.loss, built.learning_rate];
+    (built.graph, wanted, built.trained)
 }
 
 fn elements(graph: &Graph, chosen: &dyn Fn(&str) -> bool) -> usize {
