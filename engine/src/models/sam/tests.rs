@@ -36,11 +36,16 @@ fn image(g: &mut Graph, config: &SamConfig, batch: usize) -> Value {
     g.input("image", &[batch, size, size, 3], DType::F32)
 }
 
-/// Every parameter and input at random, zero-initialised ones included, so that no term vanishes.
+/// Every parameter and input at random, zero-initialised ones included, so that no term vanishes;
+/// factors of norms around 1, so that signals do not fade.
 fn random_feeds(g: &Graph) -> HashMap<String, Tensor> {
     let draw = |source: &crate::Source| {
         let shape = g.shape(source.value);
-        let tensor = Init::Normal(0.4).draw(shape, 3, &source.name);
+        let mut tensor = Init::Normal(0.4).draw(shape, 3, &source.name);
+        if shape.len() == 1 && source.name.ends_with("weight") {
+            let around_one = tensor.as_f32().iter().map(|x| 1.0 + x).collect();
+            tensor = Tensor::f32(shape, around_one);
+        }
         (source.name.clone(), tensor)
     };
     g.sources()
@@ -273,9 +278,7 @@ fn lora_only_gradients_reach_every_block() {
         .collect();
     assert_eq!(lora.len(), 2 * 5);
     let values: Vec<Value> = lora.iter().map(|(_, v)| *v).collect();
-    let before = g.nodes().len();
     let gradients = differentiate(&mut g, loss, &values, Remat::None);
-    assert!(g.nodes().len() > before);
     let mut feeds = random_feeds(&g);
     for (i, (name, _)) in lora.iter().enumerate() {
         let gradient = gradients[i].unwrap();
@@ -292,7 +295,7 @@ fn lora_only_gradients_reach_every_block() {
         feeds.insert(name.clone(), original);
         let got = gradient.at(at);
         assert!(
-            (got - slope).abs() < 2e-3 + 0.02 * slope.abs(),
+            (got - slope).abs() < 2e-4 + 0.01 * slope.abs(),
             "{name}: {got} {slope}"
         );
         assert!(gradient.as_f32().iter().any(|x| x.abs() > 1e-2), "{name}");
