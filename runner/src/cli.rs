@@ -33,6 +33,8 @@ enum Command {
     Predict(PredictArgs),
     /// List the GPU adapters of this machine
     Adapters,
+    /// Time one step of every stage on random inputs
+    Bench(BenchArgs),
     /// Write phantom abdominal CT volumes with labels
     Phantom(PhantomArgs),
 }
@@ -99,6 +101,23 @@ pub struct PlanArgs {
     /// One kernel for each operation
     #[arg(long)]
     pub no_fuse: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What is timed.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Steps timed for each stage, after two to warm up
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Also time each kernel by itself and list the most expensive
+    #[arg(long)]
+    pub kernels: bool,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// Arguments of `predict`.
@@ -169,6 +188,7 @@ fn execute(cli: Cli) -> Result<()> {
         (Some(Command::Plan(args)), _) => command::plan(&args),
         (Some(Command::Predict(args)), _) => command::predict(&args),
         (Some(Command::Adapters), _) => command::adapters(),
+        (Some(Command::Bench(args)), _) => command::bench(&args),
         (Some(Command::Phantom(args)), _) => command::phantom(&args),
         (None, None) => Err(Error::Usage(
             "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"

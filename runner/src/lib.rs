@@ -6,5 +6,6 @@ pub mod error;
 pub mod interrupt;
 pub mod journal;
 pub mod metrics;
+pub mod phantom;
 pub mod pipeline;
 pub mod run_dir;

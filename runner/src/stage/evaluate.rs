@@ -1,7 +1,7 @@
 //! Measures a fine-tuned network on the test volumes, draws slices of them, and writes the summary.
 
-use samora_engine::weights::Weights;
-
+use super::plan::finetune_called;
+use super::weights::finetuned_weights;
 use super::{Context, Segmenter};
 use crate::data::slice::slice;
 use crate::data::volume::Volume;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Overlay, Progress, Report, draw_overlay};
 use crate::metrics::volume::{CaseScores, score_case};
-use crate::pipeline::{Evaluate, Finetune, Stage};
+use crate::pipeline::Evaluate;
 
 /// Runs the stage.
 ///
@@ -17,8 +17,8 @@ use crate::pipeline::{Evaluate, Finetune, Stage};
 /// Data, device or disk fail, or the user interrupts.
 pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     let data = ctx.dataset(&stage.data)?;
-    let finetune = finetune(ctx, &stage.model)?;
-    let weights = weights(ctx, finetune)?;
+    let finetune = finetune_called(ctx.pipeline, &stage.model)?;
+    let weights = finetuned_weights(ctx.pipeline, ctx.run.root(), finetune)?;
     let axis = data.source().slice_axis();
     let classes = data.classes();
     let sizes = (classes.len(), axis, stage.batch);
@@ -56,21 +56,6 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     report.write(ctx.run)?;
     print!("{}", report.table());
     Ok(())
-}
-
-/// The fine-tuning stage called `name`.
-fn finetune<'a>(ctx: &'a Context<'_>, name: &str) -> Result<&'a Finetune> {
-    let found = ctx.pipeline.stages.iter().find_map(|s| match s {
-        Stage::Finetune(f) if f.name == name => Some(f),
-        _ => None,
-    });
-    found.ok_or_else(|| Error::Usage(format!("no fine-tuning stage is named `{name}`")))
-}
-
-/// Encoder, experts and fine-tuned weights together.
-fn weights(ctx: &Context<'_>, stage: &Finetune) -> Result<Weights> {
-    let experts = ctx.trained(ctx.encoder_weights()?, &stage.experts)?;
-    ctx.trained(experts, std::slice::from_ref(&stage.name))
 }
 
 /// The slice that shows most classes, and among those most labelled pixels.

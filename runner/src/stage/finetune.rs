@@ -9,6 +9,7 @@ use samora_engine::{DType, Graph, Tensor};
 
 use super::segment::network;
 use super::train::{Batch, Built, Length, train};
+use super::weights::expert_weights;
 use super::Context;
 use crate::data::augment::{augment, example};
 use crate::data::dataset::{Dataset, Part};
@@ -31,7 +32,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     };
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
-    let given = ctx.trained(ctx.encoder_weights()?, &stage.experts)?;
+    let given = expert_weights(ctx.pipeline, ctx.run.root(), stage)?;
     let Encoder::Sam(config) = &ctx.pipeline.encoder;
     let sizes = (config.image_size_px, 4 * config.grid());
     let stream = Stream::named(seed, &stage.name);

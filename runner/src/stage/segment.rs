@@ -12,7 +12,7 @@ use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom, zoom_nearest};
 use crate::error::Result;
-use crate::pipeline::{self, Encoder, Finetune, Level, Pipeline, Stage};
+use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
@@ -27,7 +27,7 @@ pub(super) fn network(g: &mut Graph, pipeline: &Pipeline, stage: &Finetune, clas
 pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
     let level = |name: &String| {
         pipeline.stages.iter().find_map(|s| match s {
-            Stage::Expert(e) if e.name == *name => Some(engine_level(&e.level)),
+            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
             _ => None,
         })
     };
@@ -41,15 +41,6 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
         pipeline::HlAttn::Off => return Adapter::Experts { rank, fusion: Fusion::Sum },
     };
     Adapter::Experts { rank, fusion: Fusion::HlAttn(HlAttn { mode, order }) }
-}
-
-/// The engine's name of a level.
-pub(super) fn engine_level(level: &Level) -> nn::Level {
-    match level {
-        Level::Image { .. } => nn::Level::Image,
-        Level::Patch { .. } => nn::Level::Patch,
-        Level::Pixel { .. } => nn::Level::Pixel,
-    }
 }
 
 /// A program that segments volumes slice by slice.
