@@ -52,7 +52,7 @@ struct Measured {
 
 fn measure(pipeline: &Pipeline, stage: &Stage, device: &Device, args: &BenchArgs) -> Result<Measured> {
     let (mut graph, wanted, _) = stage_graph(pipeline, stage)?;
-    let planned = plan(&mut graph, &wanted, !args.device.no_fuse)?;
+    let planned = plan(&graph, &wanted, !args.device.no_fuse)?;
     let (count, flops) = (planned.steps.len(), planned.flops() as f64);
     let (weights, _) = Weights::default().draw(&graph, pipeline.seed, &[])?;
     let begun = Instant::now();

@@ -63,9 +63,8 @@ pub struct Plan {
 ///
 /// # Errors
 /// The first mistake made while building the graph.
-pub fn plan(graph: &mut Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
+pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
     graph.check()?;
-    let graph = &*graph;
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
     let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
     let lowered = lower(graph, &all)?;
