@@ -2,14 +2,12 @@
 
 mod adapters;
 mod check;
-mod phantom;
 mod plan;
 mod predict;
 mod run;
 
 pub use adapters::adapters;
 pub use check::check;
-pub use phantom::phantom;
 pub use plan::plan;
 pub use predict::predict;
 pub use run::run;

@@ -7,7 +7,7 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
 use super::grey_image;
-use crate::data::slice::{Plane, depth, insert, slice};
+use crate::data::slice::{Plane, depth, set_slice, slice};
 use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom, zoom_nearest};
@@ -100,7 +100,7 @@ impl<'d> Segmenter<'d> {
                 let pixels = of_plane.chunks_exact(classes).map(argmax).collect();
                 let predicted = Plane { height: self.size, width: self.size, pixels };
                 let native = zoom_nearest(&predicted, plane.height, plane.width);
-                insert(&mut labels, self.axis, start + k, &native);
+                set_slice(&mut labels, self.axis, start + k, &native);
             }
         }
         Ok(labels)
