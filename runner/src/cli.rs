@@ -33,6 +33,10 @@ enum Command {
     Predict(PredictArgs),
     /// List the GPU adapters of this machine
     Adapters,
+    /// Time one step of every stage on random inputs
+    Bench(BenchArgs),
+    /// Write phantom abdominal CT volumes with labels
+    Phantom(PhantomArgs),
 }
 
 /// A pipeline file and changes to it.
@@ -99,6 +103,23 @@ pub struct PlanArgs {
     pub no_fuse: bool,
 }
 
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What is timed.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Steps timed for each stage, after two to warm up
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Also time each kernel by itself and list the most expensive
+    #[arg(long)]
+    pub kernels: bool,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
@@ -112,6 +133,32 @@ pub struct PredictArgs {
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Arguments of `phantom`.
+#[derive(Debug, Args)]
+pub struct PhantomArgs {
+    /// Layout of the files
+    #[arg(long, value_enum, default_value = "synapse")]
+    pub layout: PhantomLayout,
+    /// Number of cases
+    #[arg(long, default_value_t = 30)]
+    pub cases: usize,
+    /// Seed of the anatomy
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// How phantom files are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PhantomLayout {
+    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` with Synapse's label values
+    Synapse,
+    /// `images/NAME.nii.gz` and `labels/NAME.nii.gz` with label values 1 to 8
+    Folder,
 }
 
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
@@ -141,6 +188,8 @@ fn execute(cli: Cli) -> Result<()> {
         (Some(Command::Plan(args)), _) => command::plan(&args),
         (Some(Command::Predict(args)), _) => command::predict(&args),
         (Some(Command::Adapters), _) => command::adapters(),
+        (Some(Command::Bench(args)), _) => command::bench(&args),
+        (Some(Command::Phantom(args)), _) => command::phantom(&args),
         (None, None) => Err(Error::Usage(
             "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"
                 .into(),

@@ -1,13 +1,17 @@
 //! What each subcommand does.
 
 mod adapters;
+mod bench;
 mod check;
+mod phantom;
 mod plan;
 mod predict;
 mod run;
 
 pub use adapters::adapters;
+pub use bench::bench;
 pub use check::check;
+pub use phantom::phantom;
 pub use plan::plan;
 pub use predict::predict;
 pub use run::run;

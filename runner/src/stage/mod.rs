@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
 
-pub use plan::{StagePlan, plan_stage};
+pub use plan::{StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
 pub use weights::finetuned_weights;
 
