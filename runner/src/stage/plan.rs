@@ -53,9 +53,7 @@ pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<(Graph, Vec<Val
             let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
             (graph, vec![logits], Vec::new())
         }
-        Stage::Finetune(s) => {
-            training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?)
-        }
+        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
         Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
         Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
     })
