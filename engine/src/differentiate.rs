@@ -157,6 +157,7 @@ fn is_pointwise(op: &str) -> bool {
             | "max"
             | "layer_norm"
             | "softmax"
+            | "log_softmax"
             | "l2_normalize"
             | "source"
     )

@@ -1,5 +1,5 @@
-//! Layers and losses: functions from values to values that declare their parameters under the names of the
-//! published checkpoints. Activations are `[batch, tokens, channels]` or `[batch, h, w, channels]`.
+//! Layers and losses: functions from values to values that declare their parameters under the names
+//! of the published checkpoints. Activations are `[batch, tokens, channels]` or `[batch, h, w, channels]`.
 
 mod attention;
 mod conv;
@@ -14,4 +14,7 @@ pub use conv::{conv, conv_transpose2x2};
 pub use hl_attn::{HlAttn, HlAttnMode, hl_attn};
 pub use linear::{linear, linear_with, mlp};
 pub use lora::{Level, LowRank, low_rank_updates};
-pub use norm::{Statistics, batch_norm, layer_norm};
+pub use norm::{Statistics, batch_norm, batch_norm_with, layer_norm};
+
+#[cfg(test)]
+mod tests;

@@ -22,23 +22,29 @@ pub enum Statistics {
     Running,
 }
 
-/// BatchNorm over all axes but the last, eps 10⁻⁵, with `weight`, `bias` (when `shift`), and the
-/// parameters `running_mean` and `running_var`, which follow the batch with momentum 0.1 (variance
-/// unbiased) as in PyTorch. Running statistics have no gradient in training.
-pub fn batch_norm(
+/// BatchNorm over all axes but the last, eps 10⁻⁵, with `weight`, `bias`, and the parameters
+/// `running_mean` and `running_var`, which follow the batch with momentum 0.1 (variance unbiased) as in
+/// PyTorch. Running statistics have no gradient in training.
+pub fn batch_norm(g: &mut Graph, name: &str, x: Value, statistics: Statistics) -> Value {
+    batch_norm_with(g, name, x, statistics, Init::Ones, true)
+}
+
+/// [`batch_norm`] with another initial `weight`, or without `bias`.
+pub fn batch_norm_with(
     g: &mut Graph,
     name: &str,
     x: Value,
     statistics: Statistics,
-    shift: bool,
+    weight: Init,
+    has_bias: bool,
 ) -> Value {
     const EPS: f32 = 1e-5;
     const MOMENTUM: f32 = 0.1;
     let shape = g.shape(x).to_vec();
     let width = shape.last().copied().unwrap_or(1);
     g.within(name, |g| {
-        let weight = g.param("weight", &[width], Init::Ones);
-        let bias = match shift {
+        let weight = g.param("weight", &[width], weight);
+        let bias = match has_bias {
             true => g.param("bias", &[width], Init::Zeros),
             false => g.fill(&[width], 0.0),
         };

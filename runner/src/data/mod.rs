@@ -1,8 +1,20 @@
 //! Volumes, datasets, slices, augmentation and the background loader.
 
+pub mod augment;
+mod cache;
+pub mod dataset;
 pub mod error;
+pub mod h5;
+pub mod intensity;
+pub mod layout;
+pub mod loader;
 pub mod nifti;
 pub mod nifti_header;
 mod nifti_write;
+pub mod slice;
 pub mod source;
+pub mod split;
+pub mod survey;
+pub mod views;
 pub mod volume;
+pub mod zoom;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,20 @@ pub struct Event {
     pub learning_rate: f32,
     /// Seconds since the Unix epoch.
     pub time: f64,
+}
+
+impl Event {
+    /// An event that happens now.
+    pub fn now(stage: &str, step: usize, loss: f32, learning_rate: f32) -> Self {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            stage: stage.into(),
+            step,
+            loss,
+            learning_rate,
+            time: time.map_or(0.0, |t| t.as_secs_f64()),
+        }
+    }
 }
 
 /// The open file of events.

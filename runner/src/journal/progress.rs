@@ -19,6 +19,7 @@ pub struct Progress {
 struct Epoch {
     started: Instant,
     losses: f64,
+    looks: usize,
     steps: usize,
 }
 
@@ -27,6 +28,7 @@ impl Epoch {
         Self {
             started: Instant::now(),
             losses: 0.0,
+            looks: 0,
             steps: 0,
         }
     }
@@ -55,16 +57,21 @@ impl Progress {
         }
     }
 
-    /// Counts a finished step with its loss.
-    pub fn step(&mut self, loss: f32) {
-        self.epoch.losses += f64::from(loss);
+    /// Counts a finished step, with its loss where it was looked at.
+    pub fn step(&mut self, loss: Option<f32>) {
         self.epoch.steps += 1;
+        if let Some(loss) = loss {
+            self.epoch.losses += f64::from(loss);
+            self.epoch.looks += 1;
+        }
         self.bar.inc(1);
         let steps = self.bar.position() as usize - self.first_step;
         let rate = rate(steps * self.images_per_step, self.started.elapsed());
-        let mean = self.epoch.losses / self.epoch.steps as f64;
-        self.bar
-            .set_message(format!("loss {mean:.4}  {rate:.1} images/s"));
+        let loss = match self.epoch.looks {
+            0 => String::new(),
+            looks => format!("loss {:.4}  ", self.epoch.losses / looks as f64),
+        };
+        self.bar.set_message(format!("{loss}{rate:.1} images/s"));
     }
 
     /// Prints the line of an epoch (counted from 1) and starts the next.
@@ -73,13 +80,14 @@ impl Progress {
             started,
             losses,
             steps,
+            looks,
         } = std::mem::replace(&mut self.epoch, Epoch::new());
         if steps == 0 {
             return;
         }
         let seconds = started.elapsed();
         let rate = rate(steps * self.images_per_step, seconds);
-        let loss = losses / steps as f64;
+        let loss = losses / looks.max(1) as f64;
         self.line(&format!(
             "{:<12} epoch {epoch:>3}/{epochs}  loss {loss:.4}  lr {learning_rate:.2e}  \
              {rate:.1} images/s  {:.1} s",

@@ -6,12 +6,14 @@ mod block;
 mod config;
 mod decoder;
 mod encoder;
+mod reconstruct;
 mod transformer;
 
 pub use adapter::{Adapter, Fusion};
 pub use config::{MaskDecoderConfig, SamConfig};
 pub use decoder::{Masks, decode_masks, dense_positions};
 pub use encoder::{Encoded, encode};
+pub use reconstruct::reconstruction_loss;
 
 #[cfg(test)]
 mod tests;

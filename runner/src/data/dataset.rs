@@ -1,0 +1,261 @@
+//! A dataset opened from its declaration: cases, parts, slices and decoded volumes.
+
+use super::cache::Cache;
+use super::error::{DataError, Result};
+use super::intensity::normalize;
+use super::layout::{Case, find_cases};
+use super::slice::{Plane, depth, slice};
+use super::source::{SYNAPSE_LABEL_MAP, Source};
+use super::split::{Division, SliceId, divide, labelled_slices};
+use super::volume::{Grid, Volume};
+use super::{h5, nifti};
+use std::sync::Arc;
+
+/// A dataset whose files were found and whose headers were read.
+pub struct Dataset {
+    source: Source,
+    classes: Vec<String>,
+    cases: Vec<Case>,
+    grids: Vec<Grid>,
+    division: Division,
+    labelled: Vec<SliceId>,
+    unlabelled: Vec<SliceId>,
+    images: Cache<Volume<f32>>,
+    labels: Cache<Volume<u8>>,
+}
+
+/// A part of the training slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Slices whose labels may be used.
+    Labelled,
+    /// The other training slices.
+    Unlabelled,
+    /// Both.
+    Train,
+}
+
+impl Dataset {
+    /// Finds the files of `source`, reads their headers and divides them. At most `cache_bytes` of
+    /// decoded volumes are kept in memory.
+    ///
+    /// # Errors
+    /// Anything wrong with folders, headers, pairs, lists or fractions; see [`DataError`].
+    pub fn open(source: &Source, cache_bytes: usize) -> Result<Self> {
+        let root = source.root();
+        let cases = find_cases(source)?;
+        let names: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
+        let mut division = divide(root, &names, source.split())?;
+        let grids = cases
+            .iter()
+            .map(|case| image_grid(source, case))
+            .collect::<Result<Vec<_>>>()?;
+        let axis = source.slice_axis();
+        let depths: Vec<usize> = grids.iter().map(|g| depth(g.shape, axis)).collect();
+        let has_labels = cases.iter().any(|c| c.label.is_some());
+        let mut labelled = Vec::new();
+        if has_labels {
+            let (slices, missing) =
+                labelled_slices(root, &names, &depths, &division.train, source.labelled())?;
+            labelled = slices;
+            division.missing.extend(missing);
+            need_labels(source, &cases, &labelled, &division.test)?;
+        }
+        let unlabelled = division
+            .train
+            .iter()
+            .flat_map(|&case| (0..depths[case]).map(move |index| SliceId { case, index }))
+            .filter(|slice| labelled.binary_search(slice).is_err())
+            .collect();
+        Ok(Self {
+            classes: source.classes(),
+            images: Cache::new(cases.len(), cache_bytes / 5 * 4),
+            labels: Cache::new(cases.len(), cache_bytes / 5),
+            source: source.clone(),
+            cases,
+            grids,
+            division,
+            labelled,
+            unlabelled,
+        })
+    }
+
+    /// The declaration it was opened from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Names of the foreground classes 1, 2, ….
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// All cases, sorted by name.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// The canonical grid of a case's image; `None` if there is no such case.
+    pub fn grid(&self, case: usize) -> Option<&Grid> {
+        self.grids.get(case)
+    }
+
+    /// Training and test cases as indices into [`Dataset::cases`], and what published lists name
+    /// but the disk lacks.
+    pub fn division(&self) -> &Division {
+        &self.division
+    }
+
+    /// The slices of a part of the training cases, in ascending order.
+    pub fn slices(&self, part: Part) -> Vec<SliceId> {
+        match part {
+            Part::Labelled => self.labelled.clone(),
+            Part::Unlabelled => self.unlabelled.clone(),
+            Part::Train => {
+                let mut all = [self.labelled.as_slice(), &self.unlabelled].concat();
+                all.sort_unstable();
+                all
+            }
+        }
+    }
+
+    /// Whether some slice of a case is in [`Part::Labelled`].
+    pub fn is_labelled(&self, case: usize) -> bool {
+        self.labelled.iter().any(|slice| slice.case == case)
+    }
+
+    /// A case's image with intensities scaled to 0…1.
+    ///
+    /// # Errors
+    /// No such case, or an unusable file.
+    pub fn image(&self, case: usize) -> Result<Arc<Volume<f32>>> {
+        let found = self.case(case)?;
+        self.images.get(case, || {
+            let mut volume = match &self.source {
+                Source::LaH5 { .. } => h5::read_image(&found.image)?,
+                Source::Synapse { .. } | Source::Folder { .. } => nifti::read_image(&found.image)?,
+            };
+            normalize(&mut volume.voxels, self.source.intensity());
+            let bytes = volume.voxels.len() * size_of::<f32>();
+            Ok((volume, bytes))
+        })
+    }
+
+    /// A case's label map as classes 0 (background), 1, 2, ….
+    ///
+    /// # Errors
+    /// No such case, no label, an unusable file, a shape other than the image's, or a value
+    /// without a class.
+    pub fn label(&self, case: usize) -> Result<Arc<Volume<u8>>> {
+        let found = self.case(case)?;
+        let Some(path) = &found.label else {
+            let problem = format!("case {} has no label", found.name);
+            return Err(DataError::dataset(self.source.root(), problem));
+        };
+        self.labels.get(case, || {
+            let mut volume = match &self.source {
+                Source::LaH5 { .. } => h5::read_labels(path)?,
+                Source::Synapse { .. } | Source::Folder { .. } => nifti::read_labels(path)?,
+            };
+            let image = &self.grids[case];
+            if volume.grid.shape != image.shape {
+                return Err(DataError::Pair {
+                    image: found.image.clone(),
+                    label: path.clone(),
+                    problem: format!(
+                        "shapes differ: {:?} and {:?} (right, anterior, superior)",
+                        image.shape, volume.grid.shape
+                    ),
+                });
+            }
+            self.map_classes(&mut volume)?;
+            let bytes = volume.voxels.len();
+            Ok((volume, bytes))
+        })
+    }
+
+    /// One slice of a case's image, intensities 0…1.
+    ///
+    /// # Errors
+    /// As [`Dataset::image`], and no such slice.
+    pub fn image_slice(&self, id: SliceId) -> Result<Plane<f32>> {
+        let plane = slice(&*self.image(id.case)?, self.source.slice_axis(), id.index);
+        plane.ok_or_else(|| self.no_slice(id))
+    }
+
+    /// One slice of a case's label map, classes.
+    ///
+    /// # Errors
+    /// As [`Dataset::label`], and no such slice.
+    pub fn label_slice(&self, id: SliceId) -> Result<Plane<u8>> {
+        let plane = slice(&*self.label(id.case)?, self.source.slice_axis(), id.index);
+        plane.ok_or_else(|| self.no_slice(id))
+    }
+
+    fn case(&self, case: usize) -> Result<&Case> {
+        self.cases.get(case).ok_or_else(|| {
+            let problem = format!("case number {case} of {}", self.cases.len());
+            DataError::dataset(self.source.root(), problem)
+        })
+    }
+
+    fn no_slice(&self, id: SliceId) -> DataError {
+        let problem = format!("case number {} has no slice {}", id.case, id.index);
+        DataError::dataset(self.source.root(), problem)
+    }
+
+    /// Turns stored label values into classes.
+    fn map_classes(&self, volume: &mut Volume<u8>) -> Result<()> {
+        let (highest, map) = match self.source {
+            Source::Synapse { .. } => (SYNAPSE_LABEL_MAP.len() - 1, Some(SYNAPSE_LABEL_MAP)),
+            Source::Folder { .. } | Source::LaH5 { .. } => (self.classes.len(), None),
+        };
+        if let Some(bad) = volume.voxels.iter().find(|v| usize::from(**v) > highest) {
+            let problem = format!(
+                "label value {bad} is outside 0…{highest}; the classes are {}",
+                self.classes.join(", ")
+            );
+            return Err(DataError::content(&volume.path, problem));
+        }
+        if let Some(map) = map {
+            for value in &mut volume.voxels {
+                *value = map[usize::from(*value)];
+            }
+        }
+        Ok(())
+    }
+}
+
+fn image_grid(source: &Source, case: &Case) -> Result<Grid> {
+    match source {
+        Source::LaH5 { .. } => h5::read_grid(&case.image),
+        Source::Synapse { .. } | Source::Folder { .. } => Ok(nifti::read_header(&case.image)?.grid),
+    }
+}
+
+/// Every labelled training case and every test case must have a label.
+fn need_labels(
+    source: &Source,
+    cases: &[Case],
+    labelled: &[SliceId],
+    test: &[usize],
+) -> Result<()> {
+    let needed = labelled.iter().map(|s| s.case).chain(test.iter().copied());
+    match needed
+        .filter_map(|c| cases.get(c))
+        .find(|c| c.label.is_none())
+    {
+        Some(case) => {
+            let problem = format!(
+                "image {} has no label of the same name; add it, or leave the case out of `labelled` and the test cases",
+                case.image.display()
+            );
+            Err(DataError::dataset(source.root(), problem))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "dataset_tests.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+//! Measures a fine-tuned network on the test volumes, draws slices of them, and writes the summary.
+
+use super::plan::finetune_called;
+use super::weights::finetuned_weights;
+use super::{Context, Segmenter};
+use crate::data::slice::slice;
+use crate::data::volume::Volume;
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::journal::{Overlay, Progress, Report, draw_overlay};
+use crate::metrics::volume::{CaseScores, score_case};
+use crate::pipeline::Evaluate;
+
+/// Runs the stage.
+///
+/// # Errors
+/// Data, device or disk fail, or the user interrupts.
+pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
+    let data = ctx.dataset(&stage.data)?;
+    let finetune = finetune_called(ctx.pipeline, &stage.model)?;
+    let weights = finetuned_weights(ctx.pipeline, ctx.run.root(), finetune)?;
+    let axis = data.source().slice_axis();
+    let classes = data.classes();
+    let sizes = (classes.len(), axis, stage.batch);
+    let mut segmenter = Segmenter::new(
+        ctx.device,
+        ctx.fuse,
+        (ctx.pipeline, finetune),
+        sizes,
+        &weights,
+    )?;
+    let test = &data.division().test;
+    let mut progress = Progress::new(&stage.name, test.len(), 0, 1);
+    let mut scores: Vec<CaseScores> = Vec::new();
+    for (done, &case) in test.iter().enumerate() {
+        if interrupt::requested() {
+            return Err(Error::Interrupted);
+        }
+        let (image, truth) = (data.image(case)?, data.label(case)?);
+        let predicted = segmenter.segment(&image)?;
+        let name = &data.cases()[case].name;
+        scores.push(score_case(name, &truth, &predicted, classes.len())?);
+        if done < stage.overlays
+            && let Some(index) = fullest_slice(&truth, axis)
+            && let (Some(image), Some(truth), Some(predicted)) = (
+                slice(&*image, axis, index),
+                slice(&*truth, axis, index),
+                slice(&predicted, axis, index),
+            )
+        {
+            let (image, truth, predicted) = (
+                image.radiological(),
+                truth.radiological(),
+                predicted.radiological(),
+            );
+            let overlay = Overlay {
+                height: image.height,
+                width: image.width,
+                image: &image.pixels,
+                truth: &truth.pixels,
+                prediction: &predicted.pixels,
+            };
+            draw_overlay(
+                &ctx.run.path(&format!("overlays/{name}.png")),
+                &overlay,
+                classes.len(),
+            )?;
+        }
+        progress.step(None);
+    }
+    progress.finish();
+    let report = Report::new(&ctx.pipeline.name, &stage.name, classes, scores);
+    report.write(ctx.run)?;
+    print!("{}", report.table());
+    Ok(())
+}
+
+/// The slice that shows most classes, and among those most labelled pixels.
+fn fullest_slice(truth: &Volume<u8>, axis: crate::data::source::Axis) -> Option<usize> {
+    let count = crate::data::slice::depth(truth.grid.shape, axis);
+    let fullness = |index: &usize| {
+        let pixels = slice(truth, axis, *index)
+            .map(|p| p.pixels)
+            .unwrap_or_default();
+        let mut seen = [false; 256];
+        pixels.iter().for_each(|p| seen[usize::from(*p)] = true);
+        (
+            seen.iter().filter(|s| **s).count(),
+            pixels.iter().filter(|p| **p > 0).count(),
+        )
+    };
+    (0..count).max_by_key(fullness)
+}

@@ -1,0 +1,113 @@
+//! SAMora's second stage: HL-Attn and mask decoder on labelled slices, over the frozen encoder and
+//! experts (SAMora §3.3; loss and schedule as SAMed).
+
+use std::sync::Arc;
+
+use samora_engine::nn::loss::{cross_entropy, dice_loss};
+use samora_engine::random::Stream;
+use samora_engine::{DType, Graph, Tensor};
+
+use super::Context;
+use super::segment::network;
+use super::train::{Batch, Built, Length, train};
+use super::weights::expert_weights;
+use crate::data::augment::{augment, example};
+use crate::data::dataset::{Dataset, Part};
+use crate::data::error::DataError;
+use crate::data::loader::Sampler;
+use crate::data::split::SliceId;
+use crate::error::{Error, Result};
+use crate::pipeline::{Augmentation, Encoder, Finetune, Pipeline};
+
+/// Trains the stage.
+///
+/// # Errors
+/// See [`train`].
+pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
+    let data = Arc::clone(ctx.dataset(&stage.data)?);
+    let slices = data.slices(Part::Labelled);
+    let seed = ctx.pipeline.seed;
+    let Some(sampler) = Sampler::new(slices.len(), stage.batch, seed) else {
+        return Err(Error::Usage(format!(
+            "stage {}: data set `{}` has no labelled slices",
+            stage.name, stage.data
+        )));
+    };
+    let length = Length::new(&sampler, stage.epochs, stage.max_steps);
+    let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
+    let given = expert_weights(ctx.pipeline, ctx.run.root(), stage)?;
+    let Encoder::Sam(config) = &ctx.pipeline.encoder;
+    let sizes = (config.image_size_px, 4 * config.grid());
+    let stream = Stream::named(seed, &stage.name);
+    let augmentation = stage.augmentation;
+    let make = move |t: u64| {
+        let items = sampler.batch(t);
+        let picked = items.into_iter().enumerate();
+        let streams = picked.map(|(k, i)| (slices[i], stream.at(t).at(k as u64)));
+        batch(&data, streams, sizes, augmentation)
+    };
+    train(
+        ctx,
+        (&stage.name, stage.batch),
+        (built, length, stage.epochs),
+        &given,
+        make,
+    )
+}
+
+/// The training graph; `steps` is the length of the schedule.
+///
+/// # Errors
+/// A configuration the networks cannot take.
+pub(super) fn graph(
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    steps: usize,
+) -> Result<Built> {
+    let Encoder::Sam(config) = &pipeline.encoder;
+    let mut g = Graph::new();
+    let logits = network(&mut g, pipeline, stage, classes, stage.batch);
+    let pixels = stage.batch * (4 * config.grid()).pow(2);
+    let labels = g.input("label", &[pixels], DType::U32);
+    let logits = g.reshape(logits, &[pixels, classes + 1]);
+    let ce = cross_entropy(&mut g, logits, labels);
+    let dice = dice_loss(&mut g, logits, labels);
+    let ce = g.scale(ce, stage.loss.cross_entropy);
+    let dice = g.scale(dice, stage.loss.dice);
+    let loss = g.add(ce, dice);
+    let trains =
+        |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
+    let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
+    Built::new(
+        g,
+        loss,
+        (&stage.optimiser, pipeline.recompute),
+        steps,
+        trains,
+        saves,
+    )
+}
+
+fn batch(
+    data: &Dataset,
+    slices: impl Iterator<Item = (SliceId, Stream)>,
+    (size, low_res): (usize, usize),
+    augmentation: Augmentation,
+) -> Result<Batch, DataError> {
+    let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
+    for (id, mut stream) in slices {
+        let (mut image, mut label) = (data.image_slice(id)?, data.label_slice(id)?);
+        if augmentation == Augmentation::Samed {
+            (image, label) = augment(&image, &label, &mut stream);
+        }
+        let example = example(&image, &label, size, low_res);
+        images.extend(example.image.pixels);
+        labels.extend(example.low_res_label.pixels.into_iter().map(u32::from));
+        count += 1;
+    }
+    Ok(vec![
+        ("image", Tensor::f32(&[count, size, size, 1], images)),
+        ("label", Tensor::u32(&[labels.len()], labels)),
+    ])
+}

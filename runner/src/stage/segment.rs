@@ -1,0 +1,159 @@
+//! The fine-tuned network as a function from volumes to label maps.
+
+use samora_engine::gpu::{Device, Program};
+use samora_engine::models::sam::{Adapter, Fusion, decode_masks, encode};
+use samora_engine::nn::{self, HlAttn, HlAttnMode};
+use samora_engine::weights::Weights;
+use samora_engine::{Graph, Tensor, Value, plan};
+
+use super::grey_image;
+use crate::data::slice::{Plane, depth, set_slice, slice};
+use crate::data::source::Axis;
+use crate::data::volume::Volume;
+use crate::data::zoom::{Interpolation, zoom, zoom_nearest};
+use crate::error::Result;
+use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
+
+/// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
+/// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
+pub(super) fn network(
+    g: &mut Graph,
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    batch: usize,
+) -> Value {
+    let Encoder::Sam(config) = &pipeline.encoder;
+    let image = grey_image(g, "image", batch, config.image_size_px);
+    let encoded = encode(g, config, &adapter(pipeline, stage), image);
+    decode_masks(g, &pipeline.decoder.for_classes(classes), encoded.features).logits
+}
+
+/// What the encoder carries in this stage.
+pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
+    let level = |name: &String| {
+        pipeline.stages.iter().find_map(|s| match s {
+            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
+            _ => None,
+        })
+    };
+    let levels: Vec<nn::Level> = stage.experts.iter().filter_map(level).collect();
+    let rank = pipeline.lora.rank;
+    // Validation has seen to it that all three levels are there, or none.
+    let Ok(order) = <[nn::Level; 3]>::try_from(levels) else {
+        return Adapter::None;
+    };
+    let mode = match stage.hl_attn {
+        pipeline::HlAttn::Paper => HlAttnMode::Paper,
+        pipeline::HlAttn::Released => HlAttnMode::Released,
+        pipeline::HlAttn::Off => {
+            return Adapter::Experts {
+                rank,
+                fusion: Fusion::Sum,
+            };
+        }
+    };
+    Adapter::Experts {
+        rank,
+        fusion: Fusion::HlAttn(HlAttn { mode, order }),
+    }
+}
+
+/// A program that segments volumes slice by slice.
+#[derive(Debug)]
+pub struct Segmenter<'d> {
+    program: Program<'d>,
+    /// Class logits at image size.
+    logits: Value,
+    batch: usize,
+    size: usize,
+    axis: Axis,
+}
+
+impl<'d> Segmenter<'d> {
+    /// Builds the inference graph of a fine-tuning stage, `batch` slices at a time.
+    ///
+    /// # Errors
+    /// Weights that are missing or of another configuration, or a device that fails.
+    pub fn new(
+        device: &'d Device,
+        fuse: bool,
+        (pipeline, stage): (&Pipeline, &Finetune),
+        (classes, axis, batch): (usize, Axis, usize),
+        weights: &Weights,
+    ) -> Result<Self> {
+        let Encoder::Sam(config) = &pipeline.encoder;
+        let size = config.image_size_px;
+        let (mut graph, logits) = graph(pipeline, stage, classes, batch);
+        let planned = plan(&mut graph, &[logits], fuse)?;
+        let (weights, _) = weights.draw(&graph, pipeline.seed, &[])?;
+        let program = Program::new(device, &graph, planned, &weights.tensors)?;
+        Ok(Self {
+            program,
+            logits,
+            batch,
+            size,
+            axis,
+        })
+    }
+
+    /// Segments a volume of intensities in 0…1. Returns classes on the same grid.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn segment(&mut self, image: &Volume<f32>) -> Result<Volume<u8>> {
+        let count = depth(image.grid.shape, self.axis);
+        let blank = vec![0u8; image.voxels.len()];
+        let mut labels = Volume::new(image.grid.clone(), blank, image.path.clone())?;
+        let pixels = self.size * self.size;
+        for start in (0..count).step_by(self.batch) {
+            let planes: Vec<Plane<f32>> = (start..start + self.batch)
+                .filter_map(|i| slice(image, self.axis, i.min(count - 1)))
+                .collect();
+            let mut input = Vec::with_capacity(self.batch * pixels);
+            for plane in &planes {
+                input.extend(zoom(plane, self.size, self.size, Interpolation::Cubic).pixels);
+            }
+            let input = Tensor::f32(&[self.batch, self.size, self.size, 1], input);
+            self.program.step(&[("image", &input)])?;
+            let logits = self.program.read(self.logits)?;
+            let classes = logits.len() / (self.batch * pixels);
+            for (k, plane) in planes.iter().enumerate().take(count - start) {
+                let of_plane = &logits.as_f32()[k * pixels * classes..][..pixels * classes];
+                let pixels = of_plane.chunks_exact(classes).map(argmax).collect();
+                let predicted = Plane {
+                    height: self.size,
+                    width: self.size,
+                    pixels,
+                };
+                let native = zoom_nearest(&predicted, plane.height, plane.width);
+                set_slice(&mut labels, self.axis, start + k, &native);
+            }
+        }
+        Ok(labels)
+    }
+}
+
+/// The inference graph: logits resized to the image, `[batch, size, size, classes + 1]`.
+pub(super) fn graph(
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    batch: usize,
+) -> (Graph, Value) {
+    let Encoder::Sam(config) = &pipeline.encoder;
+    let mut g = Graph::new();
+    let low = network(&mut g, pipeline, stage, classes, batch);
+    let logits = g.resize_bilinear(low, config.image_size_px, config.image_size_px);
+    (g, logits)
+}
+
+fn argmax(logits: &[f32]) -> u8 {
+    let mut best = 0;
+    for (class, value) in logits.iter().enumerate() {
+        if *value > logits[best] {
+            best = class;
+        }
+    }
+    best as u8
+}

@@ -1,0 +1,219 @@
+//! The training loop that all training stages share.
+
+use std::time::{Duration, Instant};
+
+use samora_engine::gpu::Program;
+use samora_engine::optim::{OptimConfig, minimise};
+use samora_engine::weights::Weights;
+use samora_engine::{Graph, Remat, SourceKind, Tensor, Value, plan};
+
+use super::Context;
+use crate::data::error::DataError;
+use crate::data::loader::{Loader, Sampler};
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::journal::{Event, EventLog, Progress, draw_curve};
+use crate::run_dir::State;
+
+/// Inputs of one step by name.
+pub(super) type Batch = Vec<(&'static str, Tensor)>;
+
+/// Steps between two looks at the loss; the device is not waited for in between.
+const LOOK_EVERY: usize = 4;
+/// Time between two saves of the state.
+const SAVE_EVERY: Duration = Duration::from_secs(20);
+/// Batches prepared ahead of the device, and threads that prepare them.
+const AHEAD: usize = 4;
+const THREADS: usize = 2;
+
+/// Length of a training stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Length {
+    /// All steps.
+    pub steps: usize,
+    /// Steps of one epoch.
+    pub per_epoch: usize,
+}
+
+impl Length {
+    /// The length of `epochs` over the items of `sampler`, at most `max_steps`.
+    pub(super) fn new(sampler: &Sampler, epochs: usize, max_steps: Option<usize>) -> Self {
+        let per_epoch = sampler.batches_per_epoch() as usize;
+        Self {
+            steps: (epochs * per_epoch).min(max_steps.unwrap_or(usize::MAX)),
+            per_epoch,
+        }
+    }
+}
+
+/// The graph of a training step.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Forward, loss, gradients and update.
+    pub graph: Graph,
+    /// The loss, a scalar.
+    pub loss: Value,
+    /// The learning rate, a scalar.
+    pub learning_rate: Value,
+    /// Full names of the parameters that are updated.
+    pub trained: Vec<String>,
+    /// Full names of the parameters that the stage's checkpoint holds.
+    pub saved: Vec<String>,
+}
+
+impl Built {
+    /// Appends gradients and updates of the parameters chosen by `trains` to a graph that ends in
+    /// `loss`. The checkpoint will hold the parameters chosen by `saves`.
+    ///
+    /// # Errors
+    /// A mistake in the graph.
+    pub(super) fn new(
+        mut graph: Graph,
+        loss: Value,
+        (optimiser, remat): (&OptimConfig, Remat),
+        steps: usize,
+        trains: impl Fn(&str) -> bool,
+        saves: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        graph.check()?;
+        let chosen = |f: &dyn Fn(&str) -> bool| -> Vec<(String, Value)> {
+            graph
+                .params()
+                .filter(|p| f(&p.name))
+                .map(|p| (p.name.clone(), p.value))
+                .collect()
+        };
+        let saved = chosen(&saves).into_iter().map(|p| p.0).collect();
+        let trainable = chosen(&trains);
+        let values: Vec<Value> = trainable.iter().map(|p| p.1).collect();
+        let minimised = minimise(&mut graph, loss, &values, optimiser, steps, remat);
+        graph.check()?;
+        // Running statistics of BatchNorm are assigned without being trained.
+        let changes = |v: &Value| graph.assigns().iter().any(|(target, _)| target == v);
+        let trained = graph
+            .params()
+            .filter(|p| changes(&p.value))
+            .map(|p| p.name.clone())
+            .collect();
+        Ok(Self {
+            graph,
+            loss,
+            learning_rate: minimised.learning_rate,
+            trained,
+            saved,
+        })
+    }
+}
+
+/// Trains a stage to its end, continuing where an earlier run stopped, and saves its checkpoint.
+/// `given` are weights of earlier stages; other parameters are drawn. `make` prepares batch `t`.
+///
+/// # Errors
+/// Data, device or disk fail, the loss is no number, or the user interrupts (the state is saved).
+pub(super) fn train(
+    ctx: &Context<'_>,
+    (stage, batch): (&str, usize),
+    (mut built, length, epochs): (Built, Length, usize),
+    given: &Weights,
+    make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
+) -> Result<()> {
+    let planned = plan(
+        &mut built.graph,
+        &[built.loss, built.learning_rate],
+        ctx.fuse,
+    )?;
+    let (weights, _) = given.draw(&built.graph, ctx.pipeline.seed, &[])?;
+    let mut tensors = weights.tensors;
+    let mut done = 0;
+    if let Some(state) = ctx.run.state(stage)? {
+        done = state.steps;
+        tensors.extend(state.tensors);
+    }
+    let mut program = Program::new(ctx.device, &built.graph, planned, &tensors)?;
+    drop(tensors);
+    let random = built.graph.sources().iter().any(|s| s.name == "random");
+    let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
+    let mut progress = Progress::new(stage, length.steps, done, batch);
+    let mut loader = Loader::start(done as u64..length.steps as u64, THREADS, AHEAD, make)?;
+    let mut saved = Instant::now();
+    while done < length.steps {
+        let Some(inputs) = loader.next() else { break };
+        let mut inputs = inputs?;
+        if random {
+            inputs.push((
+                "random",
+                Tensor::u32(&[2], vec![ctx.pipeline.seed as u32, done as u32]),
+            ));
+        }
+        let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
+        program.step(&inputs)?;
+        let last = done + 1 == length.steps;
+        let epoch_ends = (done + 1) % length.per_epoch == 0 || last;
+        if done % LOOK_EVERY == 0 || epoch_ends {
+            let event = look(&program, &built, stage, done)?;
+            progress.step(Some(event.loss));
+            if epoch_ends {
+                progress.epoch(done / length.per_epoch + 1, epochs, event.learning_rate);
+            }
+            log.append(&event)?;
+        } else {
+            progress.step(None);
+        }
+        done += 1;
+        let stop = interrupt::requested();
+        if !last && (stop || saved.elapsed() > SAVE_EVERY) {
+            ctx.run.save_state(stage, state(&program, &built, done)?)?;
+            saved = Instant::now();
+        }
+        if stop && !last {
+            return Err(Error::Interrupted);
+        }
+    }
+    progress.finish();
+    let losses: Vec<f32> = log.of_stage(stage)?.iter().map(|e| e.loss).collect();
+    draw_curve(&ctx.run.path(&format!("curves/{stage}.png")), &losses)?;
+    let mut weights = Weights::default();
+    for name in &built.saved {
+        weights.tensors.insert(name.clone(), program.tensor(name)?);
+    }
+    ctx.run.finish(stage, &weights)
+}
+
+/// Reads loss and learning rate of the step just submitted.
+fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Result<Event> {
+    let scalar = |v| -> Result<f32> {
+        Ok(program
+            .read(v)?
+            .as_f32()
+            .first()
+            .copied()
+            .unwrap_or(f32::NAN))
+    };
+    let loss = scalar(built.loss)?;
+    if !loss.is_finite() {
+        let problem =
+            "the loss is no longer a number; lower the learning rate or lengthen the warm-up"
+                .into();
+        return Err(Error::Training {
+            stage: stage.into(),
+            step,
+            problem,
+        });
+    }
+    Ok(Event::now(stage, step, loss, scalar(built.learning_rate)?))
+}
+
+/// Everything that changes between steps: trained parameters and the optimiser's state.
+fn state(program: &Program<'_>, built: &Built, steps: usize) -> Result<State> {
+    let states = built
+        .graph
+        .sources()
+        .iter()
+        .filter(|s| matches!(s.kind, SourceKind::State(_)));
+    let names = states.map(|s| &s.name).chain(&built.trained);
+    let read = |name: &String| Ok((name.clone(), program.tensor(name)?));
+    Ok(State {
+        steps,
+        tensors: names.map(read).collect::<Result<_>>()?,
+    })
+}
