@@ -2,6 +2,7 @@
 
 use super::arithmetic::{Inputs, values};
 use super::gemm_lanes::Lanes;
+use super::gemm_shared::Shared;
 use super::gemm_tile::tile;
 use super::map::store;
 use crate::wgsl::Writer;
@@ -16,7 +17,19 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
             own,
             transposed,
         } => Lanes::new(kernel, lanes, shared, own, transposed).emit(caps),
-        Tile::Shared { rows, cols, .. } => Lanes::new(kernel, 1, rows, cols, false).emit(caps),
+        Tile::Shared {
+            block_m,
+            block_n,
+            block_k,
+            rows,
+            cols,
+        } => Shared {
+            kernel,
+            block: [block_m, block_n],
+            depth: block_k,
+            each: [rows, cols],
+        }
+        .emit(caps),
     };
     let Gemm { batch, m, n, k, .. } = kernel;
     Shader {

@@ -4,6 +4,7 @@ mod arithmetic;
 mod attention;
 mod gemm;
 mod gemm_lanes;
+mod gemm_shared;
 mod gemm_tile;
 mod grid;
 mod index;
