@@ -2,13 +2,17 @@
 
 mod arithmetic;
 mod attention;
-pub(crate) mod gemm;
-mod gemm_register;
+mod gemm;
+mod gemm_lanes;
+mod gemm_tile;
 mod grid;
 mod index;
 mod load;
 mod map;
+mod matrix;
 mod rows;
+
+pub use gemm_tile::tile;
 
 use crate::{Binding, Caps, Kernel};
 
