@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command;
 use crate::error::{Error, Result};
+use crate::phantom::{Layout, Options};
 use crate::pipeline::{Override, Pipeline, load};
 
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
@@ -140,25 +141,19 @@ pub struct PredictArgs {
 pub struct PhantomArgs {
     /// Layout of the files
     #[arg(long, value_enum, default_value = "synapse")]
-    pub layout: PhantomLayout,
+    pub layout: Layout,
     /// Number of cases
     #[arg(long, default_value_t = 30)]
     pub cases: usize,
     /// Seed of the anatomy
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Voxels right, anterior and superior; more voxels are finer voxels of the same body
+    #[arg(long, value_delimiter = ',', default_values_t = Options::SMALL)]
+    pub shape: Vec<usize>,
     /// Folder to write into
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-}
-
-/// How phantom files are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum PhantomLayout {
-    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` with Synapse's label values
-    Synapse,
-    /// `images/NAME.nii.gz` and `labels/NAME.nii.gz` with label values 1 to 8
-    Folder,
 }
 
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,

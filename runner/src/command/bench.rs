@@ -25,9 +25,21 @@ const LISTED: usize = 24;
 pub fn bench(args: &BenchArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
     let device = open_device(&args.device)?;
-    println!("{} ({}, {})\n", device.adapter.name, device.adapter.backend, device.adapter.driver);
-    let mut table =
-        Table::new(&["stage", "batch", "kernels", "GFLOP", "start s", "ms median", "ms min–max", "GFLOP/s", "images/s"]);
+    println!(
+        "{} ({}, {})\n",
+        device.adapter.name, device.adapter.backend, device.adapter.driver
+    );
+    let mut table = Table::new(&[
+        "stage",
+        "batch",
+        "kernels",
+        "GFLOP",
+        "start s",
+        "ms median",
+        "ms min–max",
+        "GFLOP/s",
+        "images/s",
+    ]);
     let mut listings = Vec::new();
     for stage in &pipeline.stages {
         let measured = measure(&pipeline, stage, &device, args)?;
@@ -50,8 +62,13 @@ struct Measured {
     seconds: Vec<f64>,
 }
 
-fn measure(pipeline: &Pipeline, stage: &Stage, device: &Device, args: &BenchArgs) -> Result<Measured> {
-    let (mut graph, wanted, _) = stage_graph(pipeline, stage)?;
+fn measure(
+    pipeline: &Pipeline,
+    stage: &Stage,
+    device: &Device,
+    args: &BenchArgs,
+) -> Result<Measured> {
+    let (graph, wanted, _) = stage_graph(pipeline, stage)?;
     let planned = plan(&graph, &wanted, !args.device.no_fuse)?;
     let (count, flops) = (planned.steps.len(), planned.flops() as f64);
     let (weights, _) = Weights::default().draw(&graph, pipeline.seed, &[])?;
@@ -72,13 +89,30 @@ fn measure(pipeline: &Pipeline, stage: &Stage, device: &Device, args: &BenchArgs
         }
     }
     seconds.sort_by(f64::total_cmp);
-    let kernels = if args.kernels { program.profile(&feeds)? } else { Vec::new() };
-    Ok(Measured { kernels, count, flops, start, seconds })
+    let kernels = if args.kernels {
+        program.profile(&feeds)?
+    } else {
+        Vec::new()
+    };
+    Ok(Measured {
+        kernels,
+        count,
+        flops,
+        start,
+        seconds,
+    })
 }
 
 fn row(stage: &Stage, m: &Measured) -> [String; 9] {
-    let (low, high) = (m.seconds.first().copied().unwrap_or(0.0), m.seconds.last().copied().unwrap_or(0.0));
-    let median = m.seconds.get(m.seconds.len() / 2).copied().unwrap_or(f64::NAN);
+    let (low, high) = (
+        m.seconds.first().copied().unwrap_or(0.0),
+        m.seconds.last().copied().unwrap_or(0.0),
+    );
+    let median = m
+        .seconds
+        .get(m.seconds.len() / 2)
+        .copied()
+        .unwrap_or(f64::NAN);
     [
         stage.name().to_string(),
         stage.batch().to_string(),
@@ -94,7 +128,10 @@ fn row(stage: &Stage, m: &Measured) -> [String; 9] {
 
 /// Random images, and zeros for labels and indices.
 fn inputs(graph: &Graph) -> Vec<(String, Tensor)> {
-    let sources = graph.sources().iter().filter(|s| matches!(s.kind, SourceKind::Input));
+    let sources = graph
+        .sources()
+        .iter()
+        .filter(|s| matches!(s.kind, SourceKind::Input));
     let tensor = |s: &samora_engine::Source| {
         let ty = graph.ty(s.value);
         let mut stream = Stream::named(1, &s.name);

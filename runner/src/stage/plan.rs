@@ -29,7 +29,7 @@ pub struct StagePlan {
 /// # Errors
 /// A configuration the networks cannot take.
 pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
-    let (mut graph, wanted, trained) = stage_graph(pipeline, stage)?;
+    let (graph, wanted, trained) = stage_graph(pipeline, stage)?;
     let plan = plan(&graph, &wanted, fuse)?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
@@ -53,9 +53,7 @@ pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<(Graph, Vec<Val
             let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
             (graph, vec![logits], Vec::new())
         }
-        Stage::Finetune(s) => {
-            training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?)
-        }
+        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
         Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
         Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
     })
