@@ -83,7 +83,11 @@ impl RunDir {
             let found = std::fs::read_to_string(&resolved_path)
                 .map_err(|e| Error::file(&resolved_path, "read", e))?;
             let differences = differences(&found, &resolved);
-            if !differences.is_empty() {
+            // A run that has saved nothing yet, such as one whose data was not found, has nothing to
+            // lose.
+            if !differences.is_empty() && !run.has_checkpoints() {
+                run.clear()?;
+            } else if !differences.is_empty() {
                 return Err(refuse(format!(
                     "holds a run of another configuration, which differs in:\n  {}\n\
                      give --fresh to start over, or --out for another directory",
@@ -110,14 +114,9 @@ impl RunDir {
         self.root.join(name)
     }
 
-    /// Where a finished stage's weights are.
-    pub fn checkpoint(&self, stage: &str) -> PathBuf {
-        self.path(&format!("checkpoints/{stage}.safetensors"))
-    }
-
     /// Whether a training stage is finished.
     pub fn is_trained(&self, stage: &str) -> bool {
-        self.checkpoint(stage).exists()
+        checkpoint(&self.root, stage).exists()
     }
 
     /// What a finished stage trained.
@@ -125,7 +124,7 @@ impl RunDir {
     /// # Errors
     /// A checkpoint that is missing or damaged.
     pub fn trained(&self, stage: &str) -> Result<Weights> {
-        Ok(Weights::read(&self.checkpoint(stage))?)
+        Ok(Weights::read(&checkpoint(&self.root, stage))?)
     }
 
     /// Stores what a stage trained, which finishes it, and removes its state.
@@ -133,7 +132,7 @@ impl RunDir {
     /// # Errors
     /// A full disk or a directory that cannot be written; an earlier checkpoint is then intact.
     pub fn finish(&self, stage: &str, weights: &Weights) -> Result<()> {
-        weights.write(&self.checkpoint(stage))?;
+        weights.write(&checkpoint(&self.root, stage))?;
         let state = self.state_path(stage);
         match std::fs::remove_file(&state) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -199,6 +198,11 @@ impl RunDir {
         self.path(&format!("checkpoints/{stage}.state.safetensors"))
     }
 
+    fn has_checkpoints(&self) -> bool {
+        let folder = self.path(FOLDERS[0]).read_dir();
+        folder.is_ok_and(|mut files| files.next().is_some())
+    }
+
     fn clear(&self) -> Result<()> {
         let removed = |path: &Path, result: std::io::Result<()>| match result {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -216,6 +220,11 @@ impl RunDir {
         }
         Ok(())
     }
+}
+
+/// Where the weights of a finished stage are in the run directory `root`.
+pub fn checkpoint(root: &Path, stage: &str) -> PathBuf {
+    root.join(format!("checkpoints/{stage}.safetensors"))
 }
 
 fn holds_something(root: &Path) -> Result<bool> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use samora_shaders::{Shader, emit};
 
@@ -34,6 +35,7 @@ struct SourceBuffer {
 
 #[derive(Debug)]
 struct Dispatch {
+    name: String,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     grid: [u32; 3],
@@ -182,6 +184,40 @@ impl<'d> Program<'d> {
         self.device.check()
     }
 
+    /// Runs one step kernel by kernel, waiting for each, and returns every kernel's label, name and
+    /// seconds. Launch overhead is part of each figure.
+    ///
+    /// # Errors
+    /// As [`Program::step`].
+    pub fn profile(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, String, f64)>> {
+        for (name, tensor) in inputs {
+            self.write(name, tensor)?;
+        }
+        self.device.wait()?;
+        let mut times = Vec::with_capacity(self.dispatches.len());
+        for (d, step) in self.dispatches.iter().zip(&self.plan.steps) {
+            let start = Instant::now();
+            let mut encoder = self
+                .device
+                .device
+                .create_command_encoder(&Default::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                pass.set_pipeline(&d.pipeline);
+                pass.set_bind_group(0, &d.group, &[]);
+                pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
+            }
+            self.device.queue.submit([encoder.finish()]);
+            self.device.wait()?;
+            times.push((
+                step.label.clone(),
+                d.name.clone(),
+                start.elapsed().as_secs_f64(),
+            ));
+        }
+        Ok(times)
+    }
+
     /// Reads a wanted value of the plan after the last step. Waits for it.
     ///
     /// # Errors
@@ -267,6 +303,7 @@ impl<'d> Program<'d> {
             let buffers: Vec<&wgpu::Buffer> = step.places.iter().map(|p| self.place(*p)).collect();
             let group = self.device.bind(&shader.name, &pipeline, &buffers);
             dispatches.push(Dispatch {
+                name: shader.name.clone(),
                 pipeline,
                 group,
                 grid: shader.grid,

@@ -41,6 +41,19 @@ impl Default for HlAttn {
     }
 }
 
+impl HlAttn {
+    /// Says whether the order names every level.
+    ///
+    /// # Errors
+    /// The rule it breaks.
+    pub fn check(&self) -> Result<(), String> {
+        match Level::ALL.iter().find(|level| !self.order.contains(level)) {
+            Some(missing) => Err(format!("{missing:?} is missing from {:?}", self.order)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Fuses `deltas [3·batch, tokens, c]`, the experts' differences from the frozen block in the order of
 /// [`Level::ALL`], into one `[batch, tokens, c]`. With levels (a, b, c) in `config.order`:
 ///
@@ -59,6 +72,9 @@ pub fn hl_attn(
     tokens: Tokens,
 ) -> Value {
     let [stacked, _, c] = g.dims(deltas);
+    if let Err(message) = config.check() {
+        g.fail("hl_attn", message);
+    }
     let batch = stacked / 3;
     let deltas = match config.mode {
         HlAttnMode::Paper => {

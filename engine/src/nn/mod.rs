@@ -15,3 +15,6 @@ pub use hl_attn::{HlAttn, HlAttnMode, hl_attn};
 pub use linear::{linear, linear_with, mlp};
 pub use lora::{Level, LowRank, low_rank_updates};
 pub use norm::{Statistics, batch_norm, batch_norm_with, layer_norm};
+
+#[cfg(test)]
+mod tests;

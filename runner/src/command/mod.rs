@@ -1,5 +1,51 @@
 //! What each subcommand does.
 
 mod adapters;
+mod bench;
+mod check;
+mod phantom;
+mod plan;
+mod predict;
+mod run;
 
 pub use adapters::adapters;
+pub use bench::bench;
+pub use check::check;
+pub use phantom::phantom;
+pub use plan::plan;
+pub use predict::predict;
+pub use run::run;
+
+use std::path::PathBuf;
+
+use samora_engine::gpu::{Device, DeviceOptions};
+
+use crate::cli::DeviceArgs;
+use crate::error::Result;
+
+/// Opens the adapter the user chose, or the best one, and says which it is.
+fn open_device(args: &DeviceArgs) -> Result<Device> {
+    let device = Device::open(&DeviceOptions {
+        adapter: args.adapter.clone(),
+        cache: cache_folder(),
+        ..DeviceOptions::default()
+    })?;
+    let adapter = &device.adapter;
+    eprintln!(
+        "adapter: {} ({}, {})",
+        adapter.name, adapter.kind, adapter.backend
+    );
+    if adapter.kind == "software" {
+        eprintln!("warning: no GPU was found; this software adapter computes on the CPU");
+    }
+    Ok(device)
+}
+
+/// The user's cache folder, where kernels that passed the self-test are remembered.
+fn cache_folder() -> Option<PathBuf> {
+    let of = |name| std::env::var_os(name).map(PathBuf::from);
+    let base = of("XDG_CACHE_HOME")
+        .or_else(|| of("LOCALAPPDATA"))
+        .or_else(|| of("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("samora"))
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A cache of values numbered from 0. Threads that ask for the same missing value wait for one
 /// load; different values load at the same time.
-pub struct Cache<T> {
+pub(super) struct Cache<T> {
     budget: usize,
     slots: Vec<Mutex<Option<Arc<T>>>>,
     usage: Mutex<Usage>,
@@ -21,7 +21,7 @@ struct Usage {
 impl<T> Cache<T> {
     /// A cache of `count` values that holds at most `budget` bytes (or the latest value, if that
     /// alone is larger).
-    pub fn new(count: usize, budget: usize) -> Self {
+    pub(super) fn new(count: usize, budget: usize) -> Self {
         Self {
             budget,
             slots: (0..count).map(|_| Mutex::new(None)).collect(),
@@ -33,7 +33,11 @@ impl<T> Cache<T> {
     ///
     /// # Errors
     /// Those of `load`.
-    pub fn get(&self, index: usize, load: impl FnOnce() -> Result<(T, usize)>) -> Result<Arc<T>> {
+    pub(super) fn get(
+        &self,
+        index: usize,
+        load: impl FnOnce() -> Result<(T, usize)>,
+    ) -> Result<Arc<T>> {
         let Some(slot) = self.slots.get(index) else {
             return load().map(|(value, _)| Arc::new(value));
         };

@@ -119,6 +119,11 @@ impl Dataset {
         }
     }
 
+    /// Whether some slice of a case is in [`Part::Labelled`].
+    pub fn is_labelled(&self, case: usize) -> bool {
+        self.labelled.iter().any(|slice| slice.case == case)
+    }
+
     /// A case's image with intensities scaled to 0…1.
     ///
     /// # Errors

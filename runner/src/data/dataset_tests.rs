@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::data::source::{Axis, Intensity, Labelled, Split};
+use crate::data::survey::survey;
 use std::path::{Path, PathBuf};
 
 const SHAPE: [usize; 3] = [4, 3, 2];
@@ -141,4 +142,27 @@ fn bad_folders_are_explained() {
     assert!(open().contains("cannot list"));
     std::fs::create_dir(root.join("images")).unwrap();
     assert!(open().contains("holds no .nii"));
+}
+
+#[test]
+fn surveys_describe_every_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder_source(folder.path());
+    let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
+    assert!(!found.has_problems());
+    let roles: Vec<_> = found.cases.iter().map(|c| c.role).collect();
+    assert_eq!(roles, ["labelled", "unlabelled", "unlabelled", "test"]);
+    assert_eq!(found.cases[0].class_voxels, [8, 8, 8]);
+    assert_eq!(found.cases[0].intensity, (0.0, 23.0));
+    let text = found.to_string();
+    assert!(
+        text.contains("4×3×2") && text.contains("1.00×1.00×2.50"),
+        "{text}"
+    );
+
+    write(&folder.path().join("labels/b.nii.gz"), SHAPE, |_| 9.0);
+    write(&folder.path().join("images/c_0000.nii.gz"), SHAPE, |_| 4.0);
+    let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
+    assert!(found.cases[1].problems[0].contains("value 9"));
+    assert!(found.cases[2].problems[0].contains("every voxel is 4"));
 }

@@ -14,6 +14,7 @@ mod nifti_write;
 pub mod slice;
 pub mod source;
 pub mod split;
+pub mod survey;
 pub mod views;
 pub mod volume;
 pub mod zoom;

@@ -6,7 +6,6 @@ mod assemble;
 mod describe;
 mod diagnostic;
 mod differences;
-mod networks;
 mod overrides;
 mod read;
 mod schema;

@@ -23,9 +23,9 @@ pub struct Pipeline {
     /// The image encoder, shared by all stages.
     pub encoder: Encoder,
     /// Published weights of the encoder and decoder (safetensors); without them the encoder starts
-    /// at random and needs a [`Network::Encoder`] stage.
+    /// at random and needs a stage with objective [`Masked`].
     ///
-    /// [`Network::Encoder`]: super::Network::Encoder
+    /// [`Masked`]: super::Objective::Masked
     #[serde(default)]
     pub weights: Option<PathBuf>,
     /// The mask decoder; it predicts the classes of the data it is trained on.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use samora_engine::models::mae::MaeConfig;
+use samora_engine::models::samora::{DenoiseOutput, Regression};
+use samora_engine::models::simclr::SimclrConfig;
 use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
-
-use super::networks::{MaeConfig, SimclrConfig};
 
 /// One stage. Later stages refer to earlier ones by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ pub struct Pretrain {
     pub name: String,
     /// Name of the data set; its training images are used without labels.
     pub data: String,
-    /// What is trained, and on which objective.
-    pub network: Network,
+    /// What is trained, and on what.
+    pub objective: Objective,
     /// Published weights to continue from (safetensors or `.pth`); random ones without.
     #[serde(default)]
     pub weights: Option<PathBuf>,
@@ -46,23 +47,36 @@ pub struct Pretrain {
     pub optimiser: OptimConfig,
 }
 
-/// What a [`Pretrain`] stage trains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Network {
-    /// The pipeline's encoder, by masked reconstruction.
-    Encoder(Masking),
-    /// A masked autoencoder (He et al. 2022), teacher of the patch level.
-    Mae(MaeConfig),
-    /// A SimCLRv2 ResNet (Chen et al. 2020), teacher of the image level.
-    Simclr(SimclrConfig),
-}
-
-/// Masked reconstruction of the encoder.
+/// What a [`Pretrain`] stage trains, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Masking {
-    /// Share of the patches hidden, between 0 and 1.
-    pub mask_ratio: f32,
+pub enum Objective {
+    /// The pipeline's encoder: hidden patches are reconstructed from its features (SimMIM, Xie et al.
+    /// 2022).
+    Masked {
+        /// Share of the patches hidden, between 0 and 1.
+        #[serde(default = "mask_ratio")]
+        mask_ratio: f32,
+    },
+    /// A masked autoencoder, teacher of the patch level (He et al. 2022).
+    Mae {
+        /// Its sizes.
+        network: MaeConfig,
+        /// Share of the patches hidden, between 0 and 1.
+        #[serde(default = "mask_ratio")]
+        mask_ratio: f32,
+        /// Whether each target patch is standardised.
+        #[serde(default = "yes")]
+        normalise_patches: bool,
+    },
+    /// A SimCLRv2 ResNet, teacher of the image level (Chen et al. 2020).
+    Simclr {
+        /// Its sizes.
+        network: SimclrConfig,
+        /// Temperature τ of the contrastive loss.
+        #[serde(default = "temperature")]
+        temperature: f32,
+    },
 }
 
 /// One LoRA expert on the frozen encoder.
@@ -94,6 +108,9 @@ pub enum Level {
     Image {
         /// Name of the [`Pretrain`] stage that trained the teacher.
         teacher: String,
+        /// What is compared.
+        #[serde(default)]
+        regression: Regression,
         /// Width of the projector's hidden layer.
         #[serde(default = "projector_width")]
         projector_width: usize,
@@ -102,18 +119,18 @@ pub enum Level {
     Patch {
         /// Name of the [`Pretrain`] stage that trained the teacher.
         teacher: String,
+        /// What is compared.
+        #[serde(default)]
+        regression: Regression,
         /// Width of the projector's hidden layer.
         #[serde(default = "projector_width")]
         projector_width: usize,
     },
     /// The clean image is restored from a noisy one.
     Pixel {
-        /// Standard deviation of the added noise, of images in 0…1.
-        #[serde(default = "noise_std")]
-        noise_std: f32,
-        /// Chance that the noisy image is also blurred.
-        #[serde(default = "blur_probability")]
-        blur_probability: f32,
+        /// Last activation of the denoise decoder.
+        #[serde(default)]
+        output: DenoiseOutput,
         /// Weight λ of the loss λ·Dice + (1−λ)·MSE.
         #[serde(default = "pixel_dice_weight")]
         dice_weight: f32,
@@ -251,12 +268,16 @@ fn projector_width() -> usize {
     2048
 }
 
-fn noise_std() -> f32 {
-    0.08
+fn mask_ratio() -> f32 {
+    0.75
 }
 
-fn blur_probability() -> f32 {
-    0.5
+fn yes() -> bool {
+    true
+}
+
+fn temperature() -> f32 {
+    0.1
 }
 
 fn pixel_dice_weight() -> f32 {

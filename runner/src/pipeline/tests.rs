@@ -14,7 +14,7 @@ const GOOD: &str = r#"Pipeline(
     lora: Lora(rank: 4),
     stages: [
         Pretrain(
-            name: "simclr", data: "scans", network: Simclr(depth: 18, width: 1),
+            name: "simclr", data: "scans", objective: Simclr(network: (width: 16)),
             epochs: 3, batch: 4,
             optimiser: (
                 learning_rate: 1e-3, rule: AdamW(weight_decay: 0.1),
@@ -122,7 +122,7 @@ fn mistakes_in_the_file_are_pointed_at() {
             "Simclr(",
             "Simcler(",
             vec![
-                "unknown variant `Simcler` of `Network`",
+                "unknown variant `Simcler` of `Objective`",
                 "did you mean `Simclr`?",
             ],
         ),
@@ -170,7 +170,7 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "teacher: \"simclr\"",
             "teacher: \"finetune\"",
-            vec!["`finetune` is not a Pretrain stage of a Simclr network"],
+            vec!["`finetune` is not a Pretrain stage with objective Simclr"],
         ),
         (
             "model: \"finetune\"",

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use samora_engine::models::mae::MaeConfig;
+
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
 use super::schema::{Encoder, Pipeline};
 use super::source::Source as Text;
-use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Network, Pretrain, Stage};
+use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage};
 use super::syntax::{Kind, Node};
 use crate::data::source::Source;
 
@@ -106,25 +108,56 @@ impl Check<'_> {
 
     fn pretrain(&self, index: usize, stage: &Pretrain) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
-        if let Network::Encoder(masking) = &stage.network
-            && !(masking.mask_ratio > 0.0 && masking.mask_ratio < 1.0)
-        {
+        let (ratio, sizes) = match &stage.objective {
+            Objective::Masked { mask_ratio } => (Some(mask_ratio), Ok(())),
+            Objective::Mae {
+                network,
+                mask_ratio,
+                ..
+            } => (Some(mask_ratio), self.mae_sizes(network)),
+            Objective::Simclr { network, .. } => (None, network.check()),
+        };
+        sizes.map_err(|(field, rule)| {
+            let path = format!("objective.network.{field}");
+            self.stage_fault(index, &path, format!("{field}: {rule}"))
+        })?;
+        if ratio.is_some_and(|ratio| !(*ratio > 0.0 && *ratio < 1.0)) {
             let message = "mask_ratio must lie between 0 and 1".to_string();
-            return Err(self.stage_fault(index, "network.mask_ratio", message));
+            return Err(self.stage_fault(index, "objective.mask_ratio", message));
+        }
+        if let (Objective::Simclr { .. }, 1) = (&stage.objective, stage.batch) {
+            let message = "a contrastive batch needs at least 2 images".to_string();
+            return Err(self.stage_fault(index, "batch", message));
         }
         Ok(())
+    }
+
+    /// A teacher must see the same patches as the encoder.
+    fn mae_sizes(&self, network: &MaeConfig) -> Result<(), (&'static str, String)> {
+        network.check()?;
+        let Encoder::Sam(sam) = &self.pipeline.encoder;
+        let same = [
+            ("image_size_px", network.image_size_px, sam.image_size_px),
+            ("patch_size_px", network.patch_size_px, sam.patch_size_px),
+        ];
+        match same.into_iter().find(|(_, own, encoder)| own != encoder) {
+            Some((field, own, encoder)) => {
+                Err((field, format!("{own} differs from the encoder's {encoder}")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn expert(&self, index: usize, stage: &Expert) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
         match &stage.level {
             Level::Image { teacher, .. } => {
-                let trains = |s: &Pretrain| matches!(s.network, Network::Simclr(_));
-                self.teacher(index, teacher, trains, "a Simclr network")
+                let trains = |s: &Pretrain| matches!(s.objective, Objective::Simclr { .. });
+                self.teacher(index, teacher, trains, "objective Simclr")
             }
             Level::Patch { teacher, .. } => {
-                let trains = |s: &Pretrain| matches!(s.network, Network::Mae(_));
-                self.teacher(index, teacher, trains, "an Mae network")
+                let trains = |s: &Pretrain| matches!(s.objective, Objective::Mae { .. });
+                self.teacher(index, teacher, trains, "objective Mae")
             }
             Level::Pixel { dice_weight, .. } if !(0.0..=1.0).contains(dice_weight) => {
                 let message = "dice_weight must lie between 0 and 1".to_string();
@@ -142,7 +175,7 @@ impl Check<'_> {
         what: &str,
     ) -> Result<(), Diagnostic> {
         let accepts = |s: &Stage| matches!(s, Stage::Pretrain(s) if accepts(s));
-        let what = format!("a Pretrain stage of {what}");
+        let what = format!("a Pretrain stage with {what}");
         self.reference(index, "level.teacher", name, &accepts, &what)
     }
 

@@ -12,7 +12,7 @@ fn pipeline(folder: &Path, sets: &[&str]) -> Pipeline {
         encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
         lora: Lora(rank: 4),
         stages: [Pretrain(
-            name: "encoder", data: "scans", network: Encoder(mask_ratio: 0.75), epochs: 3, batch: 4,
+            name: "encoder", data: "scans", objective: Masked(mask_ratio: 0.75), epochs: 3, batch: 4,
             optimiser: (learning_rate: 1e-3),
         )],
     )"#;
@@ -68,9 +68,14 @@ fn fresh_removes_what_a_run_wrote_and_nothing_else() {
 fn another_configuration_is_refused_with_the_keys() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("run");
-    drop(RunDir::open(&root, &pipeline(folder.path(), &[]), false).unwrap());
+    let mine = pipeline(folder.path(), &[]);
     let sets = ["stages.encoder.epochs=5", "seed=2"];
     let other = pipeline(folder.path(), &sets);
+    // As long as nothing is saved, the configuration may still change.
+    drop(RunDir::open(&root, &other, false).unwrap());
+    let run = RunDir::open(&root, &mine, false).unwrap();
+    run.save_state("encoder", state(1)).unwrap();
+    drop(run);
     let message = RunDir::open(&root, &other, false).unwrap_err().to_string();
     assert!(message.contains("seed: 1 → 2"), "{message}");
     assert!(

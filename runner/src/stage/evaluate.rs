@@ -1,7 +1,7 @@
 //! Measures a fine-tuned network on the test volumes, draws slices of them, and writes the summary.
 
-use samora_engine::weights::Weights;
-
+use super::plan::finetune_called;
+use super::weights::finetuned_weights;
 use super::{Context, Segmenter};
 use crate::data::slice::slice;
 use crate::data::volume::Volume;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Overlay, Progress, Report, draw_overlay};
 use crate::metrics::volume::{CaseScores, score_case};
-use crate::pipeline::{Evaluate, Finetune, Stage};
+use crate::pipeline::Evaluate;
 
 /// Runs the stage.
 ///
@@ -17,12 +17,18 @@ use crate::pipeline::{Evaluate, Finetune, Stage};
 /// Data, device or disk fail, or the user interrupts.
 pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     let data = ctx.dataset(&stage.data)?;
-    let finetune = finetune(ctx, &stage.model)?;
-    let weights = weights(ctx, finetune)?;
+    let finetune = finetune_called(ctx.pipeline, &stage.model)?;
+    let weights = finetuned_weights(ctx.pipeline, ctx.run.root(), finetune)?;
     let axis = data.source().slice_axis();
     let classes = data.classes();
     let sizes = (classes.len(), axis, stage.batch);
-    let mut segmenter = Segmenter::new(ctx.device, ctx.fuse, (ctx.pipeline, finetune), sizes, &weights)?;
+    let mut segmenter = Segmenter::new(
+        ctx.device,
+        ctx.fuse,
+        (ctx.pipeline, finetune),
+        sizes,
+        &weights,
+    )?;
     let test = &data.division().test;
     let mut progress = Progress::new(&stage.name, test.len(), 0, 1);
     let mut scores: Vec<CaseScores> = Vec::new();
@@ -36,10 +42,17 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         scores.push(score_case(name, &truth, &predicted, classes.len())?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)
-            && let (Some(image), Some(truth), Some(predicted)) =
-                (slice(&*image, axis, index), slice(&*truth, axis, index), slice(&predicted, axis, index))
+            && let (Some(image), Some(truth), Some(predicted)) = (
+                slice(&*image, axis, index),
+                slice(&*truth, axis, index),
+                slice(&predicted, axis, index),
+            )
         {
-            let (image, truth, predicted) = (image.radiological(), truth.radiological(), predicted.radiological());
+            let (image, truth, predicted) = (
+                image.radiological(),
+                truth.radiological(),
+                predicted.radiological(),
+            );
             let overlay = Overlay {
                 height: image.height,
                 width: image.width,
@@ -47,7 +60,11 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
                 truth: &truth.pixels,
                 prediction: &predicted.pixels,
             };
-            draw_overlay(&ctx.run.path(&format!("overlays/{name}.png")), &overlay, classes.len())?;
+            draw_overlay(
+                &ctx.run.path(&format!("overlays/{name}.png")),
+                &overlay,
+                classes.len(),
+            )?;
         }
         progress.step(None);
     }
@@ -58,29 +75,19 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     Ok(())
 }
 
-/// The fine-tuning stage called `name`.
-fn finetune<'a>(ctx: &'a Context<'_>, name: &str) -> Result<&'a Finetune> {
-    let found = ctx.pipeline.stages.iter().find_map(|s| match s {
-        Stage::Finetune(f) if f.name == name => Some(f),
-        _ => None,
-    });
-    found.ok_or_else(|| Error::Usage(format!("no fine-tuning stage is named `{name}`")))
-}
-
-/// Encoder, experts and fine-tuned weights together.
-fn weights(ctx: &Context<'_>, stage: &Finetune) -> Result<Weights> {
-    let experts = ctx.trained(ctx.encoder_weights()?, &stage.experts)?;
-    ctx.trained(experts, std::slice::from_ref(&stage.name))
-}
-
 /// The slice that shows most classes, and among those most labelled pixels.
 fn fullest_slice(truth: &Volume<u8>, axis: crate::data::source::Axis) -> Option<usize> {
     let count = crate::data::slice::depth(truth.grid.shape, axis);
     let fullness = |index: &usize| {
-        let pixels = slice(truth, axis, *index).map(|p| p.pixels).unwrap_or_default();
+        let pixels = slice(truth, axis, *index)
+            .map(|p| p.pixels)
+            .unwrap_or_default();
         let mut seen = [false; 256];
         pixels.iter().for_each(|p| seen[usize::from(*p)] = true);
-        (seen.iter().filter(|s| **s).count(), pixels.iter().filter(|p| **p > 0).count())
+        (
+            seen.iter().filter(|s| **s).count(),
+            pixels.iter().filter(|p| **p > 0).count(),
+        )
     };
     (0..count).max_by_key(fullness)
 }

@@ -2,25 +2,30 @@
 //! graph (which `runner plan` shows without data or GPU) and the batches that feed it.
 
 mod evaluate;
+mod expert;
 mod finetune;
+mod plan;
+mod pretrain;
 mod segment;
 mod train;
+mod weights;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
-use samora_engine::models::sam::SamConfig;
-use samora_engine::weights::{Weights, resize_positions, resize_relative};
-use samora_engine::{Graph, Value};
+use samora_engine::{Graph, Tensor, Value};
 
 use crate::data::dataset::Dataset;
+use crate::data::loader::Sampler;
+use crate::data::slice::Plane;
 use crate::error::{Error, Result};
-use crate::pipeline::{Encoder, Network, Pipeline, Stage};
+use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
 
+pub use plan::{StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
-pub use train::{Built, Length};
+pub use weights::finetuned_weights;
 
 /// Memory kept for decoded volumes of each data set.
 const CACHE_BYTES: usize = 2 << 30;
@@ -43,10 +48,28 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// A data set that is missing or unusable.
-    pub fn open(pipeline: &'a Pipeline, run: &'a RunDir, device: &'a Device, fuse: bool) -> Result<Self> {
-        let open = |(name, source): (&String, _)| Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)));
+    pub fn open(
+        pipeline: &'a Pipeline,
+        run: &'a RunDir,
+        device: &'a Device,
+        fuse: bool,
+    ) -> Result<Self> {
+        let open = |(name, source): (&String, _)| {
+            Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)))
+        };
         let datasets = pipeline.data.iter().map(open).collect::<Result<_>>()?;
-        Ok(Self { pipeline, run, device, fuse, datasets })
+        Ok(Self {
+            pipeline,
+            run,
+            device,
+            fuse,
+            datasets,
+        })
+    }
+
+    /// The open data sets by name.
+    pub fn datasets(&self) -> &BTreeMap<String, Arc<Dataset>> {
+        &self.datasets
     }
 
     /// Runs all stages that are not finished.
@@ -60,9 +83,10 @@ impl<'a> Context<'a> {
                 continue;
             }
             match stage {
+                Stage::Pretrain(s) => pretrain::run(self, s)?,
                 Stage::Finetune(s) => finetune::run(self, s)?,
                 Stage::Evaluate(s) => evaluate::run(self, s)?,
-                Stage::Pretrain(_) | Stage::Expert(_) => {}
+                Stage::Expert(s) => expert::run(self, s)?,
             }
         }
         Ok(())
@@ -73,48 +97,23 @@ impl<'a> Context<'a> {
         let missing = || Error::Usage(format!("no data set is named `{name}`"));
         self.datasets.get(name).ok_or_else(missing)
     }
-
-    /// Weights of the encoder (and of SAM's decoder, where published ones are used).
-    fn encoder_weights(&self) -> Result<Weights> {
-        if let Some(path) = &self.pipeline.weights {
-            let Encoder::Sam(config) = &self.pipeline.encoder;
-            return resized(Weights::read(path)?, config);
-        }
-        let trains_encoder = |s: &&Stage| matches!(s, Stage::Pretrain(p) if matches!(p.network, Network::Encoder(_)));
-        match self.pipeline.stages.iter().find(trains_encoder) {
-            Some(stage) => self.run.trained(stage.name()),
-            None => Ok(Weights::default()),
-        }
-    }
-
-    /// Weights of several finished stages together; later ones win.
-    fn trained(&self, start: Weights, stages: &[String]) -> Result<Weights> {
-        stages.iter().try_fold(start, |mut all, stage| {
-            all.tensors.extend(self.run.trained(stage)?.tensors);
-            Ok(all)
-        })
-    }
-}
-
-/// Adapts SAM's position tables to another image size: `pos_embed` bilinearly, the relative
-/// positions of global blocks linearly (SAMed, sam_lora_image_encoder.py).
-fn resized(mut weights: Weights, config: &SamConfig) -> Result<Weights> {
-    let grid = config.grid();
-    for (name, tensor) in &mut weights.tensors {
-        if name == "image_encoder.pos_embed" && tensor.shape.get(1) != Some(&grid) {
-            *tensor = resize_positions(tensor, grid, grid)?;
-        }
-        let rows = 2 * grid - 1;
-        let global = |b: &usize| name.starts_with(&format!("image_encoder.blocks.{b}.attn.rel_pos_"));
-        if config.global_blocks.iter().any(global) && tensor.shape.first() != Some(&rows) {
-            *tensor = resize_relative(tensor, rows)?;
-        }
-    }
-    Ok(weights)
 }
 
 /// A grey image input `[batch, size, size]`, repeated into three channels.
 fn grey_image(g: &mut Graph, name: &str, batch: usize, size: usize) -> Value {
     let grey = g.input(name, &[batch, size, size, 1], samora_engine::DType::F32);
     g.broadcast(grey, &[batch, size, size, 3])
+}
+
+/// Grey planes of `size`×`size` as `[count, size, size, 1]`.
+fn stack(planes: impl Iterator<Item = Plane<f32>>, size: usize) -> Tensor {
+    let pixels: Vec<f32> = planes.flat_map(|plane| plane.pixels).collect();
+    let count = pixels.len() / (size * size).max(1);
+    Tensor::f32(&[count, size, size, 1], pixels)
+}
+
+/// Which slices make up each batch of a stage.
+fn sampler(stage: &str, slices: usize, batch: usize, seed: u64) -> Result<Sampler> {
+    Sampler::new(slices, batch, seed)
+        .ok_or_else(|| Error::Usage(format!("stage {stage}: its data set has no slices for it")))
 }

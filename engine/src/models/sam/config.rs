@@ -116,7 +116,7 @@ impl SamConfig {
             let message = format!("{size} is not a multiple of patch_size_px = {patch}");
             return Err(("image_size_px", message));
         }
-        if self.dim % self.heads != 0 {
+        if !self.dim.is_multiple_of(self.heads) {
             let message = format!("{} is not a multiple of heads = {}", self.dim, self.heads);
             return Err(("dim", message));
         }
@@ -166,7 +166,7 @@ impl MaskDecoderConfig {
             return Err(("heads", "heads and mlp_dim must not be 0".into()));
         }
         // Cross-attention is half as wide as the embedding, and upscaling ends at an eighth.
-        if dim % (2 * self.heads) != 0 || dim % 8 != 0 {
+        if !dim.is_multiple_of(2 * self.heads) || !dim.is_multiple_of(8) {
             let message = format!("{dim} channels do not split into 2·{} and 8", self.heads);
             return Err(("heads", message));
         }

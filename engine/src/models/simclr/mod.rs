@@ -75,7 +75,7 @@ impl SimclrConfig {
             let message = format!("{:?} is not one to eight stages of blocks", self.blocks);
             return Err(("blocks", message));
         }
-        if self.width == 0 || self.width % 2 != 0 {
+        if self.width == 0 || !self.width.is_multiple_of(2) {
             return Err((
                 "width",
                 format!("{} is not a positive even number", self.width),

@@ -1,11 +1,14 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::{BTreeMap, HashMap};
+mod gradients;
+mod published;
+
+use std::collections::HashMap;
 
 use super::*;
 use crate::nn::{HlAttn, HlAttnMode, Level};
 use crate::weights::Weights;
-use crate::{DType, Graph, Init, Remat, Tensor, Value, cpu, differentiate, random};
+use crate::{DType, Graph, Init, Remat, Tensor, Value, cpu, differentiate};
 
 /// Two blocks of 8 channels on 5×5 tokens, one in 3×3 windows that overhang, one global.
 fn small() -> SamConfig {
@@ -64,119 +67,6 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     assert_eq!(a.shape, b.shape);
     let pairs = a.as_f32().iter().zip(b.as_f32());
     pairs.map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
-}
-
-/// The published ViT-B checkpoint's names and shapes, prompts aside.
-fn published() -> BTreeMap<String, Vec<usize>> {
-    let mut table = BTreeMap::new();
-    for line in include_str!("vit_b.tsv").lines() {
-        let (name, shape) = line.split_once('\t').unwrap();
-        let shape: Vec<usize> = shape.split('x').map(|n| n.parse().unwrap()).collect();
-        let numbers: Vec<(&str, usize)> = match name {
-            n if n.contains("WINDOWED") => {
-                [0, 1, 3, 4, 6, 7, 9, 10].map(|i| ("WINDOWED", i)).to_vec()
-            }
-            n if n.contains("GLOBAL") => [2, 5, 8, 11].map(|i| ("GLOBAL", i)).to_vec(),
-            n if n.contains("LAYER") => [0, 1].map(|i| ("LAYER", i)).to_vec(),
-            n if n.contains("MASK") => [0, 1, 2, 3].map(|i| ("MASK", i)).to_vec(),
-            _ => vec![("", 0)],
-        };
-        for (placeholder, number) in numbers {
-            let full = match placeholder {
-                "" => name.to_string(),
-                _ => name.replace(placeholder, &number.to_string()),
-            };
-            table.insert(full, shape.clone());
-        }
-    }
-    table
-}
-
-fn parameters(g: &Graph) -> BTreeMap<String, Vec<usize>> {
-    let entry = |s: &crate::Source| (s.name.clone(), g.shape(s.value).to_vec());
-    g.params().map(entry).collect()
-}
-
-fn count(table: &BTreeMap<String, Vec<usize>>, prefix: &str) -> usize {
-    let matching = table.iter().filter(|(name, _)| name.starts_with(prefix));
-    matching
-        .map(|(_, shape)| shape.iter().product::<usize>())
-        .sum()
-}
-
-#[test]
-fn vit_b_has_the_published_names_shapes_and_sizes() {
-    let config = SamConfig::vit_b(1024);
-    let mut g = Graph::new();
-    let x = image(&mut g, &config, 1);
-    let encoded = encode(&mut g, &config, &Adapter::None, x);
-    let masks = decode_masks(&mut g, &MaskDecoderConfig::new(4), encoded.features);
-    g.check().unwrap();
-    assert_eq!(g.shape(encoded.tokens), [1, 4096, 768]);
-    assert_eq!(g.shape(encoded.features), [1, 64, 64, 256]);
-    assert_eq!(g.shape(masks.logits), [1, 256, 256, 4]);
-    assert_eq!(g.shape(masks.quality), [1, 4]);
-    let table = parameters(&g);
-    assert_eq!(table, published());
-    // The published totals: 93 735 728 with 6 476 of prompt encoder, its buffer included.
-    assert_eq!(
-        count(&table, "image_encoder."),
-        93_735_728 - 4_058_340 - 6_476
-    );
-    assert_eq!(count(&table, "mask_decoder."), 4_058_340);
-}
-
-#[test]
-fn larger_presets_have_the_published_sizes() {
-    for (config, total) in [
-        (SamConfig::vit_l(1024), 312_343_088),
-        (SamConfig::vit_h(1024), 641_090_864),
-    ] {
-        let mut g = Graph::new();
-        let x = image(&mut g, &config, 1);
-        encode(&mut g, &config, &Adapter::None, x);
-        g.check().unwrap();
-        let expected = total - 4_058_340 - 6_476;
-        assert_eq!(count(&parameters(&g), "image_encoder."), expected);
-    }
-}
-
-#[test]
-fn adapters_have_the_published_names_and_sizes() {
-    let config = SamConfig::vit_b(224);
-    let released = Fusion::HlAttn(HlAttn {
-        mode: HlAttnMode::Released,
-        ..HlAttn::default()
-    });
-    let adapter = Adapter::Experts {
-        rank: 4,
-        fusion: released,
-    };
-    let mut g = Graph::new();
-    let x = image(&mut g, &config, 1);
-    encode(&mut g, &config, &adapter, x);
-    g.check().unwrap();
-    let table = parameters(&g);
-    let block = "image_encoder.blocks.7.samora_adapter.";
-    for (name, shape) in [
-        ("experts.image.linear_a_q.weight", &[4, 768][..]),
-        ("experts.pixel.linear_b_v.weight", &[768, 4]),
-        ("patch_scale", &[]),
-        ("fuser.low_level_fuser.query_norm.weight", &[768]),
-        ("fuser.high_level_fuser.attn.in_proj_weight", &[2304, 768]),
-        ("fuser.high_level_fuser.attn.in_proj_bias", &[2304]),
-        ("fuser.low_level_fuser.attn.out_proj.weight", &[768, 768]),
-        ("fuser.low_level_fuser.out_proj.bias", &[768]),
-        ("fuser.low_gate", &[]),
-        ("fuser.final_norm.bias", &[768]),
-    ] {
-        assert_eq!(table[&format!("{block}{name}")], shape, "{name}");
-    }
-    assert_eq!(count(&table, &format!("{block}fuser.")), 5_916_674);
-    let experts =
-        (0..12).map(|i| format!("image_encoder.blocks.{i}.samora_adapter.experts.image."));
-    let total: usize = experts.map(|prefix| count(&table, &prefix)).sum();
-    assert_eq!(total, 147_456);
 }
 
 /// The frozen block plus separate expert blocks, differences taken after `proj`: the formulation
@@ -258,48 +148,46 @@ fn the_fusion_order_matters_and_sets_who_informs_whom() {
     assert!(largest_difference(&outputs[0], &outputs[1]) > 0.01);
 }
 
-/// Gradients of the expert's parameters alone, in every block, against central differences.
 #[test]
-fn lora_only_gradients_reach_every_block() {
+fn reconstruction_hides_what_it_must_restore() {
     let config = small();
-    let level = Level::Patch;
     let mut g = Graph::new();
     let x = image(&mut g, &config, 1);
-    let encoded = encode(&mut g, &config, &Adapter::Expert { level, rank: 2 }, x);
-    let masks = decode_masks(&mut g, &decoder(), encoded.features);
-    let weights = Init::Normal(1.0).draw(g.shape(masks.logits), 9, "loss");
-    let weights = g.constant("loss", weights);
-    let terms = g.mul(masks.logits, weights);
-    let loss = g.sum(terms, &[0, 1, 2, 3]);
-    let lora: Vec<(String, Value)> = g
+    let hidden = g.input("hidden", &[1, 25], DType::F32);
+    let loss = reconstruction_loss(&mut g, &config, x, hidden);
+    let features = g
         .params()
-        .filter(|s| s.name.contains("samora_adapter"))
-        .map(|s| (s.name.clone(), s.value))
-        .collect();
-    assert_eq!(lora.len(), 2 * 5);
-    let values: Vec<Value> = lora.iter().map(|(_, v)| *v).collect();
-    let gradients = differentiate(&mut g, loss, &values, Remat::None);
+        .filter(|s| s.name.starts_with("image_encoder."))
+        .count();
+    assert_eq!(features, 1 + parameters_of_encoder(&config));
     let mut feeds = random_feeds(&g);
-    for (i, (name, _)) in lora.iter().enumerate() {
-        let gradient = gradients[i].unwrap();
-        let gradient = evaluate(&mut g, &feeds, &[gradient]).remove(0);
-        let at = random::Stream::named(1, name).below(gradient.len());
-        let original = feeds[name].clone();
-        let mut probe = |step: f32| {
-            let mut data = original.as_f32().to_vec();
-            data[at] += step;
-            feeds.insert(name.clone(), Tensor::f32(&original.shape, data));
-            evaluate(&mut g, &feeds, &[loss])[0].at(0)
-        };
-        let slope = (probe(1e-2) - probe(-1e-2)) / 2e-2;
-        feeds.insert(name.clone(), original);
-        let got = gradient.at(at);
-        assert!(
-            (got - slope).abs() < 2e-4 + 0.01 * slope.abs(),
-            "{name}: {got} {slope}"
-        );
-        assert!(gradient.as_f32().iter().any(|x| x.abs() > 1e-2), "{name}");
+    let mut mask = vec![0.0; 25];
+    mask[7] = 1.0;
+    feeds.insert("hidden".into(), Tensor::f32(&[1, 25], mask));
+    let values: Vec<Value> = g.params().map(|s| s.value).collect();
+    let gradients = differentiate(&mut g, loss, &values, Remat::None);
+    assert!(gradients.iter().all(Option::is_some));
+    let before = evaluate(&mut g, &feeds, &[loss])[0].at(0);
+    // Scaling the hidden patch (row 1, column 2 of the grid) leaves its standardised target alone, and
+    // the encoder must not see it.
+    let mut pixels = feeds["image"].as_f32().to_vec();
+    for (y, x) in [(2, 4), (2, 5), (3, 4), (3, 5)] {
+        let at = (y * config.image_size_px + x) * 3;
+        pixels[at..at + 3]
+            .iter_mut()
+            .for_each(|p| *p = 3.0 * *p + 1.0);
     }
+    let changed = Tensor::f32(&feeds["image"].shape, pixels);
+    feeds.insert("image".into(), changed);
+    let after = evaluate(&mut g, &feeds, &[loss])[0].at(0);
+    assert!((before - after).abs() < 1e-4, "{before} {after}");
+}
+
+fn parameters_of_encoder(config: &SamConfig) -> usize {
+    let mut g = Graph::new();
+    let x = image(&mut g, config, 1);
+    encode(&mut g, config, &Adapter::None, x);
+    g.params().count()
 }
 
 #[test]

@@ -1,0 +1,132 @@
+//! `runner plan`: what a run would train, compute and write.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use samora_engine::Plan;
+use samora_shaders::{Caps, emit};
+
+use crate::cli::PlanArgs;
+use crate::error::{Error, Result};
+use crate::journal::Table;
+use crate::pipeline::{Pipeline, Stage};
+use crate::stage::{StagePlan, plan_stage};
+
+/// Prints the plan of every stage and, on request, writes its WGSL modules. Needs neither GPU nor
+/// data.
+///
+/// # Errors
+/// A pipeline that is wrong or cannot be planned, or a folder that cannot be written.
+pub fn plan(args: &PlanArgs) -> Result<()> {
+    let pipeline = args.pipeline.load()?;
+    let mut table = Table::new(&[
+        "stage",
+        "kind",
+        "batch",
+        "trained",
+        "frozen",
+        "kernels",
+        "GFLOP/step",
+        "weights MiB",
+        "optimiser MiB",
+        "activations MiB",
+        "total MiB",
+    ]);
+    for stage in &pipeline.stages {
+        let planned = plan_stage(&pipeline, stage, !args.no_fuse)?;
+        table.row(row(stage, &planned));
+        if let Some(folder) = &args.emit {
+            write_modules(&folder.join(stage.name()), &planned.plan)?;
+        }
+    }
+    println!("{} (seed {})\n", pipeline.name, pipeline.seed);
+    print!("{table}");
+    println!("\nwrites, in runs/{} or --out:", pipeline.name);
+    for file in files(&pipeline) {
+        println!("  {file}");
+    }
+    Ok(())
+}
+
+fn row(stage: &Stage, planned: &StagePlan) -> [String; 11] {
+    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+    let [inputs, weights, state, constants] = planned.source_bytes;
+    let slots = planned.plan.slot_bytes();
+    [
+        stage.name().to_string(),
+        stage.kind().to_string(),
+        stage.batch().to_string(),
+        count(planned.trained),
+        count(planned.frozen),
+        planned.plan.steps.len().to_string(),
+        format!("{:.2}", planned.plan.flops() as f64 / 1e9),
+        mib(weights + constants),
+        mib(state),
+        mib(slots + inputs),
+        mib(inputs + weights + state + constants + slots),
+    ]
+}
+
+/// A number of parameters, such as `89.7 M`.
+fn count(parameters: usize) -> String {
+    match parameters {
+        0..1_000 => parameters.to_string(),
+        1_000..1_000_000 => format!("{:.1} k", parameters as f64 / 1e3),
+        _ => format!("{:.1} M", parameters as f64 / 1e6),
+    }
+}
+
+fn files(pipeline: &Pipeline) -> Vec<String> {
+    let mut files: Vec<String> = ["resolved.ron", "provenance.json", "events.jsonl"]
+        .map(str::to_string)
+        .to_vec();
+    for stage in &pipeline.stages {
+        match stage {
+            Stage::Evaluate(s) => {
+                files.push(format!("overlays/: up to {} slices", s.overlays));
+                files.push("summary.json, summary.csv".into());
+            }
+            stage => {
+                let name = stage.name();
+                files.push(format!("checkpoints/{name}.safetensors, curves/{name}.png"));
+            }
+        }
+    }
+    files
+}
+
+/// Writes each distinct module once, numbered in the order of its first use.
+fn write_modules(folder: &Path, plan: &Plan) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
+    let mut written: BTreeMap<String, usize> = BTreeMap::new();
+    for step in &plan.steps {
+        let shader = emit(&step.kernel, &Caps::portable());
+        let number = written.len();
+        if written.contains_key(&shader.source) {
+            continue;
+        }
+        let name: String = shader
+            .name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        let path = folder.join(format!("{number:03}_{name}.wgsl"));
+        let text = format!("// {}\n{}", step.label, shader.source);
+        std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", e))?;
+        written.insert(shader.source, number);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_counted_in_readable_units() {
+        assert_eq!(
+            [count(7), count(147_456), count(89_670_912)],
+            ["7", "147.5 k", "89.7 M"]
+        );
+    }
+}

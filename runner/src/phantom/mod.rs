@@ -1,0 +1,146 @@
+//! CT-like abdominal phantoms with the eight Synapse organs, for trying pipelines without patient
+//! data. Organs vary in place, size, shape and contrast between cases; muscle, vessels, bowel and
+//! bone share their attenuations, so position, shape and texture are needed to tell them apart.
+
+mod anatomy;
+mod noise;
+mod render;
+mod shape;
+
+use crate::data::error::{DataError, Result};
+use crate::data::nifti;
+use crate::data::source::SYNAPSE_LABEL_MAP;
+use crate::data::volume::{Grid, Volume};
+use anatomy::Patient;
+use rayon::prelude::*;
+use samora_engine::random::Stream;
+use std::path::{Path, PathBuf};
+
+/// How the files are named and labelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Layout {
+    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` under Synapse's case numbers, with
+    /// its original label values.
+    Synapse,
+    /// `images/phantom_NNN.nii.gz` and `labels/phantom_NNN.nii.gz` with classes 1…8.
+    Folder,
+}
+
+/// What to generate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Naming and labelling.
+    pub layout: Layout,
+    /// Number of cases.
+    pub cases: usize,
+    /// Seed; case i of a seed does not depend on the number of cases or their size.
+    pub seed: u64,
+    /// Voxels right, anterior and superior; more voxels are finer voxels of the same body.
+    pub shape: [usize; 3],
+}
+
+impl Options {
+    /// A shape that suits a processor without a GPU.
+    pub const SMALL: [usize; 3] = [112, 88, 32];
+}
+
+/// Least field of view in millimetres, before each case's own variation. Pixels are square.
+const FIELD_MM: [f32; 3] = [370.0, 290.0, 230.0];
+
+/// Writes `options.cases` cases under `out` and returns the image files.
+///
+/// # Errors
+/// A shape with fewer than 16 or more than 1024 voxels along an axis, or `out` cannot be written.
+pub fn generate(options: &Options, out: &Path) -> Result<Vec<PathBuf>> {
+    if options.shape.iter().any(|n| !(16..=1024).contains(n)) {
+        let problem = format!(
+            "shape {:?} must be 16 to 1024 voxels each way",
+            options.shape
+        );
+        return Err(DataError::dataset(out, problem));
+    }
+    let (images, labels) = match options.layout {
+        Layout::Synapse => ("img", "label"),
+        Layout::Folder => ("images", "labels"),
+    };
+    for folder in [images, labels] {
+        let folder = out.join(folder);
+        std::fs::create_dir_all(&folder).map_err(|e| DataError::io(&folder, "create", e))?;
+    }
+    (0..options.cases)
+        .into_par_iter()
+        .map(|case| {
+            let (image, label) = phantom(options, case)?;
+            let (image_name, label_name) = match options.layout {
+                Layout::Synapse => {
+                    let number = synapse_number(case);
+                    (
+                        format!("img{number:04}.nii.gz"),
+                        format!("label{number:04}.nii.gz"),
+                    )
+                }
+                Layout::Folder => {
+                    let name = format!("phantom_{:03}.nii.gz", case + 1);
+                    (name.clone(), name)
+                }
+            };
+            let path = out.join(images).join(image_name);
+            nifti::write(&path, &image)?;
+            nifti::write(&out.join(labels).join(label_name), &label)?;
+            Ok(path)
+        })
+        .collect()
+}
+
+/// Case `case` as an image in Hounsfield units and a label map.
+fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> {
+    let mut stream = Stream::named(options.seed, "phantom").at(case as u64);
+    let patient = Patient::draw(&mut stream);
+    let zoom = stream.range(0.95, 1.05);
+    let [width, depth, height] =
+        [0, 1, 2].map(|axis| zoom * FIELD_MM[axis] / options.shape[axis] as f32);
+    let spacing = [width.max(depth), width.max(depth), height];
+    let grid = stored_grid(options.shape, spacing, &mut stream).ok_or_else(|| {
+        DataError::dataset(Path::new("phantom"), "the scan's affine is not invertible")
+    })?;
+    let scanned = render::render(&patient, options.shape, spacing, &mut stream);
+    let mut labels = scanned.labels;
+    if options.layout == Layout::Folder {
+        for label in &mut labels {
+            *label = SYNAPSE_LABEL_MAP
+                .get(usize::from(*label))
+                .copied()
+                .unwrap_or(0);
+        }
+    }
+    let image = Volume::new(grid.clone(), scanned.hounsfield, PathBuf::new())?;
+    Ok((image, Volume::new(grid, labels, PathBuf::new())?))
+}
+
+/// Stored left, posterior, superior as DICOM converters do, a little tilted and off-centre.
+fn stored_grid(shape: [usize; 3], spacing: [f32; 3], stream: &mut Stream) -> Option<Grid> {
+    let (sin, cos) = f64::from(stream.range(-0.03, 0.03)).sin_cos();
+    let [sx, sy, sz] = spacing.map(f64::from);
+    let offset = [150.0, 130.0, -300.0].map(|o| f64::from(stream.range(-20.0, 20.0) + o));
+    let affine = [
+        [-sx * cos, sy * sin, 0.0, offset[0]],
+        [-sx * sin, -sy * cos, 0.0, offset[1]],
+        [0.0, 0.0, sz, offset[2]],
+        [0.0, 0.0, 0.0, 1.0],
+    ];
+    Grid::from_stored(shape, affine)
+}
+
+/// Synapse's case numbers, three of the published training cases followed by two test cases, so
+/// that any few cases serve the published split.
+fn synapse_number(case: usize) -> usize {
+    const ORDER: [usize; 30] = [
+        5, 6, 7, 1, 2, 9, 10, 21, 3, 4, 23, 24, 26, 8, 22, 27, 28, 30, 25, 29, 31, 33, 34, 32, 35,
+        37, 39, 40, 36, 38,
+    ];
+    ORDER.get(case).copied().unwrap_or(case + 11)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

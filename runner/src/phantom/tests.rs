@@ -1,0 +1,124 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::data::dataset::{Dataset, Part};
+use crate::data::source::{SYNAPSE_CLASSES, Source};
+
+fn options(cases: usize, shape: [usize; 3]) -> Options {
+    Options {
+        layout: Layout::Folder,
+        cases,
+        seed: 7,
+        shape,
+    }
+}
+
+#[test]
+fn every_organ_is_in_every_case() {
+    for case in 0..12 {
+        let (_, labels) = phantom(&options(12, [64, 64, 24]), case).unwrap();
+        let voxel = labels.grid.spacing_mm.iter().product::<f64>() / 1000.0;
+        for (class, name) in SYNAPSE_CLASSES.iter().enumerate() {
+            let count = labels
+                .voxels
+                .iter()
+                .filter(|l| usize::from(**l) == class + 1)
+                .count();
+            let millilitres = count as f64 * voxel;
+            assert!(
+                (8.0..2600.0).contains(&millilitres),
+                "{case} {name} {millilitres}"
+            );
+        }
+    }
+}
+
+/// The best window of attenuations for each organ, chosen knowing the truth, segments it badly.
+#[test]
+fn thresholds_fail() {
+    let mut sums = [0.0; 8];
+    const CASES: usize = 6;
+    for case in 0..CASES {
+        let (image, labels) = phantom(&options(CASES, [64, 64, 24]), case).unwrap();
+        for (class, sum) in sums.iter_mut().enumerate() {
+            *sum += best_threshold_dice(&image.voxels, &labels.voxels, class as u8 + 1);
+        }
+    }
+    let means = sums.map(|s| s / CASES as f64);
+    for (name, mean) in SYNAPSE_CLASSES.iter().zip(means) {
+        assert!(mean < 0.7, "{name} {mean}");
+    }
+    let mean = means.iter().sum::<f64>() / 8.0;
+    assert!(mean < 0.3, "{mean}");
+}
+
+#[test]
+fn cases_depend_on_seed_and_number_alone() {
+    let small = |seed, cases, case| {
+        let options = Options {
+            seed,
+            ..options(cases, [32, 32, 16])
+        };
+        phantom(&options, case).unwrap().0
+    };
+    assert_eq!(small(1, 2, 1), small(1, 9, 1));
+    assert_ne!(small(1, 2, 1).voxels, small(2, 2, 1).voxels);
+    assert_ne!(small(1, 2, 0).voxels, small(1, 2, 1).voxels);
+}
+
+#[test]
+fn synapse_layout_serves_the_published_split() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        layout: Layout::Synapse,
+        ..options(5, [32, 32, 24])
+    };
+    let files = generate(&options, folder.path()).unwrap();
+    assert_eq!(files.len(), 5);
+    let root = folder.path().to_string_lossy();
+    let declared = format!("Synapse(root: {root:?}, labelled: synapse_10pct_221)");
+    let source: Source = ron::from_str(&declared).unwrap();
+    let data = Dataset::open(&source, 1 << 24).unwrap();
+    assert_eq!(
+        (data.division().train.len(), data.division().test.len()),
+        (3, 2)
+    );
+    assert!(!data.slices(Part::Labelled).is_empty());
+    let label = data.label(0).unwrap();
+    for class in 1..=8 {
+        assert!(label.voxels.contains(&class), "{class}");
+    }
+    assert_eq!(label.grid.orientation.codes(), "LPS");
+    let message = generate(&super::tests::options(1, [8, 8, 8]), folder.path()).unwrap_err();
+    assert!(message.to_string().contains("16 to 1024"));
+}
+
+#[test]
+fn synapse_numbers_are_unique() {
+    let mut numbers: Vec<usize> = (0..60).map(synapse_number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 60);
+}
+
+/// Dice of `low..=high` against a class, for the best of all windows on a 10 HU grid.
+fn best_threshold_dice(image: &[i16], labels: &[u8], class: u8) -> f64 {
+    const BINS: usize = 60;
+    let bin = |hu: i16| (usize::try_from(hu + 200).unwrap_or(0) / 10).min(BINS - 1);
+    let (mut all, mut hit) = ([0_usize; BINS], [0_usize; BINS]);
+    for (hu, label) in image.iter().zip(labels) {
+        all[bin(*hu)] += 1;
+        hit[bin(*hu)] += usize::from(*label == class);
+    }
+    let size: usize = hit.iter().sum();
+    let mut best = 0.0_f64;
+    for low in 0..BINS {
+        let (mut picked, mut overlap) = (0, 0);
+        for high in low..BINS {
+            picked += all[high];
+            overlap += hit[high];
+            best = best.max(2.0 * overlap as f64 / (picked + size) as f64);
+        }
+    }
+    best
+}

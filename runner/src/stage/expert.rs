@@ -1,0 +1,240 @@
+//! SAMora's first stage: one LoRA expert on the frozen encoder, by self-supervision at one level
+//! (SAMora §3.1).
+
+use std::sync::Arc;
+
+use samora_engine::models::mae;
+use samora_engine::models::sam::{Adapter, encode};
+use samora_engine::models::samora::{image_loss, patch_loss, pixel_loss};
+use samora_engine::models::simclr;
+use samora_engine::nn::Statistics;
+use samora_engine::random::Stream;
+use samora_engine::{DType, Graph, Tensor};
+
+use super::pretrain::visible;
+use super::train::{Batch, Built, Length, train};
+use super::weights::{encoder_weights, with_trained};
+use super::{Context, grey_image, sampler, stack};
+use crate::data::dataset::{Dataset, Part};
+use crate::data::error::DataError;
+use crate::data::slice::Plane;
+use crate::data::split::SliceId;
+use crate::data::views::{image_view, mae_mask, min_max, patch_view, pixel_views};
+use crate::error::{Error, Result};
+use crate::pipeline::{Encoder, Expert, Level, Objective, Pipeline, Stage};
+
+/// Trains the stage.
+///
+/// # Errors
+/// See [`train`].
+pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
+    let data = Arc::clone(ctx.dataset(&stage.data)?);
+    let slices = data.slices(Part::Train);
+    let seed = ctx.pipeline.seed;
+    let sampler = sampler(&stage.name, slices.len(), stage.batch, seed)?;
+    let length = Length::new(&sampler, stage.epochs, stage.max_steps);
+    let built = graph(ctx.pipeline, stage, length.steps)?;
+    let root = ctx.run.root();
+    let mut given = encoder_weights(ctx.pipeline, root)?;
+    if let Level::Image { teacher, .. } | Level::Patch { teacher, .. } = &stage.level {
+        given = with_trained(given, root, teacher)?;
+    }
+    let stream = Stream::named(seed, &stage.name);
+    let views = Views::new(ctx.pipeline, &stage.level)?;
+    let make = move |t: u64| {
+        let slices: Vec<SliceId> = sampler.batch(t).into_iter().map(|i| slices[i]).collect();
+        views.batch(&data, &slices, &stream.at(t))
+    };
+    let epochs = stage.epochs;
+    train(
+        ctx,
+        (&stage.name, stage.batch),
+        (built, length, epochs),
+        &given,
+        make,
+    )
+}
+
+/// The training graph; `steps` is the length of the schedule.
+///
+/// # Errors
+/// A configuration the networks cannot take.
+pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result<Built> {
+    let Encoder::Sam(config) = &pipeline.encoder;
+    let (batch, size) = (stage.batch, config.image_size_px);
+    let level = stage.level.level();
+    let adapter = Adapter::Expert {
+        level,
+        rank: pipeline.lora.rank,
+    };
+    let mut g = Graph::new();
+    let loss = match &stage.level {
+        Level::Image {
+            teacher,
+            regression,
+            projector_width,
+        } => {
+            let Objective::Simclr { network, .. } = teacher_objective(pipeline, teacher)? else {
+                return Err(wrong_teacher(teacher));
+            };
+            let views = grey_image(&mut g, "views", 2 * batch, size);
+            let seen = grey_image(&mut g, "teacher_views", 2 * batch, size);
+            let target = simclr::features(&mut g, network, seen, Statistics::Running);
+            let student = encode(&mut g, config, &adapter, views).features;
+            image_loss(&mut g, *regression, *projector_width, student, target)
+        }
+        Level::Patch {
+            teacher,
+            regression,
+            projector_width,
+        } => {
+            let Objective::Mae {
+                network,
+                mask_ratio,
+                ..
+            } = teacher_objective(pipeline, teacher)?
+            else {
+                return Err(wrong_teacher(teacher));
+            };
+            let patches = config.grid() * config.grid();
+            let kept = visible(patches, *mask_ratio);
+            let image = grey_image(&mut g, "image", batch, size);
+            let seen = grey_image(&mut g, "teacher_image", batch, size);
+            let ids_keep = g.input("ids_keep", &[batch, kept], DType::U32);
+            let tokens = mae::encode(&mut g, network, seen, ids_keep);
+            let target = g.slice(tokens, 1, 1, kept);
+            let student = encode(&mut g, config, &adapter, image).tokens;
+            let projection = (*regression, *projector_width);
+            patch_loss(
+                &mut g,
+                projection.0,
+                projection.1,
+                student,
+                ids_keep,
+                target,
+            )
+        }
+        Level::Pixel {
+            output,
+            dice_weight,
+        } => {
+            let noisy = grey_image(&mut g, "image", batch, size);
+            let clean = grey_image(&mut g, "clean", batch, size);
+            let features = encode(&mut g, config, &adapter, noisy).features;
+            pixel_loss(&mut g, *output, *dice_weight, features, clean)
+        }
+    };
+    let name = level.name();
+    let updates = format!(".samora_adapter.experts.{name}.");
+    let scale = format!(".samora_adapter.{name}_scale");
+    let saves = |param: &str| param.contains(&updates) || param.ends_with(&scale);
+    let trains = |param: &str| {
+        saves(param) || param.starts_with("projector.") || param.starts_with("denoise_decoder.")
+    };
+    let optimiser = (&stage.optimiser, pipeline.recompute);
+    Built::new(g, loss, optimiser, steps, trains, saves)
+}
+
+/// What a level's batches are made of.
+enum Views {
+    Image {
+        size: usize,
+    },
+    Patch {
+        size: usize,
+        patches: usize,
+        mask_ratio: f32,
+    },
+    Pixel {
+        size: usize,
+    },
+}
+
+impl Views {
+    fn new(pipeline: &Pipeline, level: &Level) -> Result<Self> {
+        let Encoder::Sam(config) = &pipeline.encoder;
+        let size = config.image_size_px;
+        Ok(match level {
+            Level::Image { .. } => Self::Image { size },
+            Level::Patch { teacher, .. } => match teacher_objective(pipeline, teacher)? {
+                Objective::Mae { mask_ratio, .. } => Self::Patch {
+                    size,
+                    patches: config.grid() * config.grid(),
+                    mask_ratio: *mask_ratio,
+                },
+                _ => return Err(wrong_teacher(teacher)),
+            },
+            Level::Pixel { .. } => Self::Pixel { size },
+        })
+    }
+
+    /// The student sees standardised images as in the released code; the teacher sees the same ones
+    /// scaled to 0…1, as in its own training.
+    fn batch(
+        &self,
+        data: &Dataset,
+        slices: &[SliceId],
+        stream: &Stream,
+    ) -> Result<Batch, DataError> {
+        let planes: Vec<Plane<f32>> = slices
+            .iter()
+            .map(|id| data.image_slice(*id))
+            .collect::<Result<_, _>>()?;
+        let streams = || (0..).map(|k| stream.at(k));
+        Ok(match *self {
+            Self::Image { size } => {
+                let twice = planes.iter().chain(&planes).zip(streams());
+                let views: Vec<_> = twice
+                    .map(|(plane, mut s)| image_view(plane, size, &mut s))
+                    .collect();
+                let seen = stack(views.iter().map(min_max), size);
+                vec![
+                    ("views", stack(views.into_iter(), size)),
+                    ("teacher_views", seen),
+                ]
+            }
+            Self::Patch {
+                size,
+                patches,
+                mask_ratio,
+            } => {
+                let views: Vec<_> = planes.iter().map(|plane| patch_view(plane, size)).collect();
+                let masks = streams().take(views.len());
+                let keep: Vec<u32> = masks
+                    .flat_map(|mut s| mae_mask(patches, mask_ratio, &mut s).keep)
+                    .collect();
+                let kept = keep.len() / views.len().max(1);
+                vec![
+                    ("ids_keep", Tensor::u32(&[views.len(), kept], keep)),
+                    ("teacher_image", stack(views.iter().map(min_max), size)),
+                    ("image", stack(views.into_iter(), size)),
+                ]
+            }
+            Self::Pixel { size } => {
+                let pairs = planes.iter().zip(streams());
+                let (noisy, clean): (Vec<_>, Vec<_>) = pairs
+                    .map(|(plane, mut s)| pixel_views(plane, size, &mut s))
+                    .map(|views| (views.noisy, views.clean))
+                    .unzip();
+                vec![
+                    ("image", stack(noisy.into_iter(), size)),
+                    ("clean", stack(clean.into_iter(), size)),
+                ]
+            }
+        })
+    }
+}
+
+fn teacher_objective<'a>(pipeline: &'a Pipeline, teacher: &str) -> Result<&'a Objective> {
+    let found = pipeline.stages.iter().find_map(|s| match s {
+        Stage::Pretrain(s) if s.name == teacher => Some(&s.objective),
+        _ => None,
+    });
+    found.ok_or_else(|| wrong_teacher(teacher))
+}
+
+fn wrong_teacher(teacher: &str) -> Error {
+    Error::Usage(format!(
+        "`{teacher}` is no stage that trains this level's teacher"
+    ))
+}

@@ -1,0 +1,79 @@
+//! The plan of a stage without data or GPU.
+
+use samora_engine::{Graph, Plan, Value, plan};
+
+use super::train::Built;
+use super::{expert, finetune, pretrain, segment};
+use crate::error::{Error, Result};
+use crate::pipeline::{Finetune, Pipeline, Stage};
+
+/// Steps assumed for the learning-rate schedule, whose length depends on the data but changes no
+/// shape.
+const STEPS: usize = 1000;
+
+/// What a stage would compute.
+#[derive(Debug)]
+pub struct StagePlan {
+    /// Kernels and buffers of one step.
+    pub plan: Plan,
+    /// Elements of trained parameters.
+    pub trained: usize,
+    /// Elements of parameters that stay as they are.
+    pub frozen: usize,
+    /// Bytes of inputs, parameters, state and constants.
+    pub source_bytes: [u64; 4],
+}
+
+/// Plans one step of a stage.
+///
+/// # Errors
+/// A configuration the networks cannot take.
+pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
+    let (mut graph, wanted, trained) = stage_graph(pipeline, stage)?;
+    let plan = plan(&mut graph, &wanted, fuse)?;
+    let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
+    let is_trained = |name: &str| trained.iter().any(|t| t == name);
+    Ok(StagePlan {
+        plan,
+        trained: elements(&is_trained),
+        frozen: elements(&|name| !is_trained(name)),
+        source_bytes: Plan::source_bytes(&graph),
+    })
+}
+
+/// The graph of one step of a stage, its outputs, and the names of the parameters it trains.
+///
+/// # Errors
+/// A configuration the networks cannot take.
+pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<(Graph, Vec<Value>, Vec<String>)> {
+    let classes = |data: &str| pipeline.data.get(data).map_or(0, |s| s.classes().len());
+    Ok(match stage {
+        Stage::Evaluate(s) => {
+            let model = finetune_called(pipeline, &s.model)?;
+            let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
+            (graph, vec![logits], Vec::new())
+        }
+        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
+        Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
+        Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
+    })
+}
+
+/// The fine-tuning stage called `name`.
+pub(super) fn finetune_called<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Finetune> {
+    let found = pipeline.stages.iter().find_map(|s| match s {
+        Stage::Finetune(f) if f.name == name => Some(f),
+        _ => None,
+    });
+    found.ok_or_else(|| Error::Usage(format!("no fine-tuning stage is named `{name}`")))
+}
+
+fn training(built: Built) -> (Graph, Vec<Value>, Vec<String>) {
+    let wanted = vec![built.loss, built.learning_rate];
+    (built.graph, wanted, built.trained)
+}
+
+fn elements(graph: &Graph, chosen: &dyn Fn(&str) -> bool) -> usize {
+    let params = graph.params().filter(|p| chosen(&p.name));
+    params.map(|p| graph.ty(p.value).len()).sum()
+}
