@@ -7,6 +7,8 @@
 
 mod merge;
 
+use std::collections::{HashMap, HashSet};
+
 use samora_shaders::{Access, Leaf, RowsOutput};
 
 pub(crate) use merge::merge;
@@ -27,8 +29,6 @@ pub(crate) struct Group {
     pub(crate) len: usize,
     /// Groups that must run earlier although this one reads nothing of them.
     after: Vec<usize>,
-    /// Distinct buffers read or possibly written.
-    buffers: Vec<Buffer>,
     /// Whether it holds nodes of the forward pass.
     forward: bool,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Groups<'a> {
     pub(crate) groups: Vec<Group>,
     /// The group of each node.
     pub(crate) of: Vec<usize>,
+    /// Nodes that read each computed buffer; those past the last node for values read after the step.
+    users: HashMap<Buffer, Vec<usize>>,
     /// Whether an order was imposed beside what groups read.
     ordered: bool,
 }
@@ -50,6 +52,7 @@ pub(crate) fn group(lowered: &Lowered, fuse: bool) -> Groups<'_> {
         lowered,
         groups: Vec::with_capacity(lowered.nodes.len()),
         of: Vec::with_capacity(lowered.nodes.len()),
+        users: users(lowered),
         ordered: false,
     };
     for (n, node) in lowered.nodes.iter().enumerate() {
@@ -60,7 +63,6 @@ pub(crate) fn group(lowered: &Lowered, fuse: bool) -> Groups<'_> {
             anchor: (!matches!(node.body, Body::Map(_))).then_some(n),
             len: len(node),
             after: Vec::new(),
-            buffers: buffers(n, node),
             forward: node.forward,
         });
         if fuse {
@@ -127,14 +129,29 @@ impl Groups<'_> {
             [None, Some(Body::Rows(rows))] => rows.cols.simplified().strides == [1],
             _ => false,
         };
-        let more = r.buffers.iter().filter(|b| !p.buffers.contains(b)).count();
         fits && p.len == r.len
             // What only the backward pass uses would be computed early and kept until then.
             && p.forward == r.forward
-            && p.buffers.len() + more <= MAX_BINDINGS
+            && self.bindings(p, r) <= MAX_BINDINGS
             && self.links_are_elementwise(producer, reader)
             && self.links_are_elementwise(reader, producer)
             && self.are_adjacent(producer, reader)
+    }
+
+    /// Buffers that two groups as one kernel read from outside or leave for others.
+    fn bindings(&self, a: &Group, b: &Group) -> usize {
+        let nodes: HashSet<usize> = a.nodes.iter().chain(&b.nodes).copied().collect();
+        let outside = |b: &Buffer| computed(b).is_none_or(|n| !nodes.contains(&n));
+        let mut bound: HashSet<Buffer> = HashSet::new();
+        for &n in &nodes {
+            let node = &self.lowered.nodes[n];
+            bound.extend(node.inputs.iter().filter(|b| outside(b)));
+            bound.extend(outputs(n, node).filter(|b| {
+                let users = self.users.get(b).into_iter().flatten();
+                users.into_iter().any(|user| !nodes.contains(user))
+            }));
+        }
+        bound.len()
     }
 
     /// Whether no third group runs between two groups.
@@ -178,17 +195,11 @@ impl Groups<'_> {
         let (to, from) = (a.min(b), a.max(b));
         let moved = &mut self.groups[from];
         let (nodes, anchor) = (std::mem::take(&mut moved.nodes), moved.anchor.take());
-        let buffers = std::mem::take(&mut moved.buffers);
         nodes.iter().for_each(|&n| self.of[n] = to);
         let group = &mut self.groups[to];
         group.nodes.extend(nodes);
         group.nodes.sort_unstable();
         group.anchor = group.anchor.or(anchor);
-        for buffer in buffers {
-            if !group.buffers.contains(&buffer) {
-                group.buffers.push(buffer);
-            }
-        }
         to
     }
 
@@ -235,11 +246,21 @@ fn leaves(body: &Body) -> &[Leaf] {
     }
 }
 
-fn buffers(n: usize, node: &LoweredNode) -> Vec<Buffer> {
-    let outputs = (0..node.lens.len()).map(|output| Buffer::Computed { node: n, output });
-    let mut buffers = node.inputs.clone();
-    buffers.extend(outputs);
-    buffers
+fn outputs(n: usize, node: &LoweredNode) -> impl Iterator<Item = Buffer> {
+    (0..node.lens.len()).map(move |output| Buffer::Computed { node: n, output })
+}
+
+fn users(lowered: &Lowered) -> HashMap<Buffer, Vec<usize>> {
+    let mut users: HashMap<Buffer, Vec<usize>> = HashMap::new();
+    for (n, node) in lowered.nodes.iter().enumerate() {
+        for b in &node.inputs {
+            users.entry(*b).or_default().push(n);
+        }
+    }
+    for b in lowered.values.values() {
+        users.entry(*b).or_default().push(lowered.nodes.len());
+    }
+    users
 }
 
 fn is_element_output(lowered: &Lowered, node: usize, buffer: &Buffer) -> bool {
