@@ -1,6 +1,7 @@
 //! What the test files share.
 
 pub mod host;
+pub mod naga_check;
 
 use std::sync::OnceLock;
 
