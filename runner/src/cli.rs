@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command;
 use crate::error::{Error, Result};
+use crate::phantom::{Layout, Options};
 use crate::pipeline::{Override, Pipeline, load};
 
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
@@ -33,6 +34,8 @@ enum Command {
     Predict(PredictArgs),
     /// List the GPU adapters of this machine
     Adapters,
+    /// Time one step of every stage on random inputs
+    Bench(BenchArgs),
     /// Write phantom abdominal CT volumes with labels
     Phantom(PhantomArgs),
 }
@@ -101,6 +104,23 @@ pub struct PlanArgs {
     pub no_fuse: bool,
 }
 
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What is timed.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Steps timed for each stage, after two to warm up
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Also time each kernel by itself and list the most expensive
+    #[arg(long)]
+    pub kernels: bool,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
@@ -121,25 +141,19 @@ pub struct PredictArgs {
 pub struct PhantomArgs {
     /// Layout of the files
     #[arg(long, value_enum, default_value = "synapse")]
-    pub layout: PhantomLayout,
+    pub layout: Layout,
     /// Number of cases
     #[arg(long, default_value_t = 30)]
     pub cases: usize,
     /// Seed of the anatomy
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Voxels right, anterior and superior; more voxels are finer voxels of the same body
+    #[arg(long, value_delimiter = ',', default_values_t = Options::SMALL)]
+    pub shape: Vec<usize>,
     /// Folder to write into
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-}
-
-/// How phantom files are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum PhantomLayout {
-    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` with Synapse's label values
-    Synapse,
-    /// `images/NAME.nii.gz` and `labels/NAME.nii.gz` with label values 1 to 8
-    Folder,
 }
 
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
@@ -169,6 +183,7 @@ fn execute(cli: Cli) -> Result<()> {
         (Some(Command::Plan(args)), _) => command::plan(&args),
         (Some(Command::Predict(args)), _) => command::predict(&args),
         (Some(Command::Adapters), _) => command::adapters(),
+        (Some(Command::Bench(args)), _) => command::bench(&args),
         (Some(Command::Phantom(args)), _) => command::phantom(&args),
         (None, None) => Err(Error::Usage(
             "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"

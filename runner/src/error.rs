@@ -20,6 +20,9 @@ pub enum Error {
     /// Input data is missing or unusable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Data sets with cases that cannot be used.
+    #[error("data set {0} has unusable cases; they are listed above")]
+    Unusable(String),
     /// Graph, plan, weights, adapter or device.
     #[error(transparent)]
     Engine(#[from] samora_engine::Error),

@@ -1,6 +1,8 @@
 //! Runs SAMora pipelines: from one declarative file through data, stages and metrics to a run
 //! directory with a report.
 
+pub mod cli;
+pub mod command;
 pub mod data;
 pub mod error;
 pub mod interrupt;
@@ -8,4 +10,6 @@ pub mod journal;
 pub mod metrics;
 pub mod phantom;
 pub mod pipeline;
+pub mod provenance;
 pub mod run_dir;
+pub mod stage;

@@ -1,2 +1,8 @@
 //! The `runner` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    env_logger::init();
+    ExitCode::from(samora_runner::cli::main())
+}

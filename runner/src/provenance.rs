@@ -53,8 +53,8 @@ pub fn record(
     adapter: &AdapterSummary,
     data: &BTreeMap<String, Arc<Dataset>>,
 ) -> Result<()> {
-    let executable = std::env::current_exe()
-        .map_err(|e| Error::file(Path::new("the executable"), "find", e))?;
+    let executable =
+        std::env::current_exe().map_err(|e| Error::file(Path::new("the executable"), "find", e))?;
     let hash = |(name, data): (&String, &Arc<Dataset>)| Ok((name.clone(), dataset_hash(data)?));
     let now = Provenance {
         version: env!("CARGO_PKG_VERSION").into(),

@@ -197,7 +197,10 @@ impl<'d> Program<'d> {
         let mut times = Vec::with_capacity(self.dispatches.len());
         for (d, step) in self.dispatches.iter().zip(&self.plan.steps) {
             let start = Instant::now();
-            let mut encoder = self.device.device.create_command_encoder(&Default::default());
+            let mut encoder = self
+                .device
+                .device
+                .create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 pass.set_pipeline(&d.pipeline);
@@ -206,7 +209,11 @@ impl<'d> Program<'d> {
             }
             self.device.queue.submit([encoder.finish()]);
             self.device.wait()?;
-            times.push((step.label.clone(), d.name.clone(), start.elapsed().as_secs_f64()));
+            times.push((
+                step.label.clone(),
+                d.name.clone(),
+                start.elapsed().as_secs_f64(),
+            ));
         }
         Ok(times)
     }

@@ -19,7 +19,14 @@ pub fn adapters() -> Result<()> {
         )));
     }
     let mut table = Table::new(&[
-        "adapter", "kind", "backend", "driver", "subgroups", "f16", "timestamps", "binding",
+        "adapter",
+        "kind",
+        "backend",
+        "driver",
+        "subgroups",
+        "f16",
+        "timestamps",
+        "binding",
     ]);
     let offered = |yes: bool| if yes { "yes" } else { "no" }.to_string();
     for (index, adapter) in found.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What each subcommand does.
 
 mod adapters;
+mod bench;
 mod check;
 mod phantom;
 mod plan;
@@ -8,6 +9,7 @@ mod predict;
 mod run;
 
 pub use adapters::adapters;
+pub use bench::bench;
 pub use check::check;
 pub use phantom::phantom;
 pub use plan::plan;

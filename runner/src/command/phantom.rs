@@ -1,1 +1,25 @@
 //! `runner phantom`.
+
+use crate::cli::PhantomArgs;
+use crate::error::{Error, Result};
+use crate::phantom::{Options, generate};
+
+/// Writes phantom volumes with labels, and prints the image files.
+///
+/// # Errors
+/// A shape out of range, or a folder that cannot be written.
+pub fn phantom(args: &PhantomArgs) -> Result<()> {
+    let shape = <[usize; 3]>::try_from(args.shape.as_slice()).map_err(|_| {
+        Error::Usage("--shape takes three numbers, such as --shape 112,88,32".into())
+    })?;
+    let options = Options {
+        layout: args.layout,
+        cases: args.cases,
+        seed: args.seed,
+        shape,
+    };
+    for path in generate(&options, &args.out)? {
+        println!("{}", path.display());
+    }
+    Ok(())
+}

@@ -88,9 +88,7 @@ fn files(pipeline: &Pipeline) -> Vec<String> {
             }
             stage => {
                 let name = stage.name();
-                files.push(format!(
-                    "checkpoints/{name}.safetensors, curves/{name}.png"
-                ));
+                files.push(format!("checkpoints/{name}.safetensors, curves/{name}.png"));
             }
         }
     }
@@ -126,6 +124,9 @@ mod tests {
 
     #[test]
     fn parameters_are_counted_in_readable_units() {
-        assert_eq!([count(7), count(147_456), count(89_670_912)], ["7", "147.5 k", "89.7 M"]);
+        assert_eq!(
+            [count(7), count(147_456), count(89_670_912)],
+            ["7", "147.5 k", "89.7 M"]
+        );
     }
 }

@@ -26,9 +26,10 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         path: args.run.clone(),
         problem: "its pipeline has no Finetune stage".into(),
     })?;
-    let source = pipeline.data.get(&stage.data).ok_or_else(|| {
-        Error::Usage(format!("no data set is named `{}`", stage.data))
-    })?;
+    let source = pipeline
+        .data
+        .get(&stage.data)
+        .ok_or_else(|| Error::Usage(format!("no data set is named `{}`", stage.data)))?;
     let weights = finetuned_weights(&pipeline, &args.run, stage)?;
     let mut image = nifti::read_image(&args.input)?;
     normalize(&mut image.voxels, source.intensity());
@@ -39,7 +40,9 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let mut segmenter = Segmenter::new(&device, fuse, (&pipeline, stage), sizes, &weights)?;
     let labels = segmenter.segment(&image)?;
     nifti::write_labels_like(&args.input, &labels, &args.output)?;
-    let legend = (1..).zip(&classes).map(|(value, name)| format!("{value} {name}"));
+    let legend = (1..)
+        .zip(&classes)
+        .map(|(value, name)| format!("{value} {name}"));
     eprintln!("labels: {}", legend.collect::<Vec<_>>().join(", "));
     Ok(())
 }

@@ -9,7 +9,6 @@ use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
-
 /// One stage. Later stages refer to earlier ones by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stage {

@@ -22,7 +22,13 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     let axis = data.source().slice_axis();
     let classes = data.classes();
     let sizes = (classes.len(), axis, stage.batch);
-    let mut segmenter = Segmenter::new(ctx.device, ctx.fuse, (ctx.pipeline, finetune), sizes, &weights)?;
+    let mut segmenter = Segmenter::new(
+        ctx.device,
+        ctx.fuse,
+        (ctx.pipeline, finetune),
+        sizes,
+        &weights,
+    )?;
     let test = &data.division().test;
     let mut progress = Progress::new(&stage.name, test.len(), 0, 1);
     let mut scores: Vec<CaseScores> = Vec::new();
@@ -36,10 +42,17 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         scores.push(score_case(name, &truth, &predicted, classes.len())?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)
-            && let (Some(image), Some(truth), Some(predicted)) =
-                (slice(&*image, axis, index), slice(&*truth, axis, index), slice(&predicted, axis, index))
+            && let (Some(image), Some(truth), Some(predicted)) = (
+                slice(&*image, axis, index),
+                slice(&*truth, axis, index),
+                slice(&predicted, axis, index),
+            )
         {
-            let (image, truth, predicted) = (image.radiological(), truth.radiological(), predicted.radiological());
+            let (image, truth, predicted) = (
+                image.radiological(),
+                truth.radiological(),
+                predicted.radiological(),
+            );
             let overlay = Overlay {
                 height: image.height,
                 width: image.width,
@@ -47,7 +60,11 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
                 truth: &truth.pixels,
                 prediction: &predicted.pixels,
             };
-            draw_overlay(&ctx.run.path(&format!("overlays/{name}.png")), &overlay, classes.len())?;
+            draw_overlay(
+                &ctx.run.path(&format!("overlays/{name}.png")),
+                &overlay,
+                classes.len(),
+            )?;
         }
         progress.step(None);
     }
@@ -62,10 +79,15 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
 fn fullest_slice(truth: &Volume<u8>, axis: crate::data::source::Axis) -> Option<usize> {
     let count = crate::data::slice::depth(truth.grid.shape, axis);
     let fullness = |index: &usize| {
-        let pixels = slice(truth, axis, *index).map(|p| p.pixels).unwrap_or_default();
+        let pixels = slice(truth, axis, *index)
+            .map(|p| p.pixels)
+            .unwrap_or_default();
         let mut seen = [false; 256];
         pixels.iter().for_each(|p| seen[usize::from(*p)] = true);
-        (seen.iter().filter(|s| **s).count(), pixels.iter().filter(|p| **p > 0).count())
+        (
+            seen.iter().filter(|s| **s).count(),
+            pixels.iter().filter(|p| **p > 0).count(),
+        )
     };
     (0..count).max_by_key(fullness)
 }

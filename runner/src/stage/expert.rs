@@ -46,7 +46,13 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
         views.batch(&data, &slices, &stream.at(t))
     };
     let epochs = stage.epochs;
-    train(ctx, (&stage.name, stage.batch), (built, length, epochs), &given, make)
+    train(
+        ctx,
+        (&stage.name, stage.batch),
+        (built, length, epochs),
+        &given,
+        make,
+    )
 }
 
 /// The training graph; `steps` is the length of the schedule.
@@ -99,7 +105,14 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             let target = g.slice(tokens, 1, 1, kept);
             let student = encode(&mut g, config, &adapter, image).tokens;
             let projection = (*regression, *projector_width);
-            patch_loss(&mut g, projection.0, projection.1, student, ids_keep, target)
+            patch_loss(
+                &mut g,
+                projection.0,
+                projection.1,
+                student,
+                ids_keep,
+                target,
+            )
         }
         Level::Pixel {
             output,
@@ -124,9 +137,17 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
 
 /// What a level's batches are made of.
 enum Views {
-    Image { size: usize },
-    Patch { size: usize, patches: usize, mask_ratio: f32 },
-    Pixel { size: usize },
+    Image {
+        size: usize,
+    },
+    Patch {
+        size: usize,
+        patches: usize,
+        mask_ratio: f32,
+    },
+    Pixel {
+        size: usize,
+    },
 }
 
 impl Views {
@@ -213,5 +234,7 @@ fn teacher_objective<'a>(pipeline: &'a Pipeline, teacher: &str) -> Result<&'a Ob
 }
 
 fn wrong_teacher(teacher: &str) -> Error {
-    Error::Usage(format!("`{teacher}` is no stage that trains this level's teacher"))
+    Error::Usage(format!(
+        "`{teacher}` is no stage that trains this level's teacher"
+    ))
 }

@@ -7,10 +7,10 @@ use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
 
+use super::Context;
 use super::segment::network;
 use super::train::{Batch, Built, Length, train};
 use super::weights::expert_weights;
-use super::Context;
 use crate::data::augment::{augment, example};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -28,7 +28,10 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     let slices = data.slices(Part::Labelled);
     let seed = ctx.pipeline.seed;
     let Some(sampler) = Sampler::new(slices.len(), stage.batch, seed) else {
-        return Err(Error::Usage(format!("stage {}: data set `{}` has no labelled slices", stage.name, stage.data)));
+        return Err(Error::Usage(format!(
+            "stage {}: data set `{}` has no labelled slices",
+            stage.name, stage.data
+        )));
     };
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
@@ -43,14 +46,25 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
         let streams = picked.map(|(k, i)| (slices[i], stream.at(t).at(k as u64)));
         batch(&data, streams, sizes, augmentation)
     };
-    train(ctx, (&stage.name, stage.batch), (built, length, stage.epochs), &given, make)
+    train(
+        ctx,
+        (&stage.name, stage.batch),
+        (built, length, stage.epochs),
+        &given,
+        make,
+    )
 }
 
 /// The training graph; `steps` is the length of the schedule.
 ///
 /// # Errors
 /// A configuration the networks cannot take.
-pub(super) fn graph(pipeline: &Pipeline, stage: &Finetune, classes: usize, steps: usize) -> Result<Built> {
+pub(super) fn graph(
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    steps: usize,
+) -> Result<Built> {
     let Encoder::Sam(config) = &pipeline.encoder;
     let mut g = Graph::new();
     let logits = network(&mut g, pipeline, stage, classes, stage.batch);
@@ -62,9 +76,17 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Finetune, classes: usize, steps
     let ce = g.scale(ce, stage.loss.cross_entropy);
     let dice = g.scale(dice, stage.loss.dice);
     let loss = g.add(ce, dice);
-    let trains = |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
+    let trains =
+        |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
     let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
-    Built::new(g, loss, (&stage.optimiser, pipeline.recompute), steps, trains, saves)
+    Built::new(
+        g,
+        loss,
+        (&stage.optimiser, pipeline.recompute),
+        steps,
+        trains,
+        saves,
+    )
 }
 
 fn batch(

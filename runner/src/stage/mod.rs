@@ -23,10 +23,9 @@ use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
 
-pub use plan::{StagePlan, plan_stage};
+pub use plan::{StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
 pub use weights::finetuned_weights;
-
 
 /// Memory kept for decoded volumes of each data set.
 const CACHE_BYTES: usize = 2 << 30;
@@ -49,10 +48,23 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// A data set that is missing or unusable.
-    pub fn open(pipeline: &'a Pipeline, run: &'a RunDir, device: &'a Device, fuse: bool) -> Result<Self> {
-        let open = |(name, source): (&String, _)| Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)));
+    pub fn open(
+        pipeline: &'a Pipeline,
+        run: &'a RunDir,
+        device: &'a Device,
+        fuse: bool,
+    ) -> Result<Self> {
+        let open = |(name, source): (&String, _)| {
+            Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)))
+        };
         let datasets = pipeline.data.iter().map(open).collect::<Result<_>>()?;
-        Ok(Self { pipeline, run, device, fuse, datasets })
+        Ok(Self {
+            pipeline,
+            run,
+            device,
+            fuse,
+            datasets,
+        })
     }
 
     /// The open data sets by name.
@@ -102,7 +114,6 @@ fn stack(planes: impl Iterator<Item = Plane<f32>>, size: usize) -> Tensor {
 
 /// Which slices make up each batch of a stage.
 fn sampler(stage: &str, slices: usize, batch: usize, seed: u64) -> Result<Sampler> {
-    Sampler::new(slices, batch, seed).ok_or_else(|| {
-        Error::Usage(format!("stage {stage}: its data set has no slices for it"))
-    })
+    Sampler::new(slices, batch, seed)
+        .ok_or_else(|| Error::Usage(format!("stage {stage}: its data set has no slices for it")))
 }

@@ -29,19 +29,7 @@ pub struct StagePlan {
 /// # Errors
 /// A configuration the networks cannot take.
 pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
-    let classes = |data: &str| pipeline.data.get(data).map_or(0, |s| s.classes().len());
-    let (mut graph, wanted, trained) = match stage {
-        Stage::Evaluate(s) => {
-            let model = finetune_called(pipeline, &s.model)?;
-            let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
-            (graph, vec![logits], Vec::new())
-        }
-        Stage::Finetune(s) => {
-            training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?)
-        }
-        Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
-        Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
-    };
+    let (mut graph, wanted, trained) = stage_graph(pipeline, stage)?;
     let plan = plan(&mut graph, &wanted, fuse)?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
@@ -50,6 +38,24 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
         trained: elements(&is_trained),
         frozen: elements(&|name| !is_trained(name)),
         source_bytes: Plan::source_bytes(&graph),
+    })
+}
+
+/// The graph of one step of a stage, its outputs, and the names of the parameters it trains.
+///
+/// # Errors
+/// A configuration the networks cannot take.
+pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<(Graph, Vec<Value>, Vec<String>)> {
+    let classes = |data: &str| pipeline.data.get(data).map_or(0, |s| s.classes().len());
+    Ok(match stage {
+        Stage::Evaluate(s) => {
+            let model = finetune_called(pipeline, &s.model)?;
+            let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
+            (graph, vec![logits], Vec::new())
+        }
+        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
+        Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
+        Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
     })
 }
 

@@ -89,7 +89,9 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
 /// Patches of which an autoencoder sees `1 − mask_ratio`.
 pub(super) fn visible(patches: usize, mask_ratio: f32) -> usize {
     // The mask says how many there are, whatever the stream.
-    mae_mask(patches, mask_ratio, &mut Stream::named(0, "visible")).keep.len()
+    mae_mask(patches, mask_ratio, &mut Stream::named(0, "visible"))
+        .keep
+        .len()
 }
 
 fn batch(

@@ -7,7 +7,7 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
 use super::grey_image;
-use crate::data::slice::{Plane, depth, insert, slice};
+use crate::data::slice::{Plane, depth, set_slice, slice};
 use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom, zoom_nearest};
@@ -16,7 +16,13 @@ use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
-pub(super) fn network(g: &mut Graph, pipeline: &Pipeline, stage: &Finetune, classes: usize, batch: usize) -> Value {
+pub(super) fn network(
+    g: &mut Graph,
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    batch: usize,
+) -> Value {
     let Encoder::Sam(config) = &pipeline.encoder;
     let image = grey_image(g, "image", batch, config.image_size_px);
     let encoded = encode(g, config, &adapter(pipeline, stage), image);
@@ -34,13 +40,23 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
     let levels: Vec<nn::Level> = stage.experts.iter().filter_map(level).collect();
     let rank = pipeline.lora.rank;
     // Validation has seen to it that all three levels are there, or none.
-    let Ok(order) = <[nn::Level; 3]>::try_from(levels) else { return Adapter::None };
+    let Ok(order) = <[nn::Level; 3]>::try_from(levels) else {
+        return Adapter::None;
+    };
     let mode = match stage.hl_attn {
         pipeline::HlAttn::Paper => HlAttnMode::Paper,
         pipeline::HlAttn::Released => HlAttnMode::Released,
-        pipeline::HlAttn::Off => return Adapter::Experts { rank, fusion: Fusion::Sum },
+        pipeline::HlAttn::Off => {
+            return Adapter::Experts {
+                rank,
+                fusion: Fusion::Sum,
+            };
+        }
     };
-    Adapter::Experts { rank, fusion: Fusion::HlAttn(HlAttn { mode, order }) }
+    Adapter::Experts {
+        rank,
+        fusion: Fusion::HlAttn(HlAttn { mode, order }),
+    }
 }
 
 /// A program that segments volumes slice by slice.
@@ -72,7 +88,13 @@ impl<'d> Segmenter<'d> {
         let planned = plan(&mut graph, &[logits], fuse)?;
         let (weights, _) = weights.draw(&graph, pipeline.seed, &[])?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
-        Ok(Self { program, logits, batch, size, axis })
+        Ok(Self {
+            program,
+            logits,
+            batch,
+            size,
+            axis,
+        })
     }
 
     /// Segments a volume of intensities in 0…1. Returns classes on the same grid.
@@ -85,8 +107,9 @@ impl<'d> Segmenter<'d> {
         let mut labels = Volume::new(image.grid.clone(), blank, image.path.clone())?;
         let pixels = self.size * self.size;
         for start in (0..count).step_by(self.batch) {
-            let planes: Vec<Plane<f32>> =
-                (start..start + self.batch).filter_map(|i| slice(image, self.axis, i.min(count - 1))).collect();
+            let planes: Vec<Plane<f32>> = (start..start + self.batch)
+                .filter_map(|i| slice(image, self.axis, i.min(count - 1)))
+                .collect();
             let mut input = Vec::with_capacity(self.batch * pixels);
             for plane in &planes {
                 input.extend(zoom(plane, self.size, self.size, Interpolation::Cubic).pixels);
@@ -98,9 +121,13 @@ impl<'d> Segmenter<'d> {
             for (k, plane) in planes.iter().enumerate().take(count - start) {
                 let of_plane = &logits.as_f32()[k * pixels * classes..][..pixels * classes];
                 let pixels = of_plane.chunks_exact(classes).map(argmax).collect();
-                let predicted = Plane { height: self.size, width: self.size, pixels };
+                let predicted = Plane {
+                    height: self.size,
+                    width: self.size,
+                    pixels,
+                };
                 let native = zoom_nearest(&predicted, plane.height, plane.width);
-                insert(&mut labels, self.axis, start + k, &native);
+                set_slice(&mut labels, self.axis, start + k, &native);
             }
         }
         Ok(labels)
@@ -108,7 +135,12 @@ impl<'d> Segmenter<'d> {
 }
 
 /// The inference graph: logits resized to the image, `[batch, size, size, classes + 1]`.
-pub(super) fn graph(pipeline: &Pipeline, stage: &Finetune, classes: usize, batch: usize) -> (Graph, Value) {
+pub(super) fn graph(
+    pipeline: &Pipeline,
+    stage: &Finetune,
+    classes: usize,
+    batch: usize,
+) -> (Graph, Value) {
     let Encoder::Sam(config) = &pipeline.encoder;
     let mut g = Graph::new();
     let low = network(&mut g, pipeline, stage, classes, batch);

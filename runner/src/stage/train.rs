@@ -28,7 +28,7 @@ const THREADS: usize = 2;
 
 /// Length of a training stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Length {
+pub(super) struct Length {
     /// All steps.
     pub steps: usize,
     /// Steps of one epoch.
@@ -39,13 +39,16 @@ impl Length {
     /// The length of `epochs` over the items of `sampler`, at most `max_steps`.
     pub(super) fn new(sampler: &Sampler, epochs: usize, max_steps: Option<usize>) -> Self {
         let per_epoch = sampler.batches_per_epoch() as usize;
-        Self { steps: (epochs * per_epoch).min(max_steps.unwrap_or(usize::MAX)), per_epoch }
+        Self {
+            steps: (epochs * per_epoch).min(max_steps.unwrap_or(usize::MAX)),
+            per_epoch,
+        }
     }
 }
 
 /// The graph of a training step.
 #[derive(Debug)]
-pub struct Built {
+pub(super) struct Built {
     /// Forward, loss, gradients and update.
     pub graph: Graph,
     /// The loss, a scalar.
@@ -74,7 +77,11 @@ impl Built {
     ) -> Result<Self> {
         graph.check()?;
         let chosen = |f: &dyn Fn(&str) -> bool| -> Vec<(String, Value)> {
-            graph.params().filter(|p| f(&p.name)).map(|p| (p.name.clone(), p.value)).collect()
+            graph
+                .params()
+                .filter(|p| f(&p.name))
+                .map(|p| (p.name.clone(), p.value))
+                .collect()
         };
         let saved = chosen(&saves).into_iter().map(|p| p.0).collect();
         let trainable = chosen(&trains);
@@ -83,8 +90,18 @@ impl Built {
         graph.check()?;
         // Running statistics of BatchNorm are assigned without being trained.
         let changes = |v: &Value| graph.assigns().iter().any(|(target, _)| target == v);
-        let trained = graph.params().filter(|p| changes(&p.value)).map(|p| p.name.clone()).collect();
-        Ok(Self { graph, loss, learning_rate: minimised.learning_rate, trained, saved })
+        let trained = graph
+            .params()
+            .filter(|p| changes(&p.value))
+            .map(|p| p.name.clone())
+            .collect();
+        Ok(Self {
+            graph,
+            loss,
+            learning_rate: minimised.learning_rate,
+            trained,
+            saved,
+        })
     }
 }
 
@@ -100,7 +117,11 @@ pub(super) fn train(
     given: &Weights,
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
-    let planned = plan(&mut built.graph, &[built.loss, built.learning_rate], ctx.fuse)?;
+    let planned = plan(
+        &mut built.graph,
+        &[built.loss, built.learning_rate],
+        ctx.fuse,
+    )?;
     let (weights, _) = given.draw(&built.graph, ctx.pipeline.seed, &[])?;
     let mut tensors = weights.tensors;
     let mut done = 0;
@@ -119,7 +140,10 @@ pub(super) fn train(
         let Some(inputs) = loader.next() else { break };
         let mut inputs = inputs?;
         if random {
-            inputs.push(("random", Tensor::u32(&[2], vec![ctx.pipeline.seed as u32, done as u32])));
+            inputs.push((
+                "random",
+                Tensor::u32(&[2], vec![ctx.pipeline.seed as u32, done as u32]),
+            ));
         }
         let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
         program.step(&inputs)?;
@@ -157,19 +181,39 @@ pub(super) fn train(
 
 /// Reads loss and learning rate of the step just submitted.
 fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Result<Event> {
-    let scalar = |v| -> Result<f32> { Ok(program.read(v)?.as_f32().first().copied().unwrap_or(f32::NAN)) };
+    let scalar = |v| -> Result<f32> {
+        Ok(program
+            .read(v)?
+            .as_f32()
+            .first()
+            .copied()
+            .unwrap_or(f32::NAN))
+    };
     let loss = scalar(built.loss)?;
     if !loss.is_finite() {
-        let problem = "the loss is no longer a number; lower the learning rate or lengthen the warm-up".into();
-        return Err(Error::Training { stage: stage.into(), step, problem });
+        let problem =
+            "the loss is no longer a number; lower the learning rate or lengthen the warm-up"
+                .into();
+        return Err(Error::Training {
+            stage: stage.into(),
+            step,
+            problem,
+        });
     }
     Ok(Event::now(stage, step, loss, scalar(built.learning_rate)?))
 }
 
 /// Everything that changes between steps: trained parameters and the optimiser's state.
 fn state(program: &Program<'_>, built: &Built, steps: usize) -> Result<State> {
-    let states = built.graph.sources().iter().filter(|s| matches!(s.kind, SourceKind::State(_)));
+    let states = built
+        .graph
+        .sources()
+        .iter()
+        .filter(|s| matches!(s.kind, SourceKind::State(_)));
     let names = states.map(|s| &s.name).chain(&built.trained);
     let read = |name: &String| Ok((name.clone(), program.tensor(name)?));
-    Ok(State { steps, tensors: names.map(read).collect::<Result<_>>()? })
+    Ok(State {
+        steps,
+        tensors: names.map(read).collect::<Result<_>>()?,
+    })
 }

@@ -15,9 +15,7 @@ use crate::run_dir::checkpoint;
 /// # Errors
 /// A file that is missing, damaged or of another configuration.
 pub(super) fn encoder_weights(pipeline: &Pipeline, root: &Path) -> Result<Weights> {
-    let trains_encoder = |s: &&Stage| {
-        matches!(s, Stage::Pretrain(p) if matches!(p.objective, Objective::Masked { .. }))
-    };
+    let trains_encoder = |s: &&Stage| matches!(s, Stage::Pretrain(p) if matches!(p.objective, Objective::Masked { .. }));
     let published = match &pipeline.weights {
         Some(path) => {
             let Encoder::Sam(config) = &pipeline.encoder;
@@ -27,7 +25,9 @@ pub(super) fn encoder_weights(pipeline: &Pipeline, root: &Path) -> Result<Weight
     };
     let trained = pipeline.stages.iter().filter(trains_encoder);
     let finished = trained.filter(|s| checkpoint(root, s.name()).exists());
-    finished.map(Stage::name).try_fold(published, |all, stage| with_trained(all, root, stage))
+    finished
+        .map(Stage::name)
+        .try_fold(published, |all, stage| with_trained(all, root, stage))
 }
 
 /// `weights` with those of a finished stage, which win.
@@ -44,9 +44,16 @@ pub(super) fn with_trained(mut weights: Weights, root: &Path, stage: &str) -> Re
 ///
 /// # Errors
 /// A checkpoint that is missing or damaged.
-pub(super) fn expert_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> Result<Weights> {
+pub(super) fn expert_weights(
+    pipeline: &Pipeline,
+    root: &Path,
+    stage: &Finetune,
+) -> Result<Weights> {
     let encoder = encoder_weights(pipeline, root)?;
-    stage.experts.iter().try_fold(encoder, |all, expert| with_trained(all, root, expert))
+    stage
+        .experts
+        .iter()
+        .try_fold(encoder, |all, expert| with_trained(all, root, expert))
 }
 
 /// Everything a fine-tuned network consists of. `root` is the run directory.
@@ -67,7 +74,8 @@ fn resized(mut weights: Weights, config: &SamConfig) -> Result<Weights> {
             *tensor = resize_positions(tensor, grid, grid)?;
         }
         let rows = 2 * grid - 1;
-        let global = |b: &usize| name.starts_with(&format!("image_encoder.blocks.{b}.attn.rel_pos_"));
+        let global =
+            |b: &usize| name.starts_with(&format!("image_encoder.blocks.{b}.attn.rel_pos_"));
         if config.global_blocks.iter().any(global) && tensor.shape.first() != Some(&rows) {
             *tensor = resize_relative(tensor, rows)?;
         }
