@@ -75,11 +75,7 @@ fn feeds(g: &Graph) -> HashMap<String, Tensor> {
 
 /// Compares the loss and the gradients of all parameters that `trains`, under each policy of
 /// rematerialisation.
-fn compare(
-    policies: &[Remat],
-    build: impl Fn(&mut Graph) -> Value,
-    trains: impl Fn(&str) -> bool,
-) {
+fn compare(policies: &[Remat], build: impl Fn(&mut Graph) -> Value, trains: impl Fn(&str) -> bool) {
     for &remat in policies {
         let mut g = Graph::new();
         let loss = build(&mut g);
