@@ -1,9 +1,10 @@
 //! The command line. Results go to standard output, everything else to standard error.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::command;
 use crate::error::{Error, Result};
@@ -13,13 +14,10 @@ use crate::pipeline::{Override, Pipeline, load};
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
 /// any GPU, as one RON file describes it.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, args_conflicts_with_subcommands = true)]
-#[command(subcommand_negates_reqs = true)]
+#[command(name = "runner", version, subcommand_required = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    run: Option<RunArgs>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,7 +157,7 @@ pub struct PhantomArgs {
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
 /// 2 on wrong usage or configuration, 130 when interrupted with the state saved.
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(spelled_out(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => {
             // Nothing is left to do if the message itself cannot be printed.
@@ -176,19 +174,29 @@ pub fn main() -> u8 {
     }
 }
 
+/// `runner FILE …` as `runner run FILE …`.
+fn spelled_out(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    let command = Cli::command();
+    let is_file = |arg: &OsString| {
+        let known = arg == "help" || command.find_subcommand(arg).is_some();
+        !known && !arg.to_string_lossy().starts_with('-')
+    };
+    if args.get(1).is_some_and(is_file) {
+        args.insert(1, "run".into());
+    }
+    args
+}
+
 fn execute(cli: Cli) -> Result<()> {
-    match (cli.command, cli.run) {
-        (Some(Command::Run(args)), _) | (None, Some(args)) => command::run(&args),
-        (Some(Command::Check(args)), _) => command::check(&args),
-        (Some(Command::Plan(args)), _) => command::plan(&args),
-        (Some(Command::Predict(args)), _) => command::predict(&args),
-        (Some(Command::Adapters), _) => command::adapters(),
-        (Some(Command::Bench(args)), _) => command::bench(&args),
-        (Some(Command::Phantom(args)), _) => command::phantom(&args),
-        (None, None) => Err(Error::Usage(
-            "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"
-                .into(),
-        )),
+    match cli.command {
+        Command::Run(args) => command::run(&args),
+        Command::Check(args) => command::check(&args),
+        Command::Plan(args) => command::plan(&args),
+        Command::Predict(args) => command::predict(&args),
+        Command::Adapters => command::adapters(),
+        Command::Bench(args) => command::bench(&args),
+        Command::Phantom(args) => command::phantom(&args),
     }
 }
 
@@ -204,8 +212,9 @@ fn report(error: &Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -214,12 +223,16 @@ mod tests {
 
     #[test]
     fn a_file_alone_means_run() {
-        let parse = |args: &[&str]| Cli::try_parse_from([&["runner"], args].concat());
-        let args = ["demo.ron", "--set", "seed=2", "--fresh"];
-        let cli = parse(&args).map(|c| c.run.map(|r| (r.pipeline.sets, r.fresh)));
-        assert!(matches!(cli, Ok(Some((sets, true))) if sets == ["seed=2"]));
-        let cli = parse(&[&["run"], args.as_slice()].concat());
-        assert!(matches!(cli.map(|c| c.command), Ok(Some(Command::Run(r))) if r.fresh));
+        let parse = |args: &[&str]| {
+            let args = [&["runner"], args].concat().into_iter().map(OsString::from);
+            Cli::try_parse_from(spelled_out(args)).map(|cli| cli.command)
+        };
+        let is_run = |args: &[&str]| matches!(parse(args), Ok(Command::Run(r)) if r.pipeline.file == Path::new("demo.ron"));
+        assert!(is_run(&["demo.ron"]));
+        assert!(is_run(&["demo.ron", "--set", "seed=2", "--fresh"]));
+        assert!(is_run(&["run", "demo.ron", "--out", "x"]));
+        assert!(matches!(parse(&["plan", "demo.ron"]), Ok(Command::Plan(_))));
         assert!(parse(&["predict", "runs/demo", "in.nii.gz"]).is_err());
+        assert!(parse(&[]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod naga_check;
+pub mod training;
 
 use std::sync::OnceLock;
 
