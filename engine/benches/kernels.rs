@@ -119,7 +119,7 @@ fn main() {
     for row in &rows {
         let mut graph = Graph::new();
         let y = (row.build)(&mut graph);
-        let planned = plan(&mut graph, &[y], true).expect("a plan");
+        let planned = plan(&graph, &[y], true).expect("a plan");
         let tensors: BTreeMap<String, Tensor> = graph
             .params()
             .map(|p| {

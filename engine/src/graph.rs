@@ -85,8 +85,8 @@ impl Graph {
     ///
     /// # Errors
     /// The op, scope path and shapes of that mistake.
-    pub fn check(&mut self) -> Result<()> {
-        self.error.take().map_or(Ok(()), Err)
+    pub fn check(&self) -> Result<()> {
+        self.error.clone().map_or(Ok(()), Err)
     }
 
     /// A tensor fed before each step, named within the current scope.
@@ -113,17 +113,27 @@ impl Graph {
         self.source(name, tensor.ty(), SourceKind::Constant(tensor))
     }
 
-    /// Stores `value` into the parameter or state `target` at the end of each step.
+    /// Stores `value` into the parameter or state `target` at the end of each step, once per target.
+    /// Everything else in the graph sees the target's value from before the step.
     pub fn assign(&mut self, target: Value, value: Value) {
-        if self.ty(target) != self.ty(value) {
-            let message = format!(
-                "cannot store {:?} into {:?}",
-                self.ty(value),
-                self.ty(target)
-            );
-            self.fail("assign", message);
+        let Some(source) = self.sources.iter().find(|s| s.value == target) else {
+            return self.fail("assign", "the target is computed, not stored".into());
+        };
+        let (name, ty, new) = (&source.name, self.ty(target), self.ty(value));
+        let stored = matches!(source.kind, SourceKind::Param(_) | SourceKind::State(_));
+        let mistake = if !stored {
+            Some(format!("{name} is neither parameter nor state"))
+        } else if ty != new {
+            Some(format!("cannot store {new:?} into {name}, which is {ty:?}"))
+        } else if self.assigns.iter().any(|(t, _)| *t == target) {
+            Some(format!("{name} is assigned twice"))
+        } else {
+            None
+        };
+        match mistake {
+            Some(message) => self.fail("assign", message),
+            None => self.assigns.push((target, value)),
         }
-        self.assigns.push((target, value));
     }
 
     /// Appends a node with one output.
@@ -144,7 +154,16 @@ impl Graph {
     /// placeholder.
     pub fn push_arc(&mut self, op: Arc<dyn Op>, inputs: &[Value]) -> usize {
         let types: Vec<Type> = inputs.iter().map(|&v| self.ty(v).clone()).collect();
-        let (op, inputs, types) = match op.infer(&types) {
+        let inferred =
+            op.infer(&types)
+                .and_then(|out| match out.iter().find(|t| !t.is_indexable()) {
+                    None => Ok(out),
+                    Some(t) => Err(format!(
+                        "makes shape {:?}; sizes are from 1 to 2³² − 1",
+                        t.shape
+                    )),
+                });
+        let (op, inputs, types) = match inferred {
             Ok(out) => (op, inputs.to_vec(), out),
             Err(message) => {
                 self.fail(op.name(), message);

@@ -38,6 +38,15 @@ impl Type {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Whether kernels can index it: not empty, and every element numbered by a u32.
+    pub(crate) fn is_indexable(&self) -> bool {
+        let len = self
+            .shape
+            .iter()
+            .try_fold(1u32, |len, &n| len.checked_mul(u32::try_from(n).ok()?));
+        len.is_some_and(|n| n > 0)
+    }
 }
 
 /// Elements of a host tensor.

@@ -40,16 +40,22 @@ pub struct Operand {
 /// How the result is tiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tile {
-    /// Each invocation keeps `rows`×`cols` accumulators and reads operands straight from memory;
-    /// for CPU adapters, where barriers cost more than cached loads.
-    Register {
-        /// Rows per invocation.
-        rows: usize,
-        /// Columns per invocation.
-        cols: usize,
+    /// For CPU adapters, where barriers cost more than cached loads and lanes of a subgroup are lanes
+    /// of a SIMD register. A subgroup of exactly `lanes` invocations computes `shared` rows times
+    /// `lanes`·`own` columns: the shared operand is read once per subgroup, a position per lane, and
+    /// broadcast; each lane reads and keeps its own columns. With one lane there is no subgroup.
+    Lanes {
+        /// Subgroup size.
+        lanes: usize,
+        /// Rows per subgroup (columns when `transposed`).
+        shared: usize,
+        /// Columns per lane (rows when `transposed`).
+        own: usize,
+        /// Exchanges rows and columns, for results that are few columns wide.
+        transposed: bool,
     },
-    /// A workgroup stages `block_m`×`block_k` and `block_k`×`block_n` tiles in shared memory; each
-    /// invocation keeps `rows`×`cols` accumulators.
+    /// For GPUs. A workgroup stages `block_m`×`block_k` and `block_k`×`block_n` tiles in workgroup
+    /// memory; each invocation keeps `rows`×`cols` accumulators.
     Shared {
         /// Rows per workgroup.
         block_m: usize,

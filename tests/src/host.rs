@@ -84,7 +84,23 @@ impl<'g> HostProgram<'g> {
 
     /// A wanted value after the last step.
     pub fn read(&self, value: Value) -> Tensor {
-        let place = self.plan.outputs[&value];
+        self.tensor(self.plan.outputs[&value], value)
+    }
+
+    /// A source after the last step, by name.
+    ///
+    /// # Panics
+    /// When the graph has no such source.
+    #[allow(clippy::panic)]
+    pub fn source(&self, name: &str) -> Tensor {
+        let sources = self.graph.sources();
+        match sources.iter().position(|s| s.name == name) {
+            Some(i) => self.tensor(Place::Source(i), sources[i].value),
+            None => panic!("no source is named {name}"),
+        }
+    }
+
+    fn tensor(&self, place: Place, value: Value) -> Tensor {
         let ty = self.graph.ty(value);
         match (self.buffer(place), ty.dtype) {
             (Words::F32(v), DType::F32) => Tensor::f32(&ty.shape, v[..ty.len()].to_vec()),

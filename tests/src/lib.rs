@@ -1,6 +1,7 @@
 //! What the test files share.
 
 pub mod host;
+pub mod training;
 
 use std::sync::OnceLock;
 

@@ -59,7 +59,7 @@ fn compare(run: impl Fn(&mut CaseGraph, &[Value]) -> Vec<Tensor>) {
 fn plans_on_the_host_agree_with_the_reference() {
     for fuse in [false, true] {
         compare(|built, wanted| {
-            let planned = plan(&mut built.graph, wanted, fuse).expect("a plan");
+            let planned = plan(&built.graph, wanted, fuse).expect("a plan");
             let mut program = HostProgram::new(&built.graph, planned, &feeds());
             program.step();
             wanted.iter().map(|v| program.read(*v)).collect()
@@ -75,7 +75,7 @@ fn plans_on_the_adapter_agree_with_the_reference() {
         (portable_device(), true),
     ] {
         compare(|built, wanted| {
-            let planned = plan(&mut built.graph, wanted, fuse).expect("a plan");
+            let planned = plan(&built.graph, wanted, fuse).expect("a plan");
             let parameters: BTreeMap<String, Tensor> = parameters(built).into_iter().collect();
             let mut program =
                 Program::new(device, &built.graph, planned, &parameters).expect("a program");

@@ -68,8 +68,8 @@ fn measure(
     device: &Device,
     args: &BenchArgs,
 ) -> Result<Measured> {
-    let (mut graph, wanted, _) = stage_graph(pipeline, stage)?;
-    let planned = plan(&mut graph, &wanted, !args.device.no_fuse)?;
+    let (graph, wanted, _) = stage_graph(pipeline, stage)?;
+    let planned = plan(&graph, &wanted, !args.device.no_fuse)?;
     let (count, flops) = (planned.steps.len(), planned.flops() as f64);
     let (weights, _) = Weights::default().draw(&graph, pipeline.seed, &[])?;
     let begun = Instant::now();

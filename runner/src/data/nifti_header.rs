@@ -202,12 +202,13 @@ fn affine(
 fn quaternion_rotation(path: &Path, header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
     let [b, c, d] = [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from);
     let rest = 1.0 - (b * b + c * c + d * d);
-    // Stored as f32: a half turn may leave the unit sphere by a few of its roundings.
+    // Stored as f32: near a half turn the rest is only rounding, either way.
     if !rest.is_finite() || rest < -1e-5 {
         let problem = format!("({b}, {c}, {d}) is longer than 1");
         return Err(DataError::header(path, "quatern", problem));
     }
-    let a = rest.max(0.0).sqrt();
+    let rounding = 3.0 * f64::from(f32::EPSILON);
+    let a = if rest < rounding { 0.0 } else { rest.sqrt() };
     let n = 2.0 / (a * a + b * b + c * c + d * d);
     Ok([
         [

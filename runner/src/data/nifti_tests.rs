@@ -49,9 +49,7 @@ fn applies_slope_and_intercept_and_reorients() {
 fn reads_big_endian() {
     let folder = tempfile::tempdir().unwrap();
     let mut raw = header(NiftiType::Float32, 1.0, 0.0);
-    for offset in [0] {
-        raw[offset..offset + 4].reverse();
-    }
+    raw[..4].reverse();
     for offset in (40..56).chain(252..256).step_by(2).chain([70, 72]) {
         raw[offset..offset + 2].reverse();
     }

@@ -93,7 +93,7 @@ pub(super) fn write_file<T: Sample>(
     header: &[u8; HEADER_BYTES],
     stored: &[T],
 ) -> Result<()> {
-    let mut bytes = Vec::with_capacity(352 + stored.len() * size_of::<T>());
+    let mut bytes = Vec::with_capacity(352 + size_of_val(stored));
     bytes.extend_from_slice(header);
     bytes.extend_from_slice(&[0; 4]); // no header extensions
     for value in stored {

@@ -39,7 +39,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         let (image, truth) = (data.image(case)?, data.label(case)?);
         let predicted = segmenter.segment(&image)?;
         let name = &data.cases()[case].name;
-        scores.push(score_case(name, &truth, &predicted, classes.len())?);
+        scores.push(score_case(name, &predicted, &truth, classes.len())?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)
             && let (Some(image), Some(truth), Some(predicted)) = (

@@ -29,8 +29,8 @@ pub struct StagePlan {
 /// # Errors
 /// A configuration the networks cannot take.
 pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
-    let (mut graph, wanted, trained) = stage_graph(pipeline, stage)?;
-    let plan = plan(&mut graph, &wanted, fuse)?;
+    let (graph, wanted, trained) = stage_graph(pipeline, stage)?;
+    let plan = plan(&graph, &wanted, fuse)?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
     Ok(StagePlan {

@@ -84,8 +84,8 @@ impl<'d> Segmenter<'d> {
     ) -> Result<Self> {
         let Encoder::Sam(config) = &pipeline.encoder;
         let size = config.image_size_px;
-        let (mut graph, logits) = graph(pipeline, stage, classes, batch);
-        let planned = plan(&mut graph, &[logits], fuse)?;
+        let (graph, logits) = graph(pipeline, stage, classes, batch);
+        let planned = plan(&graph, &[logits], fuse)?;
         let (weights, _) = weights.draw(&graph, pipeline.seed, &[])?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
         Ok(Self {

@@ -113,15 +113,11 @@ impl Built {
 pub(super) fn train(
     ctx: &Context<'_>,
     (stage, batch): (&str, usize),
-    (mut built, length, epochs): (Built, Length, usize),
+    (built, length, epochs): (Built, Length, usize),
     given: &Weights,
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
-    let planned = plan(
-        &mut built.graph,
-        &[built.loss, built.learning_rate],
-        ctx.fuse,
-    )?;
+    let planned = plan(&built.graph, &[built.loss, built.learning_rate], ctx.fuse)?;
     let (weights, _) = given.draw(&built.graph, ctx.pipeline.seed, &[])?;
     let mut tensors = weights.tensors;
     let mut done = 0;

@@ -2,13 +2,18 @@
 
 mod arithmetic;
 mod attention;
-pub(crate) mod gemm;
-mod gemm_register;
+mod gemm;
+mod gemm_lanes;
+mod gemm_shared;
+mod gemm_tile;
 mod grid;
 mod index;
 mod load;
 mod map;
+mod matrix;
 mod rows;
+
+pub use gemm_tile::tile;
 
 use crate::{Binding, Caps, Kernel};
 

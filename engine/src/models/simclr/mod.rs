@@ -99,6 +99,11 @@ pub fn features(
         g.fail("simclr", format!("{field}: {message}"));
         return image;
     }
+    let [_, height, width, channels] = g.dims(image);
+    if channels != 3 {
+        let message = format!("takes images of 3 channels, not {height}×{width}×{channels}");
+        g.fail("simclr", message);
+    }
     g.within("resnet.net", |g| {
         let map = resnet::backbone(g, config, image, statistics);
         g.mean(map, &[1, 2])
@@ -141,6 +146,11 @@ pub fn pretrain_loss(
     views: Value,
     temperature: f32,
 ) -> Value {
+    let [count, _, _, _] = g.dims(views);
+    if !count.is_multiple_of(2) {
+        let message = format!("{count} views are not two of each image");
+        g.fail("simclr", message);
+    }
     let pooled = features(g, config, views, Statistics::Batch);
     let hidden = project(g, config, pooled, Statistics::Batch);
     nt_xent(g, hidden, temperature)

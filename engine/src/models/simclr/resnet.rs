@@ -132,3 +132,63 @@ fn norm_relu(g: &mut Graph, name: &str, x: Value, statistics: Statistics) -> Val
     let y = batch_norm(g, name, x, statistics);
     g.relu(y)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::{DType, Tensor, cpu};
+
+    /// From both branches' maps on, channel by channel in plain loops, with the statistics at their
+    /// start (mean 0, variance 1).
+    #[test]
+    fn a_selective_kernel_is_a_gated_sum_of_its_branches() {
+        const OUT: usize = 6;
+        const SQUEEZED: usize = SELECTIVE_LEAST;
+        const POSITIONS: usize = 3 * 3;
+        let mut g = Graph::new();
+        let x = g.input("x", &[2, 5, 6, 4], DType::F32);
+        let y = selective_kernel(&mut g, x, OUT, 2, Statistics::Running);
+        let maps = conv(&mut g, "main_conv.0", x, 2 * OUT, (3, 2), true, false);
+        let maps = norm_relu(&mut g, "main_conv.1.0", maps, Statistics::Running);
+        g.check().unwrap();
+        assert_eq!(g.shape(y), [2, 3, 3, OUT]);
+        let squeeze = Init::Normal(1.0).draw(&[SQUEEZED, OUT, 1, 1], 1, "squeeze");
+        let excite = Init::Normal(1.0).draw(&[2 * OUT, SQUEEZED, 1, 1], 1, "excite");
+        let feeds: HashMap<String, Tensor> = [
+            ("x", Init::Normal(1.0).draw(&[2, 5, 6, 4], 1, "x")),
+            ("mixing_conv.0.weight", squeeze.clone()),
+            ("mixing_conv.2.weight", excite.clone()),
+        ]
+        .map(|(name, tensor)| (name.to_string(), tensor))
+        .into();
+        let out = cpu::evaluate(&g, &feeds, &[y, maps]).unwrap();
+        for image in 0..2 {
+            let map =
+                |p: usize, channel: usize| out[1].at((image * POSITIONS + p) * 2 * OUT + channel);
+            let pooled: Vec<f64> = (0..OUT)
+                .map(|c| (0..POSITIONS).map(|p| map(p, c) + map(p, OUT + c)).sum())
+                .map(|sum: f64| sum / POSITIONS as f64)
+                .collect();
+            let hidden: Vec<f64> = (0..SQUEEZED)
+                .map(|s| (0..OUT).map(|c| squeeze.at(s * OUT + c) * pooled[c]).sum())
+                .map(|sum: f64| (sum / (1.0f64 + 1e-5).sqrt()).max(0.0))
+                .collect();
+            let score = |c: usize| -> f64 {
+                let terms = (0..SQUEEZED).map(|s| excite.at(c * SQUEEZED + s) * hidden[s]);
+                terms.sum()
+            };
+            for c in 0..OUT {
+                let gate = 1.0 / (1.0 + (score(OUT + c) - score(c)).exp());
+                for p in 0..POSITIONS {
+                    let expected = gate * map(p, c) + (1.0 - gate) * map(p, OUT + c);
+                    let got = out[0].at((image * POSITIONS + p) * OUT + c);
+                    assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+                }
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::*;
 use crate::weights::Weights;
-use crate::{DType, Remat, Tensor, cpu, differentiate};
+use crate::{DType, Remat, Tensor, cpu, differentiate, random};
 
 fn table(config: &SimclrConfig, size: usize) -> BTreeMap<String, Vec<usize>> {
     let mut g = Graph::new();
@@ -143,4 +143,136 @@ fn mistakes_are_named() {
         ..SimclrConfig::tiny()
     };
     assert_eq!(config.check().unwrap_err().0, "width");
+    for (shape, message) in [
+        ([2, 16, 16, 1], "16×16×1"),
+        ([3, 16, 16, 3], "3 views are not two of each image"),
+    ] {
+        let mut g = Graph::new();
+        let views = g.input("views", &shape, DType::F32);
+        pretrain_loss(&mut g, &SimclrConfig::tiny(), views, 0.1);
+        assert!(g.check().unwrap_err().to_string().contains(message));
+    }
+}
+
+/// Gradients of one element of each kind of parameter against differences to either side, with every
+/// branch open and all normalisation in training mode. The loss has kinks (ReLU, max-pooling), so a
+/// step to one side may cross one; the other side must then agree.
+#[test]
+fn gradients_equal_finite_differences() {
+    let config = SimclrConfig {
+        blocks: vec![1, 1],
+        width: 4,
+        selective_kernels: true,
+        projection_dim: 6,
+    };
+    let mut g = Graph::new();
+    let views = g.input("views", &[6, 16, 16, 3], DType::F32);
+    let loss = pretrain_loss(&mut g, &config, views, 0.5);
+    g.check().unwrap();
+    let names = [
+        "resnet.net.1.blocks.0.projection.shortcut.2.weight",
+        "resnet.net.1.blocks.0.projection.bn.0.bias",
+        "resnet.net.2.blocks.0.net.2.main_conv.0.weight",
+        "resnet.net.2.blocks.0.net.2.mixing_conv.0.weight",
+        "resnet.net.2.blocks.0.net.2.mixing_conv.1.0.weight",
+        "resnet.net.2.blocks.0.net.2.mixing_conv.2.weight",
+        "resnet.net.2.blocks.0.net.4.0.weight",
+        "head.layers.0.weight",
+        "head.layers.4.bias",
+        "head.layers.6.weight",
+        "head.layers.7.weight",
+    ];
+    let values = names.map(|name| g.params().find(|s| s.name == name).unwrap().value);
+    let gradients = differentiate(&mut g, loss, &values, Remat::None);
+    let gradients: Vec<Value> = gradients.into_iter().map(Option::unwrap).collect();
+    let mut feeds = HashMap::new();
+    for source in g.params() {
+        let shape = g.shape(source.value);
+        // Kernels and matrices keep the scale of their input; gains lie around one.
+        let (mean, std) = match shape.len() {
+            1 if source.name.ends_with(".bias") => (0.0, 0.3),
+            1 => (1.0, 0.1),
+            _ => (
+                0.0,
+                (shape[1..].iter().product::<usize>() as f32).powf(-0.5),
+            ),
+        };
+        let drawn = Init::Normal(std).draw(shape, 3, &source.name);
+        let data = drawn.as_f32().iter().map(|x| mean + x).collect();
+        feeds.insert(source.name.clone(), Tensor::f32(shape, data));
+    }
+    let pixels = Init::Normal(1.0).draw(&[6, 16, 16, 3], 1, "views");
+    feeds.insert("views".into(), pixels);
+    let gradients = cpu::evaluate(&g, &feeds, &gradients).unwrap();
+    for (name, gradient) in names.iter().zip(gradients) {
+        let at = random::Stream::named(1, name).below(gradient.len());
+        let original = feeds[*name].clone();
+        let mut probe = |step: f32| {
+            let mut data = original.as_f32().to_vec();
+            data[at] += step;
+            feeds.insert((*name).into(), Tensor::f32(&original.shape, data));
+            cpu::evaluate(&g, &feeds, &[loss]).unwrap()[0].at(0)
+        };
+        let here = probe(0.0);
+        let slopes = [1e-3, -1e-3].map(|step| (probe(step) - here) / f64::from(step));
+        feeds.insert((*name).into(), original);
+        let got = gradient.at(at);
+        let agrees = |slope: &f64| (got - slope).abs() < 2e-3 + 0.03 * slope.abs();
+        assert!(slopes.iter().any(agrees), "{name}: {got} {slopes:?}");
+        assert!(gradient.as_f32().iter().any(|x| x.abs() > 1e-2), "{name}");
+    }
+}
+
+/// Running statistics become 0.9·old + 0.1·batch, the batch's variance unbiased; inference uses them.
+#[test]
+fn running_statistics_follow_the_batch() {
+    let config = SimclrConfig {
+        blocks: vec![1],
+        width: 4,
+        selective_kernels: false,
+        projection_dim: 6,
+    };
+    let mut g = Graph::new();
+    let pooled = g.input("pooled", &[5, 16], DType::F32);
+    project(&mut g, &config, pooled, Statistics::Batch);
+    let inference = project(&mut g, &config, pooled, Statistics::Running);
+    g.check().unwrap();
+    let value = |name: &str| g.sources().iter().find(|s| s.name == name).unwrap().value;
+    let next = |name: &str| {
+        let target = value(name);
+        let assigned = g.assigns().iter().find(|(t, _)| *t == target);
+        assigned.unwrap().1
+    };
+    let updates = ["mean", "var"].map(|s| next(&format!("head.layers.1.running_{s}")));
+    let mut feeds = HashMap::new();
+    feeds.insert(
+        "pooled".into(),
+        Init::Normal(1.0).draw(&[5, 16], 1, "pooled"),
+    );
+    let weight = Init::Normal(0.5).draw(&[16, 16], 1, "weight");
+    feeds.insert("head.layers.0.weight".into(), weight.clone());
+    for (name, start) in [("mean", 0.5), ("var", 2.0)] {
+        let name = format!("head.layers.1.running_{name}");
+        feeds.insert(name, Tensor::full(&[16], start));
+    }
+    let out = cpu::evaluate(&g, &feeds, &updates).unwrap();
+    for channel in 0..16 {
+        let outputs: Vec<f64> = (0..5)
+            .map(|row| {
+                let terms = |i| feeds["pooled"].at(row * 16 + i) * weight.at(channel * 16 + i);
+                (0..16).map(terms).sum()
+            })
+            .collect();
+        let mean = outputs.iter().sum::<f64>() / 5.0;
+        let var = outputs.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 4.0;
+        assert!((out[0].at(channel) - (0.45 + 0.1 * mean)).abs() < 1e-5);
+        assert!((out[1].at(channel) - (1.8 + 0.1 * var)).abs() < 1e-5);
+    }
+    let before = cpu::evaluate(&g, &feeds, &[inference]).unwrap();
+    feeds.insert(
+        "head.layers.1.running_mean".into(),
+        Tensor::full(&[16], -1.0),
+    );
+    let after = cpu::evaluate(&g, &feeds, &[inference]).unwrap();
+    assert_ne!(before, after);
 }

@@ -4,7 +4,11 @@
 //! element by element, as its epilogue; a row reduction absorbs the pointwise kernel that feeds it,
 //! as its prologue. A node only joins where no other operand depends on that kernel.
 
-use samora_shaders::{Access, Expr, Id, Leaf, RowsOutput, Scalar};
+mod merge;
+
+use samora_shaders::{Access, Leaf, RowsOutput};
+
+pub(crate) use merge::merge;
 
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
@@ -19,7 +23,7 @@ pub(crate) struct Group {
     /// The node that is not pointwise, when there is one.
     pub(crate) anchor: Option<usize>,
     /// Elements of the iteration space.
-    len: usize,
+    pub(crate) len: usize,
     /// Groups this one reads from.
     pub(crate) deps: Vec<usize>,
     /// Distinct buffers read or possibly written.
@@ -195,107 +199,4 @@ fn leaves(body: &Body) -> &[Leaf] {
 fn buffers(n: usize, node: &LoweredNode) -> impl Iterator<Item = Buffer> {
     let outputs = (0..node.lens.len()).map(move |output| Buffer::Computed { node: n, output });
     node.inputs.iter().copied().chain(outputs)
-}
-
-/// A group's arithmetic: all its nodes' expressions as one, reading buffers only from outside.
-#[derive(Debug, Default)]
-pub(crate) struct Fused {
-    pub(crate) expr: Expr,
-    /// Leaves, numbered into `reads`.
-    pub(crate) leaves: Vec<Leaf>,
-    /// Buffers read by leaves.
-    pub(crate) reads: Vec<Buffer>,
-    /// The expression node of each element value the group computes.
-    pub(crate) values: Vec<(Buffer, Id)>,
-    /// The anchor's expression nodes by their old ids.
-    pub(crate) anchor: Vec<Id>,
-}
-
-/// Merges the expressions of a group.
-pub(crate) fn merge(lowered: &Lowered, group: &Group) -> Fused {
-    let mut fused = Fused::default();
-    for &n in &group.nodes {
-        let node = &lowered.nodes[n];
-        let (expr, leaves, outputs): (&Expr, &[Leaf], Vec<(usize, Id)>) = match &node.body {
-            Body::Map(m) => (
-                &m.expr,
-                &m.leaves,
-                m.outputs.iter().map(|o| (o.buffer, o.value)).collect(),
-            ),
-            Body::Gemm(g) => (
-                &g.expr,
-                &g.leaves,
-                g.outputs.iter().map(|o| (o.buffer, o.value)).collect(),
-            ),
-            Body::Rows(r) => {
-                let element = |o: &RowsOutput| match *o {
-                    RowsOutput::Element { buffer, value } => Some((buffer, value)),
-                    RowsOutput::Row { .. } => None,
-                };
-                (
-                    &r.expr,
-                    &r.leaves,
-                    r.outputs.iter().filter_map(element).collect(),
-                )
-            }
-            Body::Attention(_) => continue,
-        };
-        let leaf_ids: Vec<Id> = leaves.iter().map(|leaf| fused.leaf(leaf, node)).collect();
-        let mut ids: Vec<Id> = Vec::with_capacity(expr.nodes.len());
-        for scalar in &expr.nodes {
-            let id = match *scalar {
-                Scalar::Leaf(k) => leaf_ids[k],
-                Scalar::Unary(op, a) => fused.expr.push(Scalar::Unary(op, ids[a])),
-                Scalar::Binary(op, a, b) => fused.expr.push(Scalar::Binary(op, ids[a], ids[b])),
-                Scalar::Select(c, a, b) => fused.expr.push(Scalar::Select(ids[c], ids[a], ids[b])),
-                other => fused.expr.push(other),
-            };
-            ids.push(id);
-        }
-        for (output, value) in outputs {
-            fused
-                .values
-                .push((Buffer::Computed { node: n, output }, ids[value]));
-        }
-        if group.anchor == Some(n) {
-            fused.anchor = ids;
-        }
-    }
-    fused
-}
-
-impl Fused {
-    /// The expression node of a leaf: an earlier value of the group, or a read.
-    fn leaf(&mut self, leaf: &Leaf, node: &LoweredNode) -> Id {
-        let mut leaf = leaf.clone();
-        if !matches!(leaf.access, Access::Coord { .. }) {
-            let buffer = node.inputs[leaf.buffer];
-            if let Some((_, id)) = self.values.iter().find(|(b, _)| *b == buffer) {
-                return *id;
-            }
-            if let Access::Gather { ids, .. } | Access::ScatterAdd { ids, .. } = &mut leaf.access {
-                *ids = self.read(node.inputs[*ids]);
-            }
-            leaf.buffer = self.read(buffer);
-        }
-        let k = match self.leaves.iter().position(|l| *l == leaf) {
-            Some(k) => k,
-            None => {
-                self.leaves.push(leaf);
-                self.leaves.len() - 1
-            }
-        };
-        self.expr.push(Scalar::Leaf(k))
-    }
-
-    /// Number of a buffer among the reads.
-    pub(crate) fn read(&mut self, buffer: Buffer) -> usize {
-        match self.reads.iter().position(|b| *b == buffer) {
-            Some(at) => at,
-            None => {
-                self.reads.push(buffer);
-                self.reads.len() - 1
-            }
-        }
-    }
 }

@@ -4,14 +4,14 @@
 //! where strides cannot express the view (a reshape that merges permuted dimensions), or a kernel
 //! cannot follow it, a copy is inserted.
 
+mod products;
+
 use std::collections::HashMap;
 
-use samora_shaders::{
-    Access, Attention, Expr, Gemm, Leaf, Map, Operand, Output, Rows, Scalar, View,
-};
+use samora_shaders::{Access, Attention, Expr, Gemm, Leaf, Map, Output, Rows, Scalar, View};
 
 use crate::ops::pointwise::map;
-use crate::{Error, Graph, Lowering, Result, Value};
+use crate::{DType, Error, Graph, Lowering, Result, Value};
 
 /// A buffer-producing value: a source of the graph or an output of a lowered node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +64,7 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
         views: vec![Vec::new(); graph.nodes().len()],
         copies: HashMap::new(),
         fills: HashMap::new(),
+        refused: None,
     };
     for (index, source) in graph.sources().iter().enumerate() {
         let view = View::contiguous(graph.shape(source.value));
@@ -82,10 +83,10 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
     for n in (0..needed.len()).filter(|&n| needed[n]) {
         lowering.node(n)?;
     }
-    let values = wanted
-        .iter()
-        .map(|&v| (v, lowering.contiguous(v)))
-        .collect();
+    let values = wanted.iter().map(|&v| (v, lowering.lasting(v))).collect();
+    if let Some(error) = lowering.refused {
+        return Err(error);
+    }
     Ok(Lowered {
         nodes: lowering.nodes,
         values,
@@ -100,6 +101,8 @@ struct Lower<'a> {
     copies: HashMap<(Buffer, View), Buffer>,
     /// Lowered nodes that are constants.
     fills: HashMap<usize, f32>,
+    /// The first value that would have to be copied and cannot be.
+    refused: Option<Error>,
 }
 
 impl Lower<'_> {
@@ -195,6 +198,19 @@ impl Lower<'_> {
         self.views[v.node][v.output].clone()
     }
 
+    /// The value in a row-major buffer that no assignment overwrites.
+    fn lasting(&mut self, v: Value) -> Buffer {
+        let buffer = self.contiguous(v);
+        let Buffer::Source(s) = buffer else {
+            return buffer;
+        };
+        let source = self.graph.sources()[s].value;
+        match self.graph.assigns().iter().any(|(t, _)| *t == source) {
+            true => self.copy(buffer, &View::contiguous(self.graph.shape(v)), "old value"),
+            false => buffer,
+        }
+    }
+
     /// The value in a row-major buffer of its own.
     fn contiguous(&mut self, v: Value) -> Buffer {
         let (buffer, view) = self.at(v);
@@ -212,6 +228,18 @@ impl Lower<'_> {
         let key = (buffer, view.clone());
         if let Some(&copy) = self.copies.get(&key) {
             return copy;
+        }
+        if let Buffer::Source(s) = buffer {
+            let source = &self.graph.sources()[s];
+            // Kernels compute f32 only.
+            if self.graph.ty(source.value).dtype == DType::U32 {
+                self.refused.get_or_insert_with(|| Error::Tensor {
+                    name: source.name.clone(),
+                    message: format!(
+                        "is u32 and can only be read in place, not copied for {label}"
+                    ),
+                });
+            }
         }
         let mut expr = Expr::default();
         let value = expr.push(Scalar::Leaf(0));
@@ -294,65 +322,6 @@ impl Lower<'_> {
             _ => self.contiguous(v),
         };
         leaf.buffer = place(buffer);
-    }
-
-    fn gemm(&mut self, n: usize) -> (Body, Vec<Buffer>) {
-        let node = &self.graph.nodes()[n];
-        let (a, av) = self.at(node.inputs[0]);
-        let (b, bv) = self.at(node.inputs[1]);
-        let r = av.shape.len();
-        let gemm = Gemm {
-            batch: av.shape[..r - 2].iter().product(),
-            m: av.shape[r - 2],
-            k: av.shape[r - 1],
-            n: bv.shape[r - 1],
-            a: Operand {
-                buffer: 0,
-                view: av,
-            },
-            b: Operand {
-                buffer: usize::from(a != b),
-                view: bv,
-            },
-            bindings: Vec::new(),
-            leaves: Vec::new(),
-            expr: Expr {
-                nodes: vec![Scalar::Acc],
-            },
-            outputs: vec![Output {
-                buffer: 0,
-                value: 0,
-            }],
-        };
-        let inputs = if a == b { vec![a] } else { vec![a, b] };
-        (Body::Gemm(gemm), inputs)
-    }
-
-    /// Queries, keys and values may be column slices of a wider row; other inputs are contiguous.
-    fn attention(&mut self, mut a: Attention, n: usize) -> (Body, Vec<Buffer>) {
-        let inputs = self.graph.nodes()[n].inputs.clone();
-        let mut buffers: Vec<Buffer> = Vec::new();
-        for (k, &v) in inputs.iter().enumerate() {
-            let (root, view) = self.at(v);
-            let strided = [&mut a.q, &mut a.k, &mut a.v]
-                .into_iter()
-                .filter(|rows| rows.buffer == k);
-            let rows: Vec<_> = strided.collect();
-            let fits = !rows.is_empty()
-                && view.shape.len() == 3
-                && view.strides[2] == 1
-                && (view.shape[0] == 1 || view.strides[0] == view.shape[1] * view.strides[1]);
-            if fits {
-                for r in rows {
-                    r.offset += view.offset;
-                    r.row_stride = view.strides[1];
-                }
-                buffers.push(root);
-            } else {
-                buffers.push(self.contiguous(v));
-            }
-        }
-        (Body::Attention(a), buffers)
     }
 }
 

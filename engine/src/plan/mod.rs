@@ -1,0 +1,179 @@
+//! The plan of a step: kernels in order, the buffers they are bound to, and what they cost.
+//!
+//! Every buffer of a plan exists before the first step. Values that live at different times share a
+//! slot; each slot is a buffer of its own, because WebGPU forbids one kernel to read and write
+//! parts of the same buffer.
+
+mod kernel;
+mod slots;
+mod updates;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use samora_shaders::Kernel;
+
+use self::kernel::{Planned, step};
+use self::slots::assign_slots;
+use self::updates::place_updates;
+use crate::fuse::{self, Group};
+use crate::lower::{Body, Buffer, Lowered, lower};
+use crate::{Graph, Result, SourceKind, Value};
+
+/// Where a value lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The buffer of [`Graph::sources`]`[i]`.
+    Source(usize),
+    /// A slot shared by values that live at different times.
+    Slot(usize),
+}
+
+/// One kernel of a plan.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it computes.
+    pub kernel: Kernel,
+    /// The buffer of each binding.
+    pub places: Vec<Place>,
+    /// Scope paths and ops of the nodes it fuses.
+    pub label: String,
+    /// Floating-point operations of products and attention.
+    pub flops: u64,
+    /// Bytes read and written, each buffer once.
+    pub bytes: u64,
+}
+
+/// A plan: everything a program needs besides the weights.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The kernels in order.
+    pub steps: Vec<Step>,
+    /// Elements of each slot.
+    pub slots: Vec<usize>,
+    /// Largest number of elements alive at once: no plan with this order needs less.
+    pub live: usize,
+    /// Copies into sources after the last kernel, where an update could not be made in place.
+    pub copies: Vec<(Place, usize)>,
+    /// Where each wanted value is after a step.
+    pub outputs: HashMap<Value, Place>,
+}
+
+/// Plans a step that computes `wanted` and the graph's assignments.
+///
+/// # Errors
+/// The first mistake made while building the graph.
+pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
+    graph.check()?;
+    let assigned = graph.assigns().iter().map(|(_, v)| *v);
+    let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
+    let lowered = lower(graph, &all)?;
+    let (mut groups, of) = fuse::group(&lowered, fuse);
+    let updates = place_updates(graph, &lowered, &mut groups, &of);
+    let stored = stored(&lowered, &groups, &of);
+    let order = order(&groups);
+    let in_slots = stored
+        .iter()
+        .filter(|b| !updates.in_place.contains_key(b))
+        .copied()
+        .collect();
+    let slots = assign_slots(&lowered, &groups, &order, &in_slots);
+    let place = |b: &Buffer| match (b, updates.in_place.get(b)) {
+        (Buffer::Source(s), _) | (_, Some(s)) => Place::Source(*s),
+        (computed, None) => Place::Slot(slots.of[computed]),
+    };
+    let planned = Planned {
+        graph,
+        lowered: &lowered,
+        stored: &stored,
+        place: &place,
+    };
+    let steps = order
+        .iter()
+        .filter_map(|&g| step(&planned, &groups[g]))
+        .collect();
+    let outputs = wanted
+        .iter()
+        .map(|v| (*v, place(&lowered.values[v])))
+        .collect();
+    let copies = updates.copies.iter().map(|(b, s)| (place(b), *s));
+    Ok(Plan {
+        steps,
+        copies: copies.collect(),
+        outputs,
+        live: slots.live,
+        slots: slots.sizes,
+    })
+}
+
+impl Plan {
+    /// Floating-point operations of one step.
+    pub fn flops(&self) -> u64 {
+        self.steps.iter().map(|s| s.flops).sum()
+    }
+
+    /// Bytes of all slots.
+    pub fn slot_bytes(&self) -> u64 {
+        4 * self.slots.iter().sum::<usize>() as u64
+    }
+
+    /// Bytes of the graph's sources by kind: (inputs, parameters, state, constants).
+    pub fn source_bytes(graph: &Graph) -> [u64; 4] {
+        let mut bytes = [0; 4];
+        for s in graph.sources() {
+            let class = match s.kind {
+                SourceKind::Input => 0,
+                SourceKind::Param(_) => 1,
+                SourceKind::State(_) => 2,
+                SourceKind::Constant(_) => 3,
+            };
+            bytes[class] += 4 * graph.ty(s.value).len() as u64;
+        }
+        bytes
+    }
+}
+
+/// Computed values that need a buffer: read by another group, or wanted.
+fn stored(lowered: &Lowered, groups: &[Group], of: &[usize]) -> HashSet<Buffer> {
+    let mut stored: HashSet<Buffer> = lowered.values.values().copied().collect();
+    for (g, group) in groups.iter().enumerate() {
+        for &n in &group.nodes {
+            let node = &lowered.nodes[n];
+            let foreign = |b: &&Buffer| fuse::computed(b).is_some_and(|m| of[m] != g);
+            stored.extend(node.inputs.iter().filter(foreign));
+            if matches!(node.body, Body::Attention(_)) {
+                stored.extend(
+                    (0..node.lens.len()).map(|output| Buffer::Computed { node: n, output }),
+                );
+            }
+        }
+    }
+    stored
+}
+
+/// Dependencies first; among the ready ones, the group whose last node was created first.
+fn order(groups: &[Group]) -> Vec<usize> {
+    let mut waiting: Vec<usize> = vec![0; groups.len()];
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+    for (g, group) in groups.iter().enumerate() {
+        let deps: HashSet<usize> = group.deps.iter().copied().collect();
+        waiting[g] = deps.len();
+        deps.into_iter().for_each(|d| users[d].push(g));
+    }
+    let key = |g: usize| Reverse((groups[g].nodes.last().copied(), g));
+    let mut ready: BinaryHeap<_> = (0..groups.len())
+        .filter(|&g| waiting[g] == 0)
+        .map(key)
+        .collect();
+    let mut order = Vec::with_capacity(groups.len());
+    while let Some(Reverse((_, g))) = ready.pop() {
+        order.push(g);
+        for &user in &users[g] {
+            waiting[user] -= 1;
+            if waiting[user] == 0 {
+                ready.push(key(user));
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,380 @@
+//! Matrix products for CPU adapters ([`crate::Tile::Lanes`]).
+//!
+//! Lanes that overhang the result read its last row or column again and store nothing, so the main
+//! loop has no branches.
+
+use super::gemm::epilogue;
+use super::grid::{fold, linear_group, linear_invocation};
+use super::matrix::{Matrix, Wide};
+use crate::wgsl::{Builtin, Interface, Writer, sum, times};
+use crate::{Caps, Gemm};
+
+/// Invocations per workgroup where there are no subgroups.
+const ALONE: usize = 16;
+/// Steps along k per turn of the main loop.
+const STEPS: usize = 4;
+/// Components of a vec4.
+const PARTS: [&str; 4] = ["x", "y", "z", "w"];
+
+/// A product and its tile.
+pub(crate) struct Lanes<'a> {
+    kernel: &'a Gemm,
+    lanes: usize,
+    /// The operand read once per subgroup, and positions of it per tile.
+    common: Matrix,
+    shared: usize,
+    /// The operand each lane reads for itself, and positions of it per lane.
+    private: Matrix,
+    own: usize,
+    transposed: bool,
+}
+
+impl<'a> Lanes<'a> {
+    /// See [`crate::Tile::Lanes`].
+    pub(crate) fn new(
+        kernel: &'a Gemm,
+        lanes: usize,
+        shared: usize,
+        own: usize,
+        transposed: bool,
+    ) -> Self {
+        let [a, b] = Matrix::operands(kernel);
+        let (common, private) = if transposed { (b, a) } else { (a, b) };
+        Self {
+            kernel,
+            lanes,
+            common,
+            shared,
+            private,
+            own,
+            transposed,
+        }
+    }
+
+    /// The module's text and its grid.
+    pub(crate) fn emit(&self, caps: &Caps) -> (String, [u32; 3]) {
+        let mut w = Writer::new();
+        let down = self.common.extent.div_ceil(self.shared);
+        let across = self.private.extent.div_ceil(self.lanes * self.own);
+        let tiles = self.kernel.batch * down * across;
+        let grid = if self.lanes == 1 {
+            let grid = fold(tiles.div_ceil(ALONE), caps);
+            linear_invocation(&mut w, "tile", ALONE, tiles, grid);
+            grid
+        } else {
+            let grid = fold(tiles, caps);
+            w.line(format!("let tile = {};", linear_group(grid)));
+            if grid.iter().map(|&n| n as usize).product::<usize>() != tiles {
+                w.open(format!("if tile >= {tiles}u"));
+                w.line("return;");
+                w.close();
+            }
+            grid
+        };
+        w.line(format!(
+            "let {} = tile / {across}u % {down}u * {}u;",
+            self.axes().0,
+            self.shared
+        ));
+        w.line(format!(
+            "let {} = tile % {across}u * {}u;",
+            self.axes().1,
+            self.lanes * self.own
+        ));
+        w.line(format!("let batch = tile / {}u;", down * across));
+        self.starts(&mut w);
+        for r in 0..self.shared {
+            for c in (0..self.own).step_by(self.width()) {
+                w.line(format!("var acc_{r}_{c} = {}();", self.ty()));
+            }
+        }
+        let k = self.kernel.k;
+        let main = k - k % STEPS;
+        if main > 0 {
+            w.open_loop("k", "0u", &format!("{main}u"), &format!("{STEPS}u"));
+            self.four_steps(&mut w);
+            w.close();
+        }
+        if main < k {
+            w.open_loop("k", &format!("{main}u"), &format!("{k}u"), "1u");
+            self.one_step(&mut w);
+            w.close();
+        }
+        self.store(&mut w);
+        let builtins = if self.lanes == 1 {
+            vec![Builtin::Invocation, Builtin::Local]
+        } else {
+            vec![Builtin::Workgroup, Builtin::Subgroup]
+        };
+        let mut interface = Interface::scalar(&self.kernel.bindings, self.workgroup(), &builtins);
+        let registers = self.shared * self.own / self.width() * self.workgroup();
+        let ty = format!("array<{}, {registers}>", self.ty());
+        interface.shared.push(("results".to_string(), ty));
+        for matrix in [&self.common, &self.private] {
+            interface.wide[matrix.buffer] = matrix.wide != Wide::No;
+        }
+        (w.module(&interface), grid)
+    }
+
+    fn workgroup(&self) -> usize {
+        if self.lanes == 1 { ALONE } else { self.lanes }
+    }
+
+    /// Names of the common and the private dimension.
+    fn axes(&self) -> (&'static str, &'static str) {
+        if self.transposed {
+            ("col", "row")
+        } else {
+            ("row", "col")
+        }
+    }
+
+    /// Accumulators per register.
+    fn width(&self) -> usize {
+        if self.own % 4 == 0 { 4 } else { 1 }
+    }
+
+    fn ty(&self) -> &'static str {
+        if self.width() == 4 {
+            "vec4<f32>"
+        } else {
+            "f32"
+        }
+    }
+
+    /// Positions apart that neighbouring lanes read, and positions per read of a lane.
+    fn spread(matrix: &Matrix) -> usize {
+        if matrix.wide == Wide::Outer { 4 } else { 1 }
+    }
+
+    /// Binds where each read of a lane starts: `row_0`, `row_1`, … and `col_0`, ….
+    fn starts(&self, w: &mut Writer) {
+        let sides = [
+            (
+                self.axes().0,
+                &self.common,
+                self.shared
+                    .div_ceil(self.lanes * Self::spread(&self.common)),
+            ),
+            (
+                self.axes().1,
+                &self.private,
+                self.own / Self::spread(&self.private),
+            ),
+        ];
+        for (name, matrix, reads) in sides {
+            let base = w.bind("base", matrix.start("batch"));
+            let spread = Self::spread(matrix);
+            for read in 0..reads {
+                let first = read * self.lanes * spread;
+                let mut place = vec![name.to_string()];
+                if first > 0 {
+                    place.push(format!("{first}u"));
+                }
+                if self.lanes > 1 {
+                    place.extend(times("lane", spread));
+                }
+                let place = format!("min({}, {}u)", sum(place), matrix.extent - spread);
+                let mut terms = vec![base.clone()];
+                terms.extend(times(&place, matrix.outer));
+                let start = match matrix.unit() {
+                    1 => sum(terms),
+                    unit => format!("({}) / {unit}u", sum(terms)),
+                };
+                w.line(format!("let {name}_{read} = {start};"));
+            }
+        }
+    }
+
+    /// The text of read number `read` at step `k + step`.
+    fn read(&self, name: &str, matrix: &Matrix, read: usize, step: usize) -> String {
+        let mut terms = vec![format!("{name}_{read}")];
+        if matrix.wide == Wide::Inner {
+            terms.push("k / 4u".to_string());
+        } else {
+            let k = if step == 0 {
+                "k".to_string()
+            } else {
+                format!("(k + {step}u)")
+            };
+            terms.extend(times(&k, matrix.inner / matrix.unit()));
+        }
+        format!("b{}[{}]", matrix.buffer, sum(terms))
+    }
+
+    /// `value` as the lane that holds shared position `r` has it.
+    fn broadcast(&self, value: &str, holder: usize) -> String {
+        if self.lanes == 1 {
+            value.to_string()
+        } else {
+            format!("subgroupBroadcast({value}, {holder}u)")
+        }
+    }
+
+    /// Four steps: `a_r` holds shared position r over the steps, and `b_c` is a matrix of four own
+    /// positions by step.
+    fn four_steps(&self, w: &mut Writer) {
+        let name = self.axes().0;
+        let steps = |text: &dyn Fn(usize) -> String| {
+            let parts: Vec<String> = (0..STEPS).map(text).collect();
+            format!("vec4<f32>({})", parts.join(", "))
+        };
+        let spread = Self::spread(&self.common);
+        for first in (0..self.shared).step_by(self.lanes * spread) {
+            let read = first / (self.lanes * spread);
+            let end = self.shared.min(first + self.lanes * spread);
+            if self.common.wide == Wide::Inner {
+                let value = w.bind("read", self.read(name, &self.common, read, 0));
+                for r in first..end {
+                    w.line(format!(
+                        "let a_{r} = {};",
+                        self.broadcast(&value, r - first)
+                    ));
+                }
+                continue;
+            }
+            let values: Vec<String> = (0..STEPS)
+                .map(|step| w.bind("read", self.read(name, &self.common, read, step)))
+                .collect();
+            for r in (first..end).step_by(spread) {
+                let holder = (r - first) / spread;
+                let parts: Vec<String> = values
+                    .iter()
+                    .map(|value| w.bind("part", self.broadcast(value, holder)))
+                    .collect();
+                for p in 0..spread {
+                    let part = |s: usize| match spread {
+                        1 => parts[s].clone(),
+                        _ => format!("{}.{}", parts[s], PARTS[p]),
+                    };
+                    w.line(format!("let a_{} = {};", r + p, steps(&part)));
+                }
+            }
+        }
+        for c in (0..self.own).step_by(self.width()) {
+            let value = self.own_steps(w, c, &steps);
+            let value = w.bind("b", value);
+            for r in 0..self.shared {
+                w.line(match self.width() {
+                    4 => format!("acc_{r}_{c} += {value} * a_{r};"),
+                    _ => format!("acc_{r}_{c} += dot({value}, a_{r});"),
+                });
+            }
+        }
+    }
+
+    /// Own positions from `c` on over four steps: a matrix with a column per step, or for a single
+    /// position a vector.
+    fn own_steps(
+        &self,
+        w: &mut Writer,
+        c: usize,
+        steps: &dyn Fn(&dyn Fn(usize) -> String) -> String,
+    ) -> String {
+        let matrix = &self.private;
+        let name = self.axes().1;
+        let columns: Vec<String> = match (matrix.wide, self.width()) {
+            (Wide::Outer, _) => (0..STEPS)
+                .map(|s| self.read(name, matrix, c / 4, s))
+                .collect(),
+            (Wide::Inner, 1) => return self.read(name, matrix, c, 0),
+            (Wide::No, 1) => return steps(&|s| self.read(name, matrix, c, s)),
+            (Wide::Inner, _) => (c..c + 4).map(|c| self.read(name, matrix, c, 0)).collect(),
+            (Wide::No, _) => (c..c + 4)
+                .map(|c| steps(&|s| self.read(name, matrix, c, s)))
+                .collect(),
+        };
+        let columns: Vec<String> = columns
+            .into_iter()
+            .map(|text| w.bind("read", text))
+            .collect();
+        let square = format!("mat4x4<f32>({})", columns.join(", "));
+        if matrix.wide == Wide::Outer {
+            square
+        } else {
+            format!("transpose({square})")
+        }
+    }
+
+    /// One step, for what is left of k.
+    fn one_step(&self, w: &mut Writer) {
+        let spread = Self::spread(&self.common);
+        for first in (0..self.shared).step_by(self.lanes * spread) {
+            let read = first / (self.lanes * spread);
+            let value = w.bind("read", self.read(self.axes().0, &self.common, read, 0));
+            let end = self.shared.min(first + self.lanes * spread);
+            for r in first..end {
+                let part = self.broadcast(&value, (r - first) / spread);
+                let part = match spread {
+                    1 => part,
+                    _ => format!("{part}.{}", PARTS[(r - first) % 4]),
+                };
+                w.line(format!("let a_{r} = {part};"));
+            }
+        }
+        for c in (0..self.own).step_by(self.width()) {
+            let read = |c: usize| self.read(self.axes().1, &self.private, c, 0);
+            let value = match (self.private.wide, self.width()) {
+                (Wide::Outer, _) => read(c / 4),
+                (_, 1) => read(c),
+                _ => {
+                    let parts: Vec<String> = (c..c + 4).map(read).collect();
+                    format!("vec4<f32>({})", parts.join(", "))
+                }
+            };
+            let value = w.bind("b", value);
+            for r in 0..self.shared {
+                w.line(format!("acc_{r}_{c} += a_{r} * {value};"));
+            }
+        }
+    }
+
+    /// Stores the tile in a loop over its elements, so that the driver compiles the epilogue once: in
+    /// full it takes seconds. Hence a length that is not constant, against unrolling, and results in
+    /// workgroup memory, which, unlike registers, can be indexed. Every lane reads what it wrote.
+    fn store(&self, w: &mut Writer) {
+        let Gemm { m, n, .. } = *self.kernel;
+        let (shared, own) = self.axes();
+        let holders = self.workgroup();
+        let holder = if self.lanes == 1 { "local" } else { "lane" };
+        let columns = self.own / self.width();
+        for r in 0..self.shared {
+            for c in 0..columns {
+                let at = (r * columns + c) * holders;
+                let value = format!("acc_{r}_{}", c * self.width());
+                w.line(format!("results[{at}u + {holder}] = {value};"));
+            }
+        }
+        let left = format!("min({}u, {}u - {shared})", self.shared, self.common.extent);
+        let end = w.bind("end", format!("{left} * {}u", self.own));
+        w.open_loop("e", "0u", &end, "1u");
+        let spread = Self::spread(&self.private);
+        let mut place = vec![own.to_string()];
+        if self.own > spread {
+            let step = self.lanes * spread;
+            place.extend(times(&format!("(e % {}u / {spread}u)", self.own), step));
+        }
+        if self.lanes > 1 {
+            place.extend(times("lane", spread));
+        }
+        if spread > 1 {
+            place.push(format!("e % {spread}u"));
+        }
+        w.line(format!("let at_{own} = {};", sum(place)));
+        w.line(format!("let at_{shared} = {shared} + e / {}u;", self.own));
+        let guard = self.private.extent % (self.lanes * self.own) != 0;
+        if guard {
+            w.open(format!("if at_{own} < {}u", self.private.extent));
+        }
+        w.line(format!("let i = (batch * {m}u + at_row) * {n}u + at_col;"));
+        w.line(match self.width() {
+            1 => format!("let acc = results[e * {holders}u + {holder}];"),
+            _ => format!("let acc = results[e / 4u * {holders}u + {holder}][e % 4u];"),
+        });
+        epilogue(w, self.kernel, "i", "acc");
+        if guard {
+            w.close();
+        }
+        w.close();
+    }
+}

@@ -1,0 +1,93 @@
+//! What plans of whole training steps cost: recomputation, frozen weights, memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use samora_engine::models::sam::{Adapter, Fusion, SamConfig, encode};
+use samora_engine::nn::loss::mse;
+use samora_engine::nn::{HlAttn, Level};
+use samora_engine::optim::{OptimConfig, Rule, Schedule, minimise};
+use samora_engine::{DType, Graph, Plan, Remat, Value, plan};
+use samora_shaders::Kernel;
+use samora_tests::training::{Training, is_expert, small_encoder};
+
+fn planned(training: &Training, fuse: bool) -> Plan {
+    plan(&training.graph, &[training.loss], fuse).expect("a plan")
+}
+
+/// Matrix products that sum over all tokens of the batch: what gradients of weights do.
+fn weight_gradients(plan: &Plan) -> usize {
+    let tokens = 2 * small_encoder().grid().pow(2);
+    let sums = |k: &&samora_engine::Step| matches!(&k.kernel, Kernel::Gemm(g) if g.k == tokens);
+    plan.steps.iter().filter(sums).count()
+}
+
+/// Only the expert's two products per block have weight gradients: q and v share them.
+#[test]
+fn frozen_weights_cost_no_gradient_products() {
+    let depth = small_encoder().depth;
+    let expert = planned(&Training::new(Remat::None, is_expert), true);
+    let all = planned(&Training::new(Remat::None, |_| true), true);
+    assert_eq!(weight_gradients(&expert), 2 * depth);
+    // qkv, proj and the MLP of each block, the patch embedding, two convolutions of the neck.
+    assert_eq!(weight_gradients(&all), 6 * depth + 3);
+}
+
+#[test]
+fn recomputation_saves_memory() {
+    let live = |remat| planned(&Training::new(remat, |_| true), true).live;
+    let [none, pointwise, blocks] = [Remat::None, Remat::Pointwise, Remat::Blocks].map(live);
+    assert!(pointwise < none, "pointwise {pointwise}, none {none}");
+    assert!(blocks < none, "blocks {blocks}, none {none}");
+}
+
+/// A step of SAM ViT-B at 224 pixels, batch 2, with this adapter, updating what `trains`.
+fn vit_b(adapter: &Adapter, remat: Remat, trains: impl Fn(&str) -> bool) -> Plan {
+    let mut g = Graph::new();
+    let image = g.input("image", &[2, 224, 224, 3], DType::F32);
+    let encoded = encode(&mut g, &SamConfig::vit_b(224), adapter, image);
+    let shape = g.shape(encoded.features).to_vec();
+    let target = g.input("target", &shape, DType::F32);
+    let loss = mse(&mut g, encoded.features, target);
+    let trained = g.params().filter(|p| trains(&p.name)).map(|p| p.value);
+    let trained: Vec<Value> = trained.collect();
+    let optimiser = OptimConfig {
+        learning_rate: 1e-3,
+        rule: Rule::default(),
+        schedule: Schedule::Constant,
+        clip_norm: None,
+    };
+    minimise(&mut g, loss, &trained, &optimiser, 100, remat);
+    plan(&g, &[loss], true).expect("a plan")
+}
+
+/// Slots cannot be split, so they need more than what is alive at once, but not much.
+#[test]
+fn slots_stay_close_to_what_is_alive() {
+    let level = Level::Image;
+    let expert = Adapter::Expert { level, rank: 4 };
+    let fusion = Fusion::HlAttn(HlAttn::default());
+    let experts = Adapter::Experts { rank: 4, fusion };
+    let fuser = |name: &str| name.contains(".fuser.");
+    for (what, plan) in [
+        ("expert", vit_b(&expert, Remat::None, is_expert)),
+        (
+            "expert, pointwise",
+            vit_b(&expert, Remat::Pointwise, is_expert),
+        ),
+        ("fine-tuning", vit_b(&experts, Remat::None, fuser)),
+        ("fine-tuning, blocks", vit_b(&experts, Remat::Blocks, fuser)),
+        (
+            "whole encoder",
+            vit_b(&Adapter::None, Remat::None, |_| true),
+        ),
+    ] {
+        let slots: usize = plan.slots.iter().sum();
+        let ratio = slots as f64 / plan.live as f64;
+        println!(
+            "{what}: {} kernels, {} MiB alive, slots {ratio:.3} of it",
+            plan.steps.len(),
+            plan.live >> 18
+        );
+        assert!(slots >= plan.live, "{what}");
+        assert!(ratio <= 1.5, "{what}: slots take {ratio} of what is alive");
+    }
+}
