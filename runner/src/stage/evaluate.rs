@@ -7,7 +7,7 @@ use crate::data::slice::slice;
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::journal::{Overlay, Progress, Report, draw_overlay};
+use crate::journal::{Overlay, Progress, Report, draw_overlay, print_result};
 use crate::metrics::volume::{CaseScores, score_case};
 use crate::pipeline::Evaluate;
 
@@ -71,7 +71,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     progress.finish();
     let report = Report::new(&ctx.pipeline.name, &stage.name, classes, scores);
     report.write(ctx.run)?;
-    print!("{}", report.table());
+    print_result(report.table());
     Ok(())
 }
 
