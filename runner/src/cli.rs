@@ -224,8 +224,8 @@ mod tests {
         };
         for arguments in [&["demo.ron"][..], &["run", "demo.ron"]] {
             let cli = parse(&[arguments, &["--set", "seed=2"]].concat());
-            let is_run = |r: RunArgs| r.pipeline.sets == ["seed=2"] && !r.fresh;
-            assert!(matches!(cli.map(|c| c.command), Ok(Command::Run(r)) if is_run(r)));
+            let is_run = |r: &RunArgs| r.pipeline.sets == ["seed=2"] && !r.fresh;
+            assert!(matches!(cli.map(|c| c.command), Ok(Command::Run(r)) if is_run(&r)));
         }
         assert!(parse(&["predict", "runs/demo", "in.nii.gz"]).is_err());
         assert!(parse(&["chek", "demo.ron"]).is_err());
