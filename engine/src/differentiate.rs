@@ -36,6 +36,7 @@ pub fn differentiate(
         return vec![None; wrt.len()];
     }
     let end = g.nodes().len();
+    g.begin_backward();
     let mut reach = vec![false; end];
     wrt.iter().for_each(|v| reach[v.node] = true);
     for n in 0..end {

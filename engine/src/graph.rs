@@ -65,6 +65,8 @@ pub struct Graph {
     scope: Vec<String>,
     error: Option<Error>,
     random_sites: u32,
+    /// Nodes before the first backward pass.
+    forward: Option<usize>,
 }
 
 impl Graph {
@@ -241,6 +243,16 @@ impl Graph {
     pub fn random_site(&mut self) -> u32 {
         self.random_sites += 1;
         self.random_sites - 1
+    }
+
+    /// Nodes before the first backward pass; all of them without one.
+    pub(crate) fn forward_len(&self) -> usize {
+        self.forward.unwrap_or(self.nodes.len())
+    }
+
+    /// Ends the forward pass, if it has not ended.
+    pub(crate) fn begin_backward(&mut self) {
+        self.forward.get_or_insert(self.nodes.len());
     }
 
     /// Sets the scope path for nodes appended while differentiating, and returns the old one.

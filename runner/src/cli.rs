@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::command;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::pipeline::{Override, Pipeline, load};
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
 /// any GPU, as one RON file describes it.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, subcommand_required = true)]
+#[command(name = "runner", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -157,7 +157,7 @@ pub struct PhantomArgs {
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
 /// 2 on wrong usage or configuration, 130 when interrupted with the state saved.
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse_from(spelled_out(std::env::args_os())) {
+    let cli = match Cli::try_parse_from(with_run(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => {
             // Nothing is left to do if the message itself cannot be printed.
@@ -165,7 +165,7 @@ pub fn main() -> u8 {
             return u8::try_from(e.exit_code()).unwrap_or(2);
         }
     };
-    match execute(cli) {
+    match execute(&cli.command) {
         Ok(()) => 0,
         Err(error) => {
             report(&error);
@@ -174,29 +174,25 @@ pub fn main() -> u8 {
     }
 }
 
-/// `runner FILE …` as `runner run FILE …`.
-fn spelled_out(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut args: Vec<OsString> = args.collect();
-    let command = Cli::command();
-    let is_file = |arg: &OsString| {
-        let known = arg == "help" || command.find_subcommand(arg).is_some();
-        !known && !arg.to_string_lossy().starts_with('-')
-    };
-    if args.get(1).is_some_and(is_file) {
-        args.insert(1, "run".into());
+/// Puts `run` before a pipeline file that stands first.
+fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let is_pipeline = |first: &OsString| Path::new(first).extension().is_some_and(|e| e == "ron");
+    if arguments.get(1).is_some_and(is_pipeline) {
+        arguments.insert(1, "run".into());
     }
-    args
+    arguments
 }
 
-fn execute(cli: Cli) -> Result<()> {
-    match cli.command {
-        Command::Run(args) => command::run(&args),
-        Command::Check(args) => command::check(&args),
-        Command::Plan(args) => command::plan(&args),
-        Command::Predict(args) => command::predict(&args),
+fn execute(command: &Command) -> Result<()> {
+    match command {
+        Command::Run(args) => command::run(args),
+        Command::Check(args) => command::check(args),
+        Command::Plan(args) => command::plan(args),
+        Command::Predict(args) => command::predict(args),
         Command::Adapters => command::adapters(),
-        Command::Bench(args) => command::bench(&args),
-        Command::Phantom(args) => command::phantom(&args),
+        Command::Bench(args) => command::bench(args),
+        Command::Phantom(args) => command::phantom(args),
     }
 }
 
@@ -212,9 +208,8 @@ fn report(error: &Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -223,16 +218,16 @@ mod tests {
 
     #[test]
     fn a_file_alone_means_run() {
-        let parse = |args: &[&str]| {
-            let args = [&["runner"], args].concat().into_iter().map(OsString::from);
-            Cli::try_parse_from(spelled_out(args)).map(|cli| cli.command)
+        let parse = |arguments: &[&str]| {
+            let arguments = [&["runner"], arguments].concat();
+            Cli::try_parse_from(with_run(arguments.into_iter().map(OsString::from)))
         };
-        let is_run = |args: &[&str]| matches!(parse(args), Ok(Command::Run(r)) if r.pipeline.file == Path::new("demo.ron"));
-        assert!(is_run(&["demo.ron"]));
-        assert!(is_run(&["demo.ron", "--set", "seed=2", "--fresh"]));
-        assert!(is_run(&["run", "demo.ron", "--out", "x"]));
-        assert!(matches!(parse(&["plan", "demo.ron"]), Ok(Command::Plan(_))));
+        for arguments in [&["demo.ron"][..], &["run", "demo.ron"]] {
+            let cli = parse(&[arguments, &["--set", "seed=2"]].concat());
+            let is_run = |r: &RunArgs| r.pipeline.sets == ["seed=2"] && !r.fresh;
+            assert!(matches!(cli.map(|c| c.command), Ok(Command::Run(r)) if is_run(&r)));
+        }
         assert!(parse(&["predict", "runs/demo", "in.nii.gz"]).is_err());
-        assert!(parse(&[]).is_err());
+        assert!(parse(&["chek", "demo.ron"]).is_err());
     }
 }

@@ -1,10 +1,13 @@
 //! Fusion: lowered nodes are grouped into kernels, greedily and deterministically.
 //!
-//! In node order, a pointwise node joins the latest kernel that already computes one of its operands
-//! element by element, as its epilogue; a row reduction absorbs the pointwise kernel that feeds it,
-//! as its prologue. A node only joins where no other operand depends on that kernel.
+//! In node order, each node's kernel is merged with every kernel it reads from element by element:
+//! pointwise kernels with each other, with the product or reduction that feeds them, as its
+//! epilogue, or with the row reduction they feed, as its prologue. Kernels are only merged where no
+//! third one has to run between them.
 
 mod merge;
+
+use std::collections::{HashMap, HashSet};
 
 use samora_shaders::{Access, Leaf, RowsOutput};
 
@@ -24,151 +27,198 @@ pub(crate) struct Group {
     pub(crate) anchor: Option<usize>,
     /// Elements of the iteration space.
     pub(crate) len: usize,
-    /// Groups this one reads from.
-    pub(crate) deps: Vec<usize>,
-    /// Distinct buffers read or possibly written.
-    buffers: Vec<Buffer>,
+    /// Groups that must run earlier although this one reads nothing of them.
+    after: Vec<usize>,
+    /// Whether it holds nodes of the forward pass.
+    forward: bool,
 }
 
-/// Groups the nodes; with `fuse` false every node is its own group. Returns the groups and the
-/// group of each node.
-pub(crate) fn group(lowered: &Lowered, fuse: bool) -> (Vec<Group>, Vec<usize>) {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut of = vec![usize::MAX; lowered.nodes.len()];
+/// Lowered nodes in groups.
+#[derive(Debug)]
+pub(crate) struct Groups<'a> {
+    lowered: &'a Lowered,
+    pub(crate) groups: Vec<Group>,
+    /// The group of each node.
+    pub(crate) of: Vec<usize>,
+    /// Nodes that read each computed buffer; those past the last node for values read after the step.
+    users: HashMap<Buffer, Vec<usize>>,
+    /// Whether an order was imposed beside what groups read.
+    ordered: bool,
+}
+
+/// Groups the nodes; with `fuse` false every node is its own group.
+pub(crate) fn group(lowered: &Lowered, fuse: bool) -> Groups<'_> {
+    let mut groups = Groups {
+        lowered,
+        groups: Vec::with_capacity(lowered.nodes.len()),
+        of: Vec::with_capacity(lowered.nodes.len()),
+        users: users(lowered),
+        ordered: false,
+    };
     for (n, node) in lowered.nodes.iter().enumerate() {
-        let mut deps: Vec<usize> = node
-            .inputs
-            .iter()
-            .filter_map(|b| Some(of[computed(b)?]))
-            .collect();
-        deps.sort_unstable();
-        deps.dedup();
-        let joined = if fuse {
-            candidate(lowered, &groups, &of, n, &deps)
-        } else {
-            None
-        };
-        let g = joined.unwrap_or_else(|| {
-            groups.push(Group {
-                nodes: Vec::new(),
-                anchor: None,
-                len: len(node),
-                deps: Vec::new(),
-                buffers: Vec::new(),
-            });
-            groups.len() - 1
+        let mut g = groups.groups.len();
+        groups.of.push(g);
+        groups.groups.push(Group {
+            nodes: vec![n],
+            anchor: (!matches!(node.body, Body::Map(_))).then_some(n),
+            len: len(node),
+            after: Vec::new(),
+            forward: node.forward,
         });
-        let group = &mut groups[g];
-        group.nodes.push(n);
-        if !matches!(node.body, Body::Map(_)) {
-            group.anchor = Some(n);
-        }
-        group.deps.extend(deps.into_iter().filter(|d| *d != g));
-        group.deps.sort_unstable();
-        group.deps.dedup();
-        for buffer in buffers(n, node) {
-            if !group.buffers.contains(&buffer) {
-                group.buffers.push(buffer);
-            }
-        }
-        of[n] = g;
-    }
-    (groups, of)
-}
-
-/// The latest group that node `n` can join.
-fn candidate(
-    lowered: &Lowered,
-    groups: &[Group],
-    of: &[usize],
-    n: usize,
-    deps: &[usize],
-) -> Option<usize> {
-    let node = &lowered.nodes[n];
-    let prologue = match &node.body {
-        Body::Map(_) => false,
-        // A column reduction runs one invocation per column: too few to carry a long prologue.
-        Body::Rows(r) => {
-            let cols = r.cols.simplified();
-            if cols.strides.len() != 1 || cols.strides[0] != 1 {
-                return None;
-            }
-            true
-        }
-        Body::Gemm(_) | Body::Attention(_) => return None,
-    };
-    deps.iter().copied().rev().find(|&g| {
-        let group = &groups[g];
-        let anchored = group.anchor.map(|a| &lowered.nodes[a].body);
-        let takes = match anchored {
-            None => true,
-            Some(Body::Gemm(_) | Body::Rows(_)) => !prologue,
-            Some(_) => false,
-        };
-        let merged = group.buffers.len()
-            + buffers(n, node)
-                .filter(|b| !group.buffers.contains(b))
-                .count();
-        takes
-            && group.len == len(node)
-            && merged <= MAX_BINDINGS
-            && links_are_elementwise(lowered, of, n, g)
-            && !deps.iter().any(|&d| d != g && depends(groups, d, g))
-    })
-}
-
-/// Whether everything `n` reads from group `g` is read at the element it is computed at.
-fn links_are_elementwise(lowered: &Lowered, of: &[usize], n: usize, g: usize) -> bool {
-    let node = &lowered.nodes[n];
-    leaves(&node.body).iter().all(|leaf| {
-        let inside = |buffer: usize| computed(&node.inputs[buffer]).filter(|m| of[*m] == g);
-        match &leaf.access {
-            Access::Coord { .. } => true,
-            Access::Gather { ids, .. } | Access::ScatterAdd { ids, .. } => {
-                inside(leaf.buffer).is_none() && inside(*ids).is_none()
-            }
-            _ => match inside(leaf.buffer) {
-                None => true,
-                Some(m) => {
-                    is_element_output(lowered, m, &node.inputs[leaf.buffer])
-                        && elementwise(leaf, len(node))
+        if fuse {
+            let mut producers: Vec<usize> = groups.deps(g).collect();
+            producers.sort_unstable();
+            producers.dedup();
+            for producer in producers.into_iter().rev() {
+                if groups.can_merge(producer, g) {
+                    g = groups.merge(producer, g);
                 }
-            },
+            }
         }
-    })
+    }
+    groups.compact();
+    groups
 }
 
-fn is_element_output(lowered: &Lowered, node: usize, buffer: &Buffer) -> bool {
-    let Buffer::Computed { output, .. } = buffer else {
-        return false;
-    };
-    match &lowered.nodes[node].body {
-        Body::Rows(r) => r
-            .outputs
+impl Groups<'_> {
+    /// Whether group `from` depends on group `on`, directly or not.
+    pub(crate) fn depends(&self, from: usize, on: usize) -> bool {
+        let Some(&first) = self.groups[on].nodes.first() else {
+            return false;
+        };
+        let mut seen = vec![false; self.groups.len()];
+        let mut stack = vec![from];
+        while let Some(g) = stack.pop() {
+            if g == on {
+                return true;
+            }
+            // Nodes read earlier ones only.
+            let later = self.ordered || self.groups[g].nodes.last() > Some(&first);
+            if later && !std::mem::replace(&mut seen[g], true) {
+                stack.extend(self.deps(g));
+            }
+        }
+        false
+    }
+
+    /// Runs the groups `earlier` before group `g`; none of them may depend on it.
+    pub(crate) fn impose(&mut self, g: usize, earlier: impl Iterator<Item = usize>) {
+        self.groups[g].after.extend(earlier);
+        self.ordered = true;
+    }
+
+    /// Groups that must run before group `g`, possibly several times each.
+    pub(crate) fn deps(&self, g: usize) -> impl Iterator<Item = usize> {
+        let group = &self.groups[g];
+        let inputs = group
+            .nodes
             .iter()
-            .any(|o| matches!(o, RowsOutput::Element { buffer, .. } if buffer == output)),
-        _ => true,
+            .flat_map(|&n| &self.lowered.nodes[n].inputs);
+        let read = inputs.filter_map(|b| Some(self.of[computed(b)?]));
+        read.filter(move |d| *d != g)
+            .chain(group.after.iter().copied())
+    }
+
+    /// Whether a group and one that reads from it can be one kernel.
+    fn can_merge(&self, producer: usize, reader: usize) -> bool {
+        let (p, r) = (&self.groups[producer], &self.groups[reader]);
+        let anchors = [p.anchor, r.anchor].map(|a| a.map(|n| &self.lowered.nodes[n].body));
+        let fits = match anchors {
+            [None | Some(Body::Gemm(_) | Body::Rows(_)), None] => true,
+            // A column reduction runs one invocation per column: too few to carry a long prologue.
+            [None, Some(Body::Rows(rows))] => rows.cols.simplified().strides == [1],
+            _ => false,
+        };
+        fits && p.len == r.len
+            // What only the backward pass uses would be computed early and kept until then.
+            && p.forward == r.forward
+            && self.bindings(p, r) <= MAX_BINDINGS
+            && self.links_are_elementwise(producer, reader)
+            && self.links_are_elementwise(reader, producer)
+            && self.are_adjacent(producer, reader)
+    }
+
+    /// Buffers that two groups as one kernel read from outside or leave for others.
+    fn bindings(&self, a: &Group, b: &Group) -> usize {
+        let nodes: HashSet<usize> = a.nodes.iter().chain(&b.nodes).copied().collect();
+        let outside = |b: &Buffer| computed(b).is_none_or(|n| !nodes.contains(&n));
+        let mut bound: HashSet<Buffer> = HashSet::new();
+        for &n in &nodes {
+            let node = &self.lowered.nodes[n];
+            bound.extend(node.inputs.iter().filter(|b| outside(b)));
+            bound.extend(outputs(n, node).filter(|b| {
+                let users = self.users.get(b).into_iter().flatten();
+                users.into_iter().any(|user| !nodes.contains(user))
+            }));
+        }
+        bound.len()
+    }
+
+    /// Whether no third group runs between two groups.
+    fn are_adjacent(&self, a: usize, b: usize) -> bool {
+        let mut others: Vec<usize> = self.deps(a).chain(self.deps(b)).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+            .into_iter()
+            .filter(|d| *d != a && *d != b)
+            .all(|d| !self.depends(d, a) && !self.depends(d, b))
+    }
+
+    /// Whether everything group `to` reads from group `from` is read at the element it is computed at.
+    fn links_are_elementwise(&self, from: usize, to: usize) -> bool {
+        let group = &self.groups[to];
+        group.nodes.iter().all(|&n| {
+            let node = &self.lowered.nodes[n];
+            let inside = |b: &usize| computed(&node.inputs[*b]).filter(|m| self.of[*m] == from);
+            let operands_outside = match &node.body {
+                Body::Gemm(g) => [g.a.buffer, g.b.buffer].iter().all(|b| inside(b).is_none()),
+                Body::Attention(_) => (0..node.inputs.len()).all(|b| inside(&b).is_none()),
+                Body::Map(_) | Body::Rows(_) => true,
+            };
+            operands_outside
+                && leaves(&node.body).iter().all(|leaf| match &leaf.access {
+                    Access::Coord { .. } => true,
+                    Access::Gather { ids, .. } | Access::ScatterAdd { ids, .. } => {
+                        inside(&leaf.buffer).is_none() && inside(ids).is_none()
+                    }
+                    _ => inside(&leaf.buffer).is_none_or(|m| {
+                        let buffer = &node.inputs[leaf.buffer];
+                        is_element_output(self.lowered, m, buffer) && elementwise(leaf, group.len)
+                    }),
+                })
+        })
+    }
+
+    /// Moves the nodes of the later of two groups into the earlier one, and returns that.
+    fn merge(&mut self, a: usize, b: usize) -> usize {
+        let (to, from) = (a.min(b), a.max(b));
+        let moved = &mut self.groups[from];
+        let (nodes, anchor) = (std::mem::take(&mut moved.nodes), moved.anchor.take());
+        nodes.iter().for_each(|&n| self.of[n] = to);
+        let group = &mut self.groups[to];
+        group.nodes.extend(nodes);
+        group.nodes.sort_unstable();
+        group.anchor = group.anchor.or(anchor);
+        to
+    }
+
+    /// Drops groups that were merged into others.
+    fn compact(&mut self) {
+        let mut numbers = vec![0; self.groups.len()];
+        let mut kept = 0;
+        for (g, group) in self.groups.iter().enumerate() {
+            numbers[g] = kept;
+            kept += usize::from(!group.nodes.is_empty());
+        }
+        self.groups.retain(|g| !g.nodes.is_empty());
+        self.of.iter_mut().for_each(|g| *g = numbers[*g]);
     }
 }
 
 /// True when `leaf` reads element `i` for element `i`, over the whole iteration space.
 pub(crate) fn elementwise(leaf: &Leaf, len: usize) -> bool {
     matches!(&leaf.access, Access::Strided(v) if v.is_identity() && v.len() == len)
-}
-
-/// Whether group `from` depends on group `on`, directly or not.
-pub(crate) fn depends(groups: &[Group], from: usize, on: usize) -> bool {
-    let mut seen = vec![false; groups.len()];
-    let mut stack = vec![from];
-    while let Some(g) = stack.pop() {
-        if g == on {
-            return true;
-        }
-        if !std::mem::replace(&mut seen[g], true) {
-            stack.extend(&groups[g].deps);
-        }
-    }
-    false
 }
 
 /// The node that computes a buffer.
@@ -196,7 +246,32 @@ fn leaves(body: &Body) -> &[Leaf] {
     }
 }
 
-fn buffers(n: usize, node: &LoweredNode) -> impl Iterator<Item = Buffer> {
-    let outputs = (0..node.lens.len()).map(move |output| Buffer::Computed { node: n, output });
-    node.inputs.iter().copied().chain(outputs)
+fn outputs(n: usize, node: &LoweredNode) -> impl Iterator<Item = Buffer> {
+    (0..node.lens.len()).map(move |output| Buffer::Computed { node: n, output })
+}
+
+fn users(lowered: &Lowered) -> HashMap<Buffer, Vec<usize>> {
+    let mut users: HashMap<Buffer, Vec<usize>> = HashMap::new();
+    for (n, node) in lowered.nodes.iter().enumerate() {
+        for b in &node.inputs {
+            users.entry(*b).or_default().push(n);
+        }
+    }
+    for b in lowered.values.values() {
+        users.entry(*b).or_default().push(lowered.nodes.len());
+    }
+    users
+}
+
+fn is_element_output(lowered: &Lowered, node: usize, buffer: &Buffer) -> bool {
+    let Buffer::Computed { output, .. } = buffer else {
+        return false;
+    };
+    match &lowered.nodes[node].body {
+        Body::Rows(r) => r
+            .outputs
+            .iter()
+            .any(|o| matches!(o, RowsOutput::Element { buffer, .. } if buffer == output)),
+        _ => true,
+    }
 }

@@ -46,6 +46,8 @@ pub(crate) struct LoweredNode {
     pub(crate) lens: Vec<usize>,
     /// Op name and scope path, for plans and errors.
     pub(crate) label: String,
+    /// Whether it belongs to the forward pass.
+    pub(crate) forward: bool,
 }
 
 /// A lowered graph.
@@ -64,6 +66,7 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
         views: vec![Vec::new(); graph.nodes().len()],
         copies: HashMap::new(),
         fills: HashMap::new(),
+        current: (String::new(), false),
         refused: None,
     };
     for (index, source) in graph.sources().iter().enumerate() {
@@ -101,6 +104,8 @@ struct Lower<'a> {
     copies: HashMap<(Buffer, View), Buffer>,
     /// Lowered nodes that are constants.
     fills: HashMap<usize, f32>,
+    /// Label of the graph node being lowered, and whether it belongs to the forward pass.
+    current: (String, bool),
     /// The first value that would have to be copied and cannot be.
     refused: Option<Error>,
 }
@@ -117,6 +122,8 @@ impl Lower<'_> {
             "" => node.op.name().to_string(),
             scope => format!("{scope}.{}", node.op.name()),
         };
+        let forward = n < self.graph.forward_len();
+        self.current = (label.clone(), forward);
         let (body, inputs) = match node.op.lower(&ins, &node.types) {
             Lowering::Source => {
                 if self.views[n].is_empty() {
@@ -135,7 +142,7 @@ impl Lower<'_> {
                     Some(view) => (buffer, view),
                     // Only a reshape can fail: copy, and the result is row-major in its own shape.
                     None => (
-                        self.copy(buffer, &view, &label),
+                        self.copy(buffer, &view),
                         View::contiguous(&node.types[0].shape),
                     ),
                 };
@@ -159,6 +166,7 @@ impl Lower<'_> {
             inputs,
             lens,
             label,
+            forward,
         });
         self.views[n] = node
             .types
@@ -206,7 +214,7 @@ impl Lower<'_> {
         };
         let source = self.graph.sources()[s].value;
         match self.graph.assigns().iter().any(|(t, _)| *t == source) {
-            true => self.copy(buffer, &View::contiguous(self.graph.shape(v)), "old value"),
+            true => self.copy(buffer, &View::contiguous(self.graph.shape(v))),
             false => buffer,
         }
     }
@@ -220,11 +228,11 @@ impl Lower<'_> {
         };
         match view.is_identity() && view.len() == whole {
             true => buffer,
-            false => self.copy(buffer, &view, "copy"),
+            false => self.copy(buffer, &view),
         }
     }
 
-    fn copy(&mut self, buffer: Buffer, view: &View, label: &str) -> Buffer {
+    fn copy(&mut self, buffer: Buffer, view: &View) -> Buffer {
         let key = (buffer, view.clone());
         if let Some(&copy) = self.copies.get(&key) {
             return copy;
@@ -235,9 +243,7 @@ impl Lower<'_> {
             if self.graph.ty(source.value).dtype == DType::U32 {
                 self.refused.get_or_insert_with(|| Error::Tensor {
                     name: source.name.clone(),
-                    message: format!(
-                        "is u32 and can only be read in place, not copied for {label}"
-                    ),
+                    message: format!("is u32; {} cannot copy it", self.current.0),
                 });
             }
         }
@@ -248,12 +254,13 @@ impl Lower<'_> {
             access: Access::Strided(view.clone()),
         };
         let body = Body::Map(map(view.len(), vec![leaf], expr, value));
-        let label = format!("{label}.copy");
+        let (label, forward) = &self.current;
         let node = self.push(LoweredNode {
             body,
             inputs: vec![buffer],
             lens: vec![view.len()],
-            label,
+            label: format!("{label}.copy"),
+            forward: *forward,
         });
         let copy = Buffer::Computed { node, output: 0 };
         self.copies.insert(key, copy);

@@ -16,7 +16,7 @@ use samora_shaders::Kernel;
 use self::kernel::{Planned, step};
 use self::slots::assign_slots;
 use self::updates::place_updates;
-use crate::fuse::{self, Group};
+use crate::fuse::{self, Groups};
 use crate::lower::{Body, Buffer, Lowered, lower};
 use crate::{Graph, Result, SourceKind, Value};
 
@@ -68,16 +68,16 @@ pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
     let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
     let lowered = lower(graph, &all)?;
-    let (mut groups, of) = fuse::group(&lowered, fuse);
-    let updates = place_updates(graph, &lowered, &mut groups, &of);
-    let stored = stored(&lowered, &groups, &of);
+    let mut groups = fuse::group(&lowered, fuse);
+    let updates = place_updates(graph, &lowered, &mut groups);
+    let stored = stored(&lowered, &groups);
     let order = order(&groups);
     let in_slots = stored
         .iter()
         .filter(|b| !updates.in_place.contains_key(b))
         .copied()
         .collect();
-    let slots = assign_slots(&lowered, &groups, &order, &in_slots);
+    let slots = assign_slots(&lowered, &groups.groups, &order, &in_slots);
     let place = |b: &Buffer| match (b, updates.in_place.get(b)) {
         (Buffer::Source(s), _) | (_, Some(s)) => Place::Source(*s),
         (computed, None) => Place::Slot(slots.of[computed]),
@@ -90,7 +90,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
     };
     let steps = order
         .iter()
-        .filter_map(|&g| step(&planned, &groups[g]))
+        .filter_map(|&g| step(&planned, &groups.groups[g]))
         .collect();
     let outputs = wanted
         .iter()
@@ -134,12 +134,12 @@ impl Plan {
 }
 
 /// Computed values that need a buffer: read by another group, or wanted.
-fn stored(lowered: &Lowered, groups: &[Group], of: &[usize]) -> HashSet<Buffer> {
+fn stored(lowered: &Lowered, groups: &Groups<'_>) -> HashSet<Buffer> {
     let mut stored: HashSet<Buffer> = lowered.values.values().copied().collect();
-    for (g, group) in groups.iter().enumerate() {
+    for (g, group) in groups.groups.iter().enumerate() {
         for &n in &group.nodes {
             let node = &lowered.nodes[n];
-            let foreign = |b: &&Buffer| fuse::computed(b).is_some_and(|m| of[m] != g);
+            let foreign = |b: &&Buffer| fuse::computed(b).is_some_and(|m| groups.of[m] != g);
             stored.extend(node.inputs.iter().filter(foreign));
             if matches!(node.body, Body::Attention(_)) {
                 stored.extend(
@@ -151,21 +151,19 @@ fn stored(lowered: &Lowered, groups: &[Group], of: &[usize]) -> HashSet<Buffer> 
     stored
 }
 
-/// Dependencies first; among the ready ones, the group whose last node was created first.
-fn order(groups: &[Group]) -> Vec<usize> {
-    let mut waiting: Vec<usize> = vec![0; groups.len()];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
-    for (g, group) in groups.iter().enumerate() {
-        let deps: HashSet<usize> = group.deps.iter().copied().collect();
-        waiting[g] = deps.len();
+/// Dependencies first; among the ready groups, the one whose first node was created first.
+fn order(groups: &Groups<'_>) -> Vec<usize> {
+    let count = groups.groups.len();
+    let mut waiting = vec![0; count];
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (g, waiting) in waiting.iter_mut().enumerate() {
+        let deps: HashSet<usize> = groups.deps(g).collect();
+        *waiting = deps.len();
         deps.into_iter().for_each(|d| users[d].push(g));
     }
-    let key = |g: usize| Reverse((groups[g].nodes.last().copied(), g));
-    let mut ready: BinaryHeap<_> = (0..groups.len())
-        .filter(|&g| waiting[g] == 0)
-        .map(key)
-        .collect();
-    let mut order = Vec::with_capacity(groups.len());
+    let key = |g: usize| Reverse((groups.groups[g].nodes.first().copied(), g));
+    let mut ready: BinaryHeap<_> = (0..count).filter(|&g| waiting[g] == 0).map(key).collect();
+    let mut order = Vec::with_capacity(count);
     while let Some(Reverse((_, g))) = ready.pop() {
         order.push(g);
         for &user in &users[g] {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::Graph;
-use crate::fuse::{self, Group, depends, elementwise};
+use crate::fuse::{self, Group, Groups, elementwise};
 use crate::lower::{Body, Buffer, Lowered};
 
 /// Where assigned values go.
@@ -17,16 +17,11 @@ pub(super) struct Updates {
 
 /// Decides which assigned values are written straight into their target, ordering every reader of
 /// the old value before the writer.
-pub(super) fn place_updates(
-    graph: &Graph,
-    lowered: &Lowered,
-    groups: &mut [Group],
-    of: &[usize],
-) -> Updates {
+pub(super) fn place_updates(graph: &Graph, lowered: &Lowered, groups: &mut Groups<'_>) -> Updates {
     let sources = graph.sources().iter().enumerate();
     let by_node: HashMap<usize, usize> = sources.map(|(i, s)| (s.value.node, i)).collect();
     let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (g, group) in groups.iter().enumerate() {
+    for (g, group) in groups.groups.iter().enumerate() {
         for b in group.nodes.iter().flat_map(|&n| &lowered.nodes[n].inputs) {
             if let Buffer::Source(s) = b {
                 readers.entry(*s).or_default().push(g);
@@ -40,15 +35,15 @@ pub(super) fn place_updates(
         };
         let buffer = lowered.values[value];
         let before = readers.get(&source).map_or(&[][..], Vec::as_slice);
-        let writer = fuse::computed(&buffer).map(|n| of[n]).filter(|&w| {
+        let writer = fuse::computed(&buffer).map(|n| groups.of[n]).filter(|&w| {
             !updates.in_place.contains_key(&buffer)
-                && reads_elementwise(lowered, &groups[w], source)
-                && before.iter().all(|&r| r == w || !depends(groups, r, w))
+                && reads_elementwise(lowered, &groups.groups[w], source)
+                && before.iter().all(|&r| r == w || !groups.depends(r, w))
         });
         match writer {
             Some(w) => {
                 let earlier = before.iter().copied().filter(|r| *r != w);
-                groups[w].deps.extend(earlier);
+                groups.impose(w, earlier);
                 updates.in_place.insert(buffer, source);
             }
             None => updates.copies.push((buffer, source)),
