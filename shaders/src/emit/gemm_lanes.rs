@@ -16,6 +16,9 @@ const STEPS: usize = 4;
 /// Components of a vec4.
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
+/// The text that combines the four steps, each named by the closure.
+type Steps<'s> = dyn Fn(&dyn Fn(usize) -> String) -> String + 's;
+
 /// A product and its tile.
 pub(crate) struct Lanes<'a> {
     kernel: &'a Gemm,
@@ -242,10 +245,10 @@ impl<'a> Lanes<'a> {
                     .iter()
                     .map(|value| w.bind("part", self.broadcast(value, holder)))
                     .collect();
-                for p in 0..spread {
+                for (p, component) in PARTS.iter().enumerate().take(spread) {
                     let part = |s: usize| match spread {
                         1 => parts[s].clone(),
-                        _ => format!("{}.{}", parts[s], PARTS[p]),
+                        _ => format!("{}.{component}", parts[s]),
                     };
                     w.line(format!("let a_{} = {};", r + p, steps(&part)));
                 }
@@ -265,12 +268,7 @@ impl<'a> Lanes<'a> {
 
     /// Own positions from `c` on over four steps: a matrix with a column per step, or for a single
     /// position a vector.
-    fn own_steps(
-        &self,
-        w: &mut Writer,
-        c: usize,
-        steps: &dyn Fn(&dyn Fn(usize) -> String) -> String,
-    ) -> String {
+    fn own_steps(&self, w: &mut Writer, c: usize, steps: &Steps<'_>) -> String {
         let matrix = &self.private;
         let name = self.axes().1;
         let columns: Vec<String> = match (matrix.wide, self.width()) {

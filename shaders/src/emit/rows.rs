@@ -221,19 +221,15 @@ fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
 type Columns<'a> = dyn Fn(&mut Writer, &mut dyn FnMut(&mut Writer, &str)) + 'a;
 
 /// Columns `first`, `first + step`, …
-fn strided_columns<'a>(
-    kernel: &'a Rows,
-    first: &'a str,
-    step: &str,
-) -> impl Fn(&mut Writer, &mut dyn FnMut(&mut Writer, &str)) + 'a {
+fn strided_columns<'a>(kernel: &'a Rows, first: &'a str, step: &str) -> Box<Columns<'a>> {
     let step = step.to_string();
-    move |w, body| {
+    Box::new(move |w, body| {
         let c = w.fresh("c");
         w.open_loop(&c, first, &format!("{}u", kernel.cols.len()), &step);
         let i = w.bind("i", format!("base + {}", view_index(&kernel.cols, &c)));
         body(w, &i);
         w.close();
-    }
+    })
 }
 
 /// Writes the stages; `finish` combines the partial results of a row. Returns the results' names.
