@@ -391,7 +391,7 @@ fn attention(pass: Pass, windows: bool) -> Kernel {
         let bias = bind(READ);
         ((bias, 16), (bias, 32))
     });
-    let mut rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
+    let rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
     let pass = match pass {
         Pass::Forward => AttentionPass::Forward {
             out: bind(WRITE),
