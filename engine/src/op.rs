@@ -61,7 +61,10 @@ pub enum Lowering {
 }
 
 /// Maps the view of an input to that of the output, when strides can express it.
-pub struct ViewFn(pub Box<dyn Fn(&View) -> Option<View>>);
+pub struct ViewFn(pub Box<ViewToView>);
+
+/// A partial function between views.
+type ViewToView = dyn Fn(&View) -> Option<View>;
 
 impl Debug for ViewFn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

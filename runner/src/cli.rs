@@ -1,7 +1,8 @@
 //! The command line. Results go to standard output, everything else to standard error.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -13,13 +14,10 @@ use crate::pipeline::{Override, Pipeline, load};
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
 /// any GPU, as one RON file describes it.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, args_conflicts_with_subcommands = true)]
-#[command(subcommand_negates_reqs = true)]
+#[command(name = "runner", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    run: Option<RunArgs>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,7 +157,7 @@ pub struct PhantomArgs {
 /// Parses the process's arguments, does what they ask, and returns the exit code: 0, 1 on failure,
 /// 2 on wrong usage or configuration, 130 when interrupted with the state saved.
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(with_run(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => {
             // Nothing is left to do if the message itself cannot be printed.
@@ -167,7 +165,7 @@ pub fn main() -> u8 {
             return u8::try_from(e.exit_code()).unwrap_or(2);
         }
     };
-    match execute(cli) {
+    match execute(&cli.command) {
         Ok(()) => 0,
         Err(error) => {
             report(&error);
@@ -176,19 +174,25 @@ pub fn main() -> u8 {
     }
 }
 
-fn execute(cli: Cli) -> Result<()> {
-    match (cli.command, cli.run) {
-        (Some(Command::Run(args)), _) | (None, Some(args)) => command::run(&args),
-        (Some(Command::Check(args)), _) => command::check(&args),
-        (Some(Command::Plan(args)), _) => command::plan(&args),
-        (Some(Command::Predict(args)), _) => command::predict(&args),
-        (Some(Command::Adapters), _) => command::adapters(),
-        (Some(Command::Bench(args)), _) => command::bench(&args),
-        (Some(Command::Phantom(args)), _) => command::phantom(&args),
-        (None, None) => Err(Error::Usage(
-            "give a pipeline file, such as `runner pipelines/demo.ron`, or see `runner --help`"
-                .into(),
-        )),
+/// Puts `run` before a pipeline file that stands first.
+fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let is_pipeline = |first: &OsString| Path::new(first).extension().is_some_and(|e| e == "ron");
+    if arguments.get(1).is_some_and(is_pipeline) {
+        arguments.insert(1, "run".into());
+    }
+    arguments
+}
+
+fn execute(command: &Command) -> Result<()> {
+    match command {
+        Command::Run(args) => command::run(args),
+        Command::Check(args) => command::check(args),
+        Command::Plan(args) => command::plan(args),
+        Command::Predict(args) => command::predict(args),
+        Command::Adapters => command::adapters(),
+        Command::Bench(args) => command::bench(args),
+        Command::Phantom(args) => command::phantom(args),
     }
 }
 
@@ -214,12 +218,16 @@ mod tests {
 
     #[test]
     fn a_file_alone_means_run() {
-        let parse = |args: &[&str]| Cli::try_parse_from([&["runner"], args].concat());
-        let args = ["demo.ron", "--set", "seed=2", "--fresh"];
-        let cli = parse(&args).map(|c| c.run.map(|r| (r.pipeline.sets, r.fresh)));
-        assert!(matches!(cli, Ok(Some((sets, true))) if sets == ["seed=2"]));
-        let cli = parse(&[&["run"], args.as_slice()].concat());
-        assert!(matches!(cli.map(|c| c.command), Ok(Some(Command::Run(r))) if r.fresh));
+        let parse = |arguments: &[&str]| {
+            let arguments = [&["runner"], arguments].concat();
+            Cli::try_parse_from(with_run(arguments.into_iter().map(OsString::from)))
+        };
+        for arguments in [&["demo.ron"][..], &["run", "demo.ron"]] {
+            let cli = parse(&[arguments, &["--set", "seed=2"]].concat());
+            let is_run = |r: &RunArgs| r.pipeline.sets == ["seed=2"] && !r.fresh;
+            assert!(matches!(cli.map(|c| c.command), Ok(Command::Run(r)) if is_run(&r)));
+        }
         assert!(parse(&["predict", "runs/demo", "in.nii.gz"]).is_err());
+        assert!(parse(&["chek", "demo.ron"]).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What the test files share.
 
 pub mod host;
+pub mod naga_check;
 pub mod training;
 
 use std::sync::OnceLock;

@@ -144,7 +144,9 @@ fn run(
                 continue;
             };
             let got = f64::from(after[i]);
-            if !((got - want).abs() <= TOLERANCE * (1.0 + want.abs())) {
+            // A NaN is a difference too.
+            let agrees = (got - want).abs() <= TOLERANCE * (1.0 + want.abs());
+            if !agrees {
                 return Err(Error::Adapter(format!(
                     "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \
                      the driver miscompiles it: update the driver or choose another adapter with --adapter",

@@ -3,7 +3,7 @@
 use samora_engine::gpu;
 
 use crate::error::{Error, Result};
-use crate::journal::Table;
+use crate::journal::{Table, print_result};
 
 /// Prints the adapters of this machine in the order they are preferred, with what they offer.
 ///
@@ -42,6 +42,6 @@ pub fn adapters() -> Result<()> {
             format!("{} MiB", adapter.max_binding_bytes >> 20),
         ]);
     }
-    print!("{table}");
+    print_result(&table);
     Ok(())
 }

@@ -11,7 +11,7 @@ use samora_engine::{DType, Graph, SourceKind, Tensor, plan};
 use super::open_device;
 use crate::cli::BenchArgs;
 use crate::error::Result;
-use crate::journal::Table;
+use crate::journal::{Table, print_result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::stage::stage_graph;
 
@@ -25,10 +25,10 @@ const LISTED: usize = 24;
 pub fn bench(args: &BenchArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
     let device = open_device(&args.device)?;
-    println!(
-        "{} ({}, {})\n",
+    print_result(format_args!(
+        "{} ({}, {})\n\n",
         device.adapter.name, device.adapter.backend, device.adapter.driver
-    );
+    ));
     let mut table = Table::new(&[
         "stage",
         "batch",
@@ -46,10 +46,10 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         table.row(row(stage, &measured));
         listings.push((stage.name(), measured.kernels));
     }
-    print!("{table}");
+    print_result(&table);
     for (stage, kernels) in listings.iter().filter(|(_, k)| !k.is_empty()) {
-        println!("\n{stage}");
-        print!("{}", listing(kernels));
+        print_result(format_args!("\n{stage}\n"));
+        print_result(listing(kernels));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::cli::PipelineArgs;
 use crate::data::dataset::{Dataset, Part};
 use crate::data::survey::survey;
 use crate::error::{Error, Result};
+use crate::journal::print_result;
 
 /// Memory for decoded volumes; each is read once, so none needs to be kept.
 const CACHE_BYTES: usize = 0;
@@ -19,15 +20,15 @@ pub fn check(args: &PipelineArgs) -> Result<()> {
         let data = Dataset::open(source, CACHE_BYTES)?;
         let division = data.division();
         let slices = |part| data.slices(part).len();
-        println!(
-            "{name}: {} training and {} test cases, {} labelled and {} unlabelled training slices\n",
+        print_result(format_args!(
+            "{name}: {} training and {} test cases, {} labelled and {} unlabelled training slices\n\n",
             division.train.len(),
             division.test.len(),
             slices(Part::Labelled),
             slices(Part::Unlabelled),
-        );
+        ));
         let found = survey(&data);
-        print!("{found}");
+        print_result(&found);
         if found.has_problems() {
             unusable.push(name.as_str());
         }

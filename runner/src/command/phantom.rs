@@ -2,6 +2,7 @@
 
 use crate::cli::PhantomArgs;
 use crate::error::{Error, Result};
+use crate::journal::print_result;
 use crate::phantom::{Options, generate};
 
 /// Writes phantom volumes with labels, and prints the image files.
@@ -19,7 +20,7 @@ pub fn phantom(args: &PhantomArgs) -> Result<()> {
         shape,
     };
     for path in generate(&options, &args.out)? {
-        println!("{}", path.display());
+        print_result(format_args!("{}\n", path.display()));
     }
     Ok(())
 }

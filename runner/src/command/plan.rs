@@ -8,7 +8,7 @@ use samora_shaders::{Caps, emit};
 
 use crate::cli::PlanArgs;
 use crate::error::{Error, Result};
-use crate::journal::Table;
+use crate::journal::{Table, print_result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::stage::{StagePlan, plan_stage};
 
@@ -39,11 +39,17 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
             write_modules(&folder.join(stage.name()), &planned.plan)?;
         }
     }
-    println!("{} (seed {})\n", pipeline.name, pipeline.seed);
-    print!("{table}");
-    println!("\nwrites, in runs/{} or --out:", pipeline.name);
+    print_result(format_args!(
+        "{} (seed {})\n\n",
+        pipeline.name, pipeline.seed
+    ));
+    print_result(&table);
+    print_result(format_args!(
+        "\nwrites, in runs/{} or --out:\n",
+        pipeline.name
+    ));
     for file in files(&pipeline) {
-        println!("  {file}");
+        print_result(format_args!("  {file}\n"));
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use super::source::{SYNAPSE_LABEL_MAP, Source};
 use super::split::{Division, SliceId, divide, labelled_slices};
 use super::volume::{Grid, Volume};
 use super::{h5, nifti};
+use crate::phantom;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A dataset whose files were found and whose headers were read.
@@ -43,6 +45,14 @@ impl Dataset {
     /// Anything wrong with folders, headers, pairs, lists or fractions; see [`DataError`].
     pub fn open(source: &Source, cache_bytes: usize) -> Result<Self> {
         let root = source.root();
+        if let Source::Synapse {
+            phantoms: Some(cases),
+            ..
+        } = source
+            && !root.exists()
+        {
+            write_phantoms(root, *cases)?;
+        }
         let cases = find_cases(source)?;
         let names: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
         let mut division = divide(root, &names, source.split())?;
@@ -224,6 +234,21 @@ impl Dataset {
         }
         Ok(())
     }
+}
+
+/// Writes small phantoms in Synapse's layout, all or none.
+fn write_phantoms(root: &Path, cases: usize) -> Result<()> {
+    eprintln!("writing {cases} phantom volumes to {}", root.display());
+    let options = phantom::Options {
+        layout: phantom::Layout::Synapse,
+        cases,
+        seed: 1,
+        shape: phantom::Options::SMALL,
+    };
+    let partial = root.with_extension("partial");
+    phantom::generate(&options, &partial)?;
+    std::fs::rename(&partial, root)
+        .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
 }
 
 fn image_grid(source: &Source, case: &Case) -> Result<Grid> {

@@ -21,6 +21,9 @@ pub enum Source {
         /// Hounsfield units that become 0 and 1.
         #[serde(default = "abdomen_window")]
         window_hu: (f32, f32),
+        /// Where `root` does not exist, writes this many phantom cases into it.
+        #[serde(default)]
+        phantoms: Option<usize>,
     },
     /// Folders of `.nii` or `.nii.gz` images and labels paired by file name.
     Folder {

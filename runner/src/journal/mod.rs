@@ -4,6 +4,7 @@ mod curve;
 mod events;
 mod overlay;
 mod progress;
+mod results;
 mod summary;
 mod table;
 
@@ -11,5 +12,6 @@ pub use curve::draw_curve;
 pub use events::{Event, EventLog};
 pub use overlay::{Overlay, draw_overlay};
 pub use progress::Progress;
+pub use results::print_result;
 pub use summary::Report;
 pub use table::Table;

@@ -129,8 +129,8 @@ fn word_before(text: &str, range: Range<usize>, word: &str) -> Range<usize> {
 /// The name of the struct whose closing parenthesis is at `at`.
 fn struct_closing_at(node: &Node, at: usize) -> Option<Range<usize>> {
     let children = node.children().into_iter();
-    let inner = children.filter_map(|(_, child)| struct_closing_at(child, at));
-    inner.last().or_else(|| {
+    let mut inner = children.filter_map(|(_, child)| struct_closing_at(child, at));
+    inner.next_back().or_else(|| {
         let closes = node.span.end == at + 1;
         match &node.kind {
             Kind::Struct { name, .. } | Kind::Tuple { name, .. } if closes => {

@@ -49,7 +49,7 @@ impl Check<'_> {
         if !is_name(&pipeline.name) {
             return Err(self.fault(&["name"], bad_name(&pipeline.name)));
         }
-        for name in pipeline.data.keys().filter(|name| !is_name(name)) {
+        if let Some(name) = pipeline.data.keys().find(|name| !is_name(name)) {
             return Err(self.fault(&["data", name], bad_name(name)));
         }
         if pipeline.stages.is_empty() {

@@ -41,8 +41,10 @@ fn a_stage_is_continued_until_it_is_finished() {
     let run = RunDir::open(&root, &pipeline, false).unwrap();
     assert_eq!(run.state("encoder").unwrap(), Some(state(9)));
     assert!(!run.is_trained("encoder"));
-    let mut weights = Weights::default();
-    weights.tensors = state(9).tensors;
+    let weights = Weights {
+        tensors: state(9).tensors,
+        ..Weights::default()
+    };
     run.finish("encoder", &weights).unwrap();
     assert!(run.is_trained("encoder"));
     assert_eq!(run.trained("encoder").unwrap(), weights);

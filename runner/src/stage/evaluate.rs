@@ -7,7 +7,7 @@ use crate::data::slice::slice;
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::journal::{Overlay, Progress, Report, draw_overlay};
+use crate::journal::{Overlay, Progress, Report, draw_overlay, print_result};
 use crate::metrics::volume::{CaseScores, score_case};
 use crate::pipeline::Evaluate;
 
@@ -39,7 +39,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         let (image, truth) = (data.image(case)?, data.label(case)?);
         let predicted = segmenter.segment(&image)?;
         let name = &data.cases()[case].name;
-        scores.push(score_case(name, &truth, &predicted, classes.len())?);
+        scores.push(score_case(name, &predicted, &truth, classes.len())?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)
             && let (Some(image), Some(truth), Some(predicted)) = (
@@ -71,7 +71,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     progress.finish();
     let report = Report::new(&ctx.pipeline.name, &stage.name, classes, scores);
     report.write(ctx.run)?;
-    print!("{}", report.table());
+    print_result(report.table());
     Ok(())
 }
 

@@ -131,7 +131,7 @@ impl<'a> Lanes<'a> {
 
     /// Accumulators per register.
     fn width(&self) -> usize {
-        if self.own % 4 == 0 { 4 } else { 1 }
+        if self.own.is_multiple_of(4) { 4 } else { 1 }
     }
 
     fn ty(&self) -> &'static str {
@@ -215,10 +215,6 @@ impl<'a> Lanes<'a> {
     /// positions by step.
     fn four_steps(&self, w: &mut Writer) {
         let name = self.axes().0;
-        let steps = |text: &dyn Fn(usize) -> String| {
-            let parts: Vec<String> = (0..STEPS).map(text).collect();
-            format!("vec4<f32>({})", parts.join(", "))
-        };
         let spread = Self::spread(&self.common);
         for first in (0..self.shared).step_by(self.lanes * spread) {
             let read = first / (self.lanes * spread);
@@ -242,17 +238,17 @@ impl<'a> Lanes<'a> {
                     .iter()
                     .map(|value| w.bind("part", self.broadcast(value, holder)))
                     .collect();
-                for p in 0..spread {
+                for (p, component) in PARTS.iter().take(spread).enumerate() {
                     let part = |s: usize| match spread {
                         1 => parts[s].clone(),
-                        _ => format!("{}.{}", parts[s], PARTS[p]),
+                        _ => format!("{}.{component}", parts[s]),
                     };
-                    w.line(format!("let a_{} = {};", r + p, steps(&part)));
+                    w.line(format!("let a_{} = {};", r + p, four(&part)));
                 }
             }
         }
         for c in (0..self.own).step_by(self.width()) {
-            let value = self.own_steps(w, c, &steps);
+            let value = self.own_steps(w, c);
             let value = w.bind("b", value);
             for r in 0..self.shared {
                 w.line(match self.width() {
@@ -265,12 +261,7 @@ impl<'a> Lanes<'a> {
 
     /// Own positions from `c` on over four steps: a matrix with a column per step, or for a single
     /// position a vector.
-    fn own_steps(
-        &self,
-        w: &mut Writer,
-        c: usize,
-        steps: &dyn Fn(&dyn Fn(usize) -> String) -> String,
-    ) -> String {
+    fn own_steps(&self, w: &mut Writer, c: usize) -> String {
         let matrix = &self.private;
         let name = self.axes().1;
         let columns: Vec<String> = match (matrix.wide, self.width()) {
@@ -278,10 +269,10 @@ impl<'a> Lanes<'a> {
                 .map(|s| self.read(name, matrix, c / 4, s))
                 .collect(),
             (Wide::Inner, 1) => return self.read(name, matrix, c, 0),
-            (Wide::No, 1) => return steps(&|s| self.read(name, matrix, c, s)),
+            (Wide::No, 1) => return four(&|s| self.read(name, matrix, c, s)),
             (Wide::Inner, _) => (c..c + 4).map(|c| self.read(name, matrix, c, 0)).collect(),
             (Wide::No, _) => (c..c + 4)
-                .map(|c| steps(&|s| self.read(name, matrix, c, s)))
+                .map(|c| four(&|s| self.read(name, matrix, c, s)))
                 .collect(),
         };
         let columns: Vec<String> = columns
@@ -317,10 +308,7 @@ impl<'a> Lanes<'a> {
             let value = match (self.private.wide, self.width()) {
                 (Wide::Outer, _) => read(c / 4),
                 (_, 1) => read(c),
-                _ => {
-                    let parts: Vec<String> = (c..c + 4).map(read).collect();
-                    format!("vec4<f32>({})", parts.join(", "))
-                }
+                _ => four(&|p| read(c + p)),
             };
             let value = w.bind("b", value);
             for r in 0..self.shared {
@@ -362,7 +350,7 @@ impl<'a> Lanes<'a> {
         }
         w.line(format!("let at_{own} = {};", sum(place)));
         w.line(format!("let at_{shared} = {shared} + e / {}u;", self.own));
-        let guard = self.private.extent % (self.lanes * self.own) != 0;
+        let guard = !self.private.extent.is_multiple_of(self.lanes * self.own);
         if guard {
             w.open(format!("if at_{own} < {}u", self.private.extent));
         }
@@ -377,4 +365,10 @@ impl<'a> Lanes<'a> {
         }
         w.close();
     }
+}
+
+/// A vec4 of the texts of its components.
+fn four(text: &dyn Fn(usize) -> String) -> String {
+    let parts: Vec<String> = (0..4).map(text).collect();
+    format!("vec4<f32>({})", parts.join(", "))
 }

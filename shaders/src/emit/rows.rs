@@ -87,7 +87,7 @@ fn per_invocation(kernel: &Rows, caps: &Caps) -> (String, [u32; 3]) {
     let mut w = Writer::new();
     linear_invocation(&mut w, "row", workgroup, count, grid);
     w.line(format!("let base = {};", view_index(&kernel.rows, "row")));
-    let columns = |w: &mut Writer, body: &mut dyn FnMut(&mut Writer, &str)| {
+    let columns = |w: &mut Writer, body: &mut Body| {
         let cols = kernel.cols.simplified();
         let mut terms = vec!["base".to_string()];
         for (&extent, &stride) in cols.shape.iter().zip(&cols.strides) {
@@ -217,15 +217,17 @@ fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
     (w.module(&interface), grid)
 }
 
-/// Writes a loop over the columns of a row; the closure writes its body for the named element.
-type Columns<'a> = dyn Fn(&mut Writer, &mut dyn FnMut(&mut Writer, &str)) + 'a;
+/// Writes the body of a loop for the named element.
+type Body<'a> = dyn FnMut(&mut Writer, &str) + 'a;
+/// Writes a loop over the columns of a row around a body.
+type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
 
 /// Columns `first`, `first + step`, …
 fn strided_columns<'a>(
     kernel: &'a Rows,
     first: &'a str,
     step: &str,
-) -> impl Fn(&mut Writer, &mut dyn FnMut(&mut Writer, &str)) + 'a {
+) -> impl Fn(&mut Writer, &mut Body) + 'a {
     let step = step.to_string();
     move |w, body| {
         let c = w.fresh("c");

@@ -1,0 +1,241 @@
+//! The binary on wrong input: exit code 2 for usage and configuration, 1 for data and machine, and a
+//! message that names file and cause. No case may panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use samora_runner::data::nifti;
+use samora_runner::data::volume::{Grid, Volume};
+use samora_runner::phantom::{Layout, Options, generate};
+
+const PIPELINE: &str = r#"Pipeline(
+    name: "small",
+    seed: 1,
+    data: {"scans": Folder(
+        images: "scans/images", labels: "scans/labels",
+        classes: ["1", "2", "3", "4", "5", "6", "7", "8"],
+        split: First(train: 1, test: 1),
+    )},
+    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
+    decoder: (depth: 1, heads: 2, mlp_dim: 16),
+    lora: Lora(rank: 2),
+    stages: [
+        Pretrain(
+            name: "encoder", data: "scans", objective: Masked(), epochs: 1, batch: 2,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Finetune(
+            name: "finetune", data: "scans", experts: [], hl_attn: Off,
+            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off, epochs: 1, batch: 2,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Evaluate(name: "test", data: "scans", model: "finetune", batch: 2),
+    ],
+)"#;
+
+/// Voxels of a phantom.
+const SHAPE: [usize; 3] = [48, 40, 16];
+
+/// A folder with `small.ron` and two phantom cases.
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("small.ron"), PIPELINE).unwrap();
+        let options = Options {
+            layout: Layout::Folder,
+            cases: 2,
+            seed: 1,
+            shape: SHAPE,
+        };
+        generate(&options, &folder.path().join("scans")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn runner(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_runner"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .output()
+            .unwrap()
+    }
+
+    /// Runs, and checks exit code and message.
+    fn refuses(&self, arguments: &[&str], code: i32, parts: &[&str]) {
+        let output = self.runner(arguments);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let all = format!("{stdout}{stderr}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {all}");
+        assert!(!all.contains("panicked"), "{arguments:?}: {all}");
+        for part in parts {
+            assert!(all.contains(part), "{arguments:?}: no {part:?} in\n{all}");
+        }
+    }
+
+    fn rewrite(&self, from: &str, to: &str) {
+        assert!(PIPELINE.contains(from), "{from}");
+        fs::write(self.path("small.ron"), PIPELINE.replacen(from, to, 1)).unwrap();
+    }
+}
+
+/// Voxels (x, y, z) ↦ `value` on a grid of 1 mm.
+fn volume<T: Copy>(shape: [usize; 3], value: impl Fn(usize) -> T) -> Volume<T> {
+    let grid = Grid::axis_aligned(shape, [1.0; 3]);
+    let voxels = (0..grid.len()).map(value).collect();
+    Volume::new(grid, voxels, PathBuf::new()).unwrap()
+}
+
+fn first_file(folder: &Path) -> PathBuf {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    files.sort();
+    files[0].clone()
+}
+
+#[test]
+fn usage_is_explained() {
+    let scene = Scene::new();
+    scene.refuses(&[], 2, &["Usage: runner"]);
+    scene.refuses(
+        &["chek", "small.ron"],
+        2,
+        &["unrecognized subcommand", "check"],
+    );
+    scene.refuses(&["none.ron"], 2, &["cannot read none.ron"]);
+    scene.refuses(
+        &["plan", "small.ron", "--set", "seed"],
+        2,
+        &["path.to.field=value"],
+    );
+    scene.refuses(
+        &["plan", "small.ron", "--set", "sed=2"],
+        2,
+        &["did you mean `seed`?"],
+    );
+    scene.refuses(
+        &["predict", "scans", "a.nii", "-o", "b.nii"],
+        2,
+        &["scans/resolved.ron"],
+    );
+}
+
+#[test]
+fn mistakes_in_the_pipeline_exit_with_2_and_their_place() {
+    let scene = Scene::new();
+    let table = [
+        ("epochs: 1", "epoch: 1", "did you mean `epochs`?"),
+        ("seed: 1", "seed: \"one\"", "small.ron:3:11"),
+        (
+            "lora: Lora(rank: 2)",
+            "lora: include(\"lora.ron\")",
+            "cannot read the included file",
+        ),
+        (
+            "lora: Lora(rank: 2)",
+            "lora: include(\"small.ron\")",
+            "leads back to itself",
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"encoder\"",
+            "`encoder` is not a Finetune stage",
+        ),
+        (
+            "experts: []",
+            "experts: [\"image\"]",
+            "there is no stage `image`",
+        ),
+        (
+            "patch_size_px: 8",
+            "patch_size_px: 7",
+            "32 is not a multiple",
+        ),
+    ];
+    for (from, to, expected) in table {
+        scene.rewrite(from, to);
+        for command in ["run", "check", "plan"] {
+            scene.refuses(&[command, "small.ron"], 2, &[expected]);
+        }
+    }
+}
+
+#[test]
+fn a_plan_needs_no_data() {
+    let scene = Scene::new();
+    fs::remove_dir_all(scene.path("scans")).unwrap();
+    let output = scene.runner(&["plan", "small.ron", "--emit", "modules"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["encoder", "finetune", "GFLOP/step", "summary.json"] {
+        assert!(stdout.contains(part), "{stdout}");
+    }
+    let module = first_file(&scene.path("modules/finetune"));
+    assert!(fs::read_to_string(module).unwrap().contains("@compute"));
+}
+
+#[test]
+fn unusable_data_exits_with_1_and_names_the_file() {
+    let check = ["check", "small.ron"];
+    let scene = Scene::new();
+    assert!(scene.runner(&check).status.success());
+    let image = first_file(&scene.path("scans/images"));
+    let label = first_file(&scene.path("scans/labels"));
+    let (good_image, good_label) = (fs::read(&image).unwrap(), fs::read(&label).unwrap());
+    let name = image.file_name().unwrap().to_str().unwrap();
+
+    nifti::write(&label, &volume(SHAPE, |i| (i % 10) as u8)).unwrap();
+    scene.refuses(&check, 1, &[name, "9"]);
+    nifti::write(&label, &volume([48, 40, 8], |_| 1u8)).unwrap();
+    scene.refuses(&check, 1, &[name, "16", "8"]);
+    fs::write(&label, &good_label).unwrap();
+
+    fs::write(&image, &good_image[..good_image.len() / 2]).unwrap();
+    scene.refuses(&check, 1, &[name]);
+    nifti::write(&image, &volume(SHAPE, |_| f32::NAN)).unwrap();
+    scene.refuses(&check, 1, &[name, "NaN"]);
+    fs::remove_file(&image).unwrap();
+    scene.refuses(
+        &check,
+        1,
+        &[
+            "has no image of the same name",
+            name.split('.').next().unwrap(),
+        ],
+    );
+
+    fs::remove_dir_all(scene.path("scans/images")).unwrap();
+    fs::create_dir(scene.path("scans/images")).unwrap();
+    scene.refuses(&check, 1, &["scans/images"]);
+    fs::remove_dir_all(scene.path("scans")).unwrap();
+    scene.refuses(&check, 1, &["scans/images"]);
+}
+
+#[test]
+fn places_that_cannot_be_written_and_adapters_that_do_not_exist_exit_with_1() {
+    let scene = Scene::new();
+    let below_a_file = ["small.ron", "--out", "small.ron/run"];
+    scene.refuses(
+        &below_a_file,
+        1,
+        &["small.ron/run", "cannot create the folder"],
+    );
+    scene.refuses(
+        &["small.ron", "--out", "scans"],
+        1,
+        &["neither empty nor a run directory"],
+    );
+    scene.refuses(&["small.ron", "--adapter", "no such card"], 1, &["adapter"]);
+}

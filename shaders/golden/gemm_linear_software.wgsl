@@ -1,0 +1,72 @@
+@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> b1: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b2: array<f32>;
+@group(0) @binding(3) var<storage, read_write> b3: array<f32>;
+var<workgroup> results: array<vec4<f32>, 64>;
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
+    let tile = group.x;
+    let row = tile / 2u % 8u * 8u;
+    let col = tile % 2u * 32u;
+    let batch = tile / 16u;
+    let base1 = 0u;
+    let row_0 = (base1 + min(row + lane, 63u) * 32u) / 4u;
+    let base2 = 0u;
+    let col_0 = (base2 + min(col + lane, 47u) * 32u) / 4u;
+    let col_1 = (base2 + min(col + 8u + lane, 47u) * 32u) / 4u;
+    let col_2 = (base2 + min(col + 16u + lane, 47u) * 32u) / 4u;
+    let col_3 = (base2 + min(col + 24u + lane, 47u) * 32u) / 4u;
+    var acc_0_0 = vec4<f32>();
+    var acc_1_0 = vec4<f32>();
+    var acc_2_0 = vec4<f32>();
+    var acc_3_0 = vec4<f32>();
+    var acc_4_0 = vec4<f32>();
+    var acc_5_0 = vec4<f32>();
+    var acc_6_0 = vec4<f32>();
+    var acc_7_0 = vec4<f32>();
+    for (var k = 0u; k < 32u; k += 4u) {
+        let read3 = b0[row_0 + k / 4u];
+        let a_0 = subgroupBroadcast(read3, 0u);
+        let a_1 = subgroupBroadcast(read3, 1u);
+        let a_2 = subgroupBroadcast(read3, 2u);
+        let a_3 = subgroupBroadcast(read3, 3u);
+        let a_4 = subgroupBroadcast(read3, 4u);
+        let a_5 = subgroupBroadcast(read3, 5u);
+        let a_6 = subgroupBroadcast(read3, 6u);
+        let a_7 = subgroupBroadcast(read3, 7u);
+        let read4 = b1[col_0 + k / 4u];
+        let read5 = b1[col_1 + k / 4u];
+        let read6 = b1[col_2 + k / 4u];
+        let read7 = b1[col_3 + k / 4u];
+        let b8 = transpose(mat4x4<f32>(read4, read5, read6, read7));
+        acc_0_0 += b8 * a_0;
+        acc_1_0 += b8 * a_1;
+        acc_2_0 += b8 * a_2;
+        acc_3_0 += b8 * a_3;
+        acc_4_0 += b8 * a_4;
+        acc_5_0 += b8 * a_5;
+        acc_6_0 += b8 * a_6;
+        acc_7_0 += b8 * a_7;
+    }
+    results[0u + lane] = acc_0_0;
+    results[8u + lane] = acc_1_0;
+    results[16u + lane] = acc_2_0;
+    results[24u + lane] = acc_3_0;
+    results[32u + lane] = acc_4_0;
+    results[40u + lane] = acc_5_0;
+    results[48u + lane] = acc_6_0;
+    results[56u + lane] = acc_7_0;
+    let end9 = min(8u, 64u - row) * 4u;
+    for (var e = 0u; e < end9; e += 1u) {
+        let at_col = col + (e % 4u / 1u) * 8u + lane;
+        let at_row = row + e / 4u;
+        if at_col < 48u {
+            let i = (batch * 64u + at_row) * 48u + at_col;
+            let acc = results[e / 4u * 8u + lane][e % 4u];
+            let x10 = b2[i % 48u];
+            let v11 = acc + x10;
+            b3[i] = v11;
+        }
+    }
+}

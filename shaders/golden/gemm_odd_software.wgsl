@@ -1,0 +1,45 @@
+@group(0) @binding(0) var<storage, read> b0: array<f32>;
+@group(0) @binding(1) var<storage, read> b1: array<f32>;
+@group(0) @binding(2) var<storage, read> b2: array<f32>;
+@group(0) @binding(3) var<storage, read_write> b3: array<f32>;
+var<workgroup> results: array<f32, 24>;
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
+    let tile = group.x;
+    let row = tile / 1u % 2u * 3u;
+    let col = tile % 1u * 8u;
+    let batch = tile / 2u;
+    let base1 = 0u;
+    let row_0 = base1 + min(row + lane, 4u) * 3u;
+    let base2 = 0u;
+    let col_0 = base2 + min(col + lane, 6u) * 3u;
+    var acc_0_0 = f32();
+    var acc_1_0 = f32();
+    var acc_2_0 = f32();
+    for (var k = 0u; k < 3u; k += 1u) {
+        let read3 = b0[row_0 + k];
+        let a_0 = subgroupBroadcast(read3, 0u);
+        let a_1 = subgroupBroadcast(read3, 1u);
+        let a_2 = subgroupBroadcast(read3, 2u);
+        let b4 = b1[col_0 + k];
+        acc_0_0 += a_0 * b4;
+        acc_1_0 += a_1 * b4;
+        acc_2_0 += a_2 * b4;
+    }
+    results[0u + lane] = acc_0_0;
+    results[8u + lane] = acc_1_0;
+    results[16u + lane] = acc_2_0;
+    let end5 = min(3u, 5u - row) * 1u;
+    for (var e = 0u; e < end5; e += 1u) {
+        let at_col = col + lane;
+        let at_row = row + e / 1u;
+        if at_col < 7u {
+            let i = (batch * 5u + at_row) * 7u + at_col;
+            let acc = results[e * 8u + lane];
+            let x6 = b2[i % 7u];
+            let v7 = acc + x6;
+            b3[i] = v7;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+@group(0) @binding(0) var<storage, read> b0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> b1: array<f32>;
+
+fn erf(x: f32) -> f32 {
+    let t = min(abs(x), 4.0f);
+    let s = t * t;
+    var inner = fma(-5.96761703e-4f, s, 4.99119423e-3f);
+    inner = fma(inner, s, -2.67681349e-2f);
+    inner = fma(inner, s, 1.12819925e-1f);
+    inner = fma(inner, s, -3.76125336e-1f);
+    inner = fma(inner, s, 1.28379166e-1f);
+    inner = fma(inner, t, t);
+    var outer = fma(fma(-1.72853470e-5f, t, 3.83197126e-4f), s, fma(-3.88396438e-3f, t, 2.42546219e-2f));
+    outer = fma(outer, t, -1.06777877e-1f);
+    outer = fma(outer, t, -6.34846687e-1f);
+    outer = fma(outer, t, -1.28717512e-1f);
+    outer = 1.0f - exp(fma(outer, t, -t));
+    let magnitude = select(inner, outer, t > 0.927734375f);
+    return select(magnitude, -magnitude, x < 0.0f);
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = id.x;
+    let x1 = b0[i];
+    let v2 = x1 * 0.70710677f;
+    let v3 = erf(v2);
+    let v4 = v3 + 1.0f;
+    let v5 = x1 * 0.5f;
+    let v6 = v4 * v5;
+    b1[i] = v6;
+}

@@ -1,0 +1,32 @@
+@group(0) @binding(0) var<storage, read> b0: array<f32>;
+@group(0) @binding(1) var<storage, read_write> b1: array<f32>;
+var<workgroup> partial: array<f32, 256>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let member = local / 32u;
+    let wanted = (group.x) * 32u + local % 32u;
+    let row = min(wanted, 767u);
+    let base = row;
+    var part1 = 0.0f;
+    for (var c2 = member; c2 < 4096u; c2 += 8u) {
+        let i3 = base + c2 * 768u;
+        let x4 = b0[i3];
+        part1 += x4;
+    }
+    partial[local] = part1;
+    workgroupBarrier();
+    for (var half = 4u; half > 0u; half /= 2u) {
+        if member < half {
+            partial[local] += partial[local + half * 32u];
+        }
+        workgroupBarrier();
+    }
+    let reduced5 = partial[local % 32u];
+    workgroupBarrier();
+    if wanted < 768u {
+        if member == 0u {
+            b1[row] = reduced5;
+        }
+    }
+}

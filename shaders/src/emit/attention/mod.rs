@@ -1,0 +1,252 @@
+//! Attention kernels. One invocation owns one query (forward, gradient of queries) or one key
+//! (gradient of keys and values) and walks the other side of its window with everything it
+//! accumulates in registers.
+
+mod backward;
+mod forward;
+mod geometry;
+mod relative;
+mod walk;
+
+use super::grid::fold;
+use crate::wgsl::{Builtin, Interface, Writer};
+use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
+
+/// Emits an attention kernel.
+pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
+    let mut e = Emitter::new(kernel, caps);
+    let pass = match kernel.pass {
+        AttentionPass::Forward { out, lse, rel } => {
+            e.forward(out, lse, rel);
+            "attention"
+        }
+        AttentionPass::BackwardQ {
+            dout,
+            lse,
+            delta,
+            rel,
+            dq,
+            drel,
+        } => {
+            let saved = Saved {
+                dout,
+                lse,
+                delta,
+                rel,
+            };
+            e.backward_q(&saved, dq, drel);
+            "attention dq"
+        }
+        AttentionPass::BackwardKv {
+            dout,
+            lse,
+            delta,
+            rel,
+            dk,
+            dv,
+            dpad,
+        } => {
+            let saved = Saved {
+                dout,
+                lse,
+                delta,
+                rel,
+            };
+            e.backward_kv(&saved, [dk, dv], dpad);
+            "attention dkv"
+        }
+    };
+    e.finish(pass)
+}
+
+/// Bindings of what a backward pass reads.
+struct Saved {
+    dout: usize,
+    lse: usize,
+    delta: usize,
+    rel: Option<usize>,
+}
+
+/// How the walked rows reach an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    /// Each invocation reads them from memory.
+    Direct,
+    /// GPUs: the workgroup copies so many rows at a time into workgroup memory.
+    Staged(usize),
+    /// CPU adapters with a fixed subgroup size, which is that of the workgroup: the lanes read a few
+    /// rows together and broadcast them. Lanes are those of a SIMD register there, so a broadcast is
+    /// far cheaper than a load, which goes lane by lane.
+    Broadcast(usize),
+}
+
+struct Emitter<'a> {
+    a: &'a Attention,
+    w: Writer,
+    /// Components per register: 4 where every row is 16-byte aligned.
+    width: usize,
+    /// Registers per head.
+    regs: usize,
+    supply: Supply,
+    workgroup: usize,
+    grid: [u32; 3],
+    /// Slots of a window on the owned and the walked side (they differ for sequences only).
+    owned: usize,
+    walked: usize,
+    /// Whether the invocation after the last slot of a window sums over its padding.
+    sums_pads: bool,
+    /// Workgroup variables.
+    shared: Vec<(String, String)>,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(a: &'a Attention, caps: &Caps) -> Self {
+        let (queries, keys) = geometry::window_slots(a);
+        let (owned, walked) = match a.pass {
+            AttentionPass::BackwardKv { .. } => (keys, queries),
+            _ => (queries, keys),
+        };
+        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
+        let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
+        let pads_aligned = a
+            .pad_kv
+            .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
+        let wide = a.head_dim.is_multiple_of(4)
+            && pads_aligned
+            && [&a.q, &a.k, &a.v].into_iter().all(aligned);
+        let width = if wide { 4 } else { 1 };
+        let regs = a.head_dim / width;
+        let supply = supply(a, caps);
+        let workgroup = match supply {
+            Supply::Broadcast(lanes) => lanes,
+            _ if caps.cpu => 16,
+            _ => 64.min(caps.workgroup_size as usize),
+        };
+        let chunks = (owned + usize::from(sums_pads)).div_ceil(workgroup);
+        let ty = if wide { "vec4<f32>" } else { "f32" };
+        let shared = match supply {
+            Supply::Staged(tile) => ["tile_a", "tile_b"]
+                .map(|name| (name.to_string(), format!("array<{ty}, {}>", tile * regs)))
+                .to_vec(),
+            _ => Vec::new(),
+        };
+        Self {
+            a,
+            w: Writer::new(),
+            width,
+            regs,
+            supply,
+            workgroup,
+            grid: fold(a.batch * a.heads * geometry::windows(a) * chunks, caps),
+            owned,
+            walked,
+            sums_pads,
+            shared,
+        }
+    }
+
+    fn finish(self, pass: &str) -> Shader {
+        let a = self.a;
+        let invocation = match self.supply {
+            Supply::Broadcast(_) => Builtin::Subgroup,
+            _ => Builtin::Local,
+        };
+        let builtins = [Builtin::Workgroup, invocation];
+        let mut interface = Interface::scalar(&a.bindings, self.workgroup, &builtins);
+        if self.width == 4 {
+            for buffer in self.row_buffers() {
+                interface.wide[buffer] = true;
+            }
+        }
+        interface.shared = self.shared;
+        Shader {
+            name: format!(
+                "{pass} {}x{}x{}x{}x{}",
+                a.batch, a.heads, self.owned, self.walked, a.head_dim
+            ),
+            source: self.w.module(&interface),
+            grid: self.grid,
+            bindings: a.bindings.clone(),
+        }
+    }
+
+    /// Bindings made of head rows, which are read as vec4 where possible.
+    fn row_buffers(&self) -> Vec<usize> {
+        let a = self.a;
+        let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
+        rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
+        rows.extend(a.pad_kv.into_iter().flat_map(|((k, _), (v, _))| [k, v]));
+        match a.pass {
+            AttentionPass::Forward { out, .. } => rows.push(out),
+            AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
+            AttentionPass::BackwardKv {
+                dout, dk, dv, dpad, ..
+            } => rows.extend([dout, dk, dv].into_iter().chain(dpad)),
+        }
+        rows
+    }
+
+    /// Name of the invocation's index in its workgroup.
+    fn own(&self) -> &'static str {
+        match self.supply {
+            Supply::Broadcast(_) => "lane",
+            _ => "local",
+        }
+    }
+
+    fn ty(&self) -> &'static str {
+        if self.width == 4 { "vec4<f32>" } else { "f32" }
+    }
+
+    /// Binds `{name}0`, `{name}1`, … to the registers from `row` on.
+    fn load(&mut self, name: &str, buffer: usize, row: &str) {
+        let base = self.w.bind("row", row);
+        for r in 0..self.regs {
+            let line = format!("let {name}{r} = b{buffer}[{base} + {r}u];");
+            self.w.line(line);
+        }
+    }
+
+    /// Declares accumulators `{name}0`, `{name}1`, ….
+    fn zero(&mut self, name: &str) {
+        for r in 0..self.regs {
+            let line = format!("var {name}{r} = {}();", self.ty());
+            self.w.line(line);
+        }
+    }
+
+    /// Stores a value per register from `row` on.
+    fn store(&mut self, buffer: usize, row: &str, value: impl Fn(usize) -> String) {
+        let base = self.w.bind("row", row);
+        for r in 0..self.regs {
+            let line = format!("b{buffer}[{base} + {r}u] = {};", value(r));
+            self.w.line(line);
+        }
+    }
+
+    /// `Σ a·b` over the registers `{a}0`, … and `{b}0`, … as an expression.
+    fn dot(&self, a: &str, b: &str) -> String {
+        let term = |r: usize| match self.width {
+            4 => format!("dot({a}{r}, {b}{r})"),
+            _ => format!("{a}{r} * {b}{r}"),
+        };
+        (0..self.regs).map(term).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+fn supply(a: &Attention, caps: &Caps) -> Supply {
+    match caps.subgroups {
+        Some((smallest, largest)) if caps.cpu && smallest == largest => {
+            Supply::Broadcast(smallest as usize)
+        }
+        _ => {
+            let rows = (caps.workgroup_memory as usize / (2 * 4 * a.head_dim)).min(32);
+            let tile = rows / walk::UNROLL * walk::UNROLL;
+            if caps.cpu || tile == 0 {
+                Supply::Direct
+            } else {
+                Supply::Staged(tile)
+            }
+        }
+    }
+}

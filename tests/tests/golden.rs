@@ -1,0 +1,433 @@
+//! Golden text: a few configurations of each kernel family, emitted exactly as `shaders/golden` has
+//! them. `UPDATE_GOLDEN=1 cargo test -p samora-tests --test golden` rewrites the files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use samora_shaders::{
+    Access, Attention, AttentionPass, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm,
+    HeadRows, Kernel, Leaf, Map, Operand, Output, Reduce, Rows, RowsOutput, Scalar, Stage, Tokens,
+    Unary, View, emit,
+};
+use samora_tests::naga_check::validate;
+
+const READ: Binding = Binding {
+    ty: BufferType::F32,
+    write: false,
+};
+const WRITE: Binding = Binding {
+    ty: BufferType::F32,
+    write: true,
+};
+const IDS: Binding = Binding {
+    ty: BufferType::U32,
+    write: false,
+};
+
+#[test]
+fn modules_match_their_golden_text_and_every_backend_accepts_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shaders/golden");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for (name, kernel, caps) in &cases {
+        let source = emit(kernel, caps).source;
+        validate(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let file = folder.join(format!("{name}.wgsl"));
+        if update {
+            std::fs::write(&file, &source).unwrap();
+        } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&source) {
+            wrong.push(*name);
+        }
+    }
+    assert!(wrong.is_empty(), "golden text differs: {wrong:?}");
+    let files = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(files, cases.len(), "files without a case in {folder:?}");
+}
+
+fn cases() -> Vec<(&'static str, Kernel, Caps)> {
+    let (gpu, cpu) = (Caps::portable(), Caps::software());
+    let discrete = Caps {
+        subgroups: Some((32, 64)),
+        workgroup_memory: 32768,
+        ..gpu
+    };
+    vec![
+        ("map_gelu", gelu(), gpu),
+        ("map_permute", strided(), gpu),
+        ("map_im2col", im2col(), gpu),
+        ("map_gather", gather(false), gpu),
+        ("map_scatter_add", gather(true), gpu),
+        ("map_resize", resize(false), gpu),
+        ("map_resize_adjoint", resize(true), gpu),
+        ("map_dropout_folded", dropout(), Caps { grid: 100, ..gpu }),
+        ("rows_softmax_subgroup", softmax(768), discrete),
+        ("rows_softmax_software", softmax(768), cpu),
+        ("rows_softmax_workgroup", softmax(768), gpu),
+        ("rows_softmax_invocation", softmax(4), gpu),
+        ("rows_column_sums_software", column_sums(), cpu),
+        ("rows_column_sums_workgroup", column_sums(), gpu),
+        ("gemm_linear_software", linear([64, 48, 32]), cpu),
+        ("gemm_linear_workgroup", linear([64, 48, 32]), gpu),
+        ("gemm_lora_down_software", linear([392, 4, 64]), cpu),
+        ("gemm_odd_software", linear([5, 7, 3]), cpu),
+        ("gemm_odd_workgroup", linear([5, 7, 3]), gpu),
+        (
+            "attention_sequence_software",
+            attention(Pass::Forward, false),
+            cpu,
+        ),
+        (
+            "attention_window_workgroup",
+            attention(Pass::Forward, true),
+            gpu,
+        ),
+        (
+            "attention_window_software",
+            attention(Pass::Forward, true),
+            cpu,
+        ),
+        (
+            "attention_window_dq_workgroup",
+            attention(Pass::Queries, true),
+            gpu,
+        ),
+        (
+            "attention_window_dq_software",
+            attention(Pass::Queries, true),
+            cpu,
+        ),
+        (
+            "attention_window_dkv_workgroup",
+            attention(Pass::Keys, true),
+            gpu,
+        ),
+        (
+            "attention_window_dkv_software",
+            attention(Pass::Keys, true),
+            cpu,
+        ),
+    ]
+}
+
+/// A pointwise kernel of one leaf; the last node is stored in the last binding.
+fn map(len: usize, bindings: &[Binding], access: Access, nodes: &[Scalar]) -> Kernel {
+    Kernel::Map(Map {
+        len,
+        bindings: bindings.to_vec(),
+        leaves: vec![Leaf { buffer: 0, access }],
+        expr: Expr {
+            nodes: nodes.to_vec(),
+        },
+        outputs: vec![Output {
+            buffer: bindings.len() - 1,
+            value: nodes.len() - 1,
+        }],
+    })
+}
+
+/// GELU of an identity leaf: x/2·(1 + erf(x/√2)).
+fn gelu() -> Kernel {
+    let nodes = [
+        Scalar::Leaf(0),
+        Scalar::Const(std::f32::consts::FRAC_1_SQRT_2),
+        Scalar::Binary(Binary::Mul, 0, 1),
+        Scalar::Unary(Unary::Erf, 2),
+        Scalar::Const(1.0),
+        Scalar::Binary(Binary::Add, 3, 4),
+        Scalar::Const(0.5),
+        Scalar::Binary(Binary::Mul, 0, 6),
+        Scalar::Binary(Binary::Mul, 5, 7),
+    ];
+    let view = View::contiguous(&[392, 256]);
+    map(view.len(), &[READ, WRITE], Access::Strided(view), &nodes)
+}
+
+fn strided() -> Kernel {
+    let view = View::contiguous(&[2, 3, 5, 7])
+        .permute(&[0, 2, 3, 1])
+        .slice(1, 1, 4);
+    map(
+        view.len(),
+        &[READ, WRITE],
+        Access::Strided(view),
+        &[Scalar::Leaf(0)],
+    )
+}
+
+/// 3×3 patches, stride 2, padding 1, of a `[2, 9, 9]` image as `[5, 5, 2, 3, 3]`.
+fn im2col() -> Kernel {
+    let axis = |coef: [i64; 5], shift, size, stride| Axis {
+        coef: coef.to_vec(),
+        shift,
+        div: 1,
+        size,
+        stride,
+    };
+    let access = Access::Affine {
+        shape: vec![5, 5, 2, 3, 3],
+        axes: vec![
+            axis([0, 0, 1, 0, 0], 0, 2, 81),
+            axis([2, 0, 0, 1, 0], -1, 9, 9),
+            axis([0, 2, 0, 0, 1], -1, 9, 1),
+        ],
+        fill: 0.0,
+    };
+    map(450, &[READ, WRITE], access, &[Scalar::Leaf(0)])
+}
+
+/// Rows of a `[2, 10, 3]` table by 4 ids per batch, or the adjoint.
+fn gather(adjoint: bool) -> Kernel {
+    let rows = if adjoint { 10 } else { 4 };
+    let view = |strides: [usize; 3]| View {
+        shape: vec![2, rows, 3],
+        strides: strides.to_vec(),
+        offset: 0,
+    };
+    let (ids, ids_view, axis) = (1, view([4, 1, 0]), 1);
+    let access = if adjoint {
+        Access::ScatterAdd {
+            source: view([12, 3, 1]),
+            axis,
+            count: 4,
+            ids,
+            ids_view,
+        }
+    } else {
+        Access::Gather {
+            source: view([30, 3, 1]),
+            axis,
+            ids,
+            ids_view,
+        }
+    };
+    map(
+        2 * rows * 3,
+        &[READ, IDS, WRITE],
+        access,
+        &[Scalar::Leaf(0)],
+    )
+}
+
+fn resize(adjoint: bool) -> Kernel {
+    let (outer, from, to, inner) = (6, 14, 56, 14);
+    let (access, extent) = if adjoint {
+        let access = Access::ResizeAdjoint {
+            outer,
+            from,
+            to,
+            inner,
+        };
+        (access, from)
+    } else {
+        let access = Access::Resize {
+            outer,
+            from,
+            to,
+            inner,
+        };
+        (access, to)
+    };
+    map(
+        outer * extent * inner,
+        &[READ, WRITE],
+        access,
+        &[Scalar::Leaf(0)],
+    )
+}
+
+/// A mask that drops one in ten.
+fn dropout() -> Kernel {
+    let nodes = [
+        Scalar::Const(0.1),
+        Scalar::Leaf(0),
+        Scalar::Binary(Binary::Lt, 1, 0),
+        Scalar::Const(0.0),
+        Scalar::Const(1.0 / 0.9),
+        Scalar::Select(2, 3, 4),
+    ];
+    map(100_000, &[IDS, WRITE], Access::Uniform { site: 7 }, &nodes)
+}
+
+/// Softmax over the last dimension, with the log-sum-exp of each row.
+fn softmax(len: usize) -> Kernel {
+    let nodes = vec![
+        Scalar::Leaf(0),
+        Scalar::Reduced(0),
+        Scalar::Binary(Binary::Sub, 0, 1),
+        Scalar::Unary(Unary::Exp, 2),
+        Scalar::Reduced(1),
+        Scalar::Binary(Binary::Div, 3, 4),
+        Scalar::Unary(Unary::Log, 4),
+        Scalar::Binary(Binary::Add, 1, 6),
+    ];
+    let stage = |reduce, value| Stage { reduce, value };
+    Kernel::Rows(Rows {
+        rows: View {
+            shape: vec![50],
+            strides: vec![len],
+            offset: 0,
+        },
+        cols: View::contiguous(&[len]),
+        bindings: vec![READ, WRITE, WRITE],
+        leaves: vec![identity(0, &[50, len])],
+        expr: Expr { nodes },
+        stages: vec![stage(Reduce::Max, 0), stage(Reduce::Sum, 3)],
+        outputs: vec![
+            RowsOutput::Element {
+                buffer: 1,
+                value: 5,
+            },
+            RowsOutput::Row {
+                buffer: 2,
+                value: 7,
+            },
+        ],
+    })
+}
+
+/// Sums of `[4096, 768]` over the first dimension.
+fn column_sums() -> Kernel {
+    Kernel::Rows(Rows {
+        rows: View::contiguous(&[768]),
+        cols: View {
+            shape: vec![4096],
+            strides: vec![768],
+            offset: 0,
+        },
+        bindings: vec![READ, WRITE],
+        leaves: vec![identity(0, &[4096, 768])],
+        expr: Expr {
+            nodes: vec![Scalar::Leaf(0), Scalar::Reduced(0)],
+        },
+        stages: vec![Stage {
+            reduce: Reduce::Sum,
+            value: 0,
+        }],
+        outputs: vec![RowsOutput::Row {
+            buffer: 1,
+            value: 1,
+        }],
+    })
+}
+
+/// x·Wᵀ + bias.
+fn linear([m, n, k]: [usize; 3]) -> Kernel {
+    let bias = View {
+        shape: vec![m, n],
+        strides: vec![0, 1],
+        offset: 0,
+    };
+    let operand = |buffer, view| Operand { buffer, view };
+    Kernel::Gemm(Gemm {
+        batch: 1,
+        m,
+        n,
+        k,
+        a: operand(0, View::contiguous(&[m, k])),
+        b: operand(1, View::contiguous(&[n, k]).permute(&[1, 0])),
+        bindings: vec![READ, READ, READ, WRITE],
+        leaves: vec![Leaf {
+            buffer: 2,
+            access: Access::Strided(bias),
+        }],
+        expr: Expr {
+            nodes: vec![
+                Scalar::Acc,
+                Scalar::Leaf(0),
+                Scalar::Binary(Binary::Add, 0, 1),
+            ],
+        },
+        outputs: vec![Output {
+            buffer: 3,
+            value: 2,
+        }],
+    })
+}
+
+fn identity(buffer: usize, shape: &[usize]) -> Leaf {
+    Leaf {
+        buffer,
+        access: Access::Strided(View::contiguous(shape)),
+    }
+}
+
+enum Pass {
+    Forward,
+    Queries,
+    Keys,
+}
+
+/// Two heads of 8 on one qkv buffer: a plain sequence, or windows that overhang with relative
+/// positions and padding tokens.
+fn attention(pass: Pass, windows: bool) -> Kernel {
+    let rows = |offset| HeadRows {
+        buffer: 0,
+        offset,
+        row_stride: 48,
+        batch: 2,
+    };
+    let tokens = if windows {
+        Tokens::Grid {
+            height: 5,
+            width: 6,
+            window_h: 3,
+            window_w: 3,
+        }
+    } else {
+        Tokens::Sequence {
+            queries: 30,
+            keys: 30,
+        }
+    };
+    // qkv; with windows the tables and the bias that pads carry; then what the pass reads and writes.
+    let mut bindings = vec![READ];
+    let mut bind = |binding| {
+        bindings.push(binding);
+        bindings.len() - 1
+    };
+    let rel_pos = windows.then(|| (bind(READ), bind(READ)));
+    let pad_kv = windows.then(|| {
+        let bias = bind(READ);
+        ((bias, 16), (bias, 32))
+    });
+    let rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
+    let pass = match pass {
+        Pass::Forward => AttentionPass::Forward {
+            out: bind(WRITE),
+            lse: bind(WRITE),
+            rel: rel(&mut bind, WRITE),
+        },
+        Pass::Queries => AttentionPass::BackwardQ {
+            dout: bind(READ),
+            lse: bind(READ),
+            delta: bind(READ),
+            rel: rel(&mut bind, READ),
+            dq: bind(WRITE),
+            drel: rel(&mut bind, WRITE),
+        },
+        Pass::Keys => AttentionPass::BackwardKv {
+            dout: bind(READ),
+            lse: bind(READ),
+            delta: bind(READ),
+            rel: rel(&mut bind, READ),
+            dk: bind(WRITE),
+            dv: bind(WRITE),
+            dpad: rel(&mut bind, WRITE),
+        },
+    };
+    Kernel::Attention(Attention {
+        pass,
+        batch: 2,
+        heads: 2,
+        head_dim: 8,
+        tokens,
+        scale: 8f32.sqrt().recip(),
+        q: rows(0),
+        k: rows(16),
+        v: rows(32),
+        rel_pos,
+        pad_kv,
+        bindings,
+    })
+}
