@@ -54,10 +54,13 @@ impl Writer {
         self.line("}");
     }
 
-    /// A name not yet used in this body.
+    /// A name not yet used in this body, and no type's.
     pub(crate) fn fresh(&mut self, prefix: &str) -> String {
         self.names += 1;
-        format!("{prefix}{}", self.names)
+        match format!("{prefix}{}", self.names) {
+            name if ["i32", "u32", "f32", "f16"].contains(&name.as_str()) => self.fresh(prefix),
+            name => name,
+        }
     }
 
     /// `let name = value;` under a fresh name, which is returned.
@@ -198,7 +201,7 @@ pub(crate) fn sum(terms: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::float;
+    use super::*;
 
     #[test]
     fn literals_read_back_and_are_finite() {
@@ -209,5 +212,16 @@ mod tests {
         }
         assert_eq!(float(f32::INFINITY), float(f32::MAX));
         assert_eq!(float(f32::NAN), "0.0f");
+    }
+
+    #[test]
+    fn fresh_names_shadow_no_type() {
+        for prefix in ["i", "u", "f"] {
+            let mut w = Writer::new();
+            let names: BTreeSet<String> = (0..40).map(|_| w.fresh(prefix)).collect();
+            assert_eq!(names.len(), 40);
+            let types = ["i32", "u32", "f32", "f16"];
+            assert!(!types.iter().any(|t| names.contains(*t)));
+        }
     }
 }
