@@ -71,14 +71,22 @@ impl<'a> Lanes<'a> {
             }
             grid
         };
+        // Consecutive tiles share the operand whose rows lie apart, so that it stays in the cache.
+        let (common, private) = if self.private.inner > self.common.inner {
+            (
+                format!("tile % {down}u"),
+                format!("tile / {down}u % {across}u"),
+            )
+        } else {
+            (
+                format!("tile / {across}u % {down}u"),
+                format!("tile % {across}u"),
+            )
+        };
+        let (shared, own) = self.axes();
+        w.line(format!("let {shared} = {common} * {}u;", self.shared));
         w.line(format!(
-            "let {} = tile / {across}u % {down}u * {}u;",
-            self.axes().0,
-            self.shared
-        ));
-        w.line(format!(
-            "let {} = tile % {across}u * {}u;",
-            self.axes().1,
+            "let {own} = {private} * {}u;",
             self.lanes * self.own
         ));
         w.line(format!("let batch = tile / {}u;", down * across));
