@@ -71,14 +71,22 @@ impl<'a> Lanes<'a> {
             }
             grid
         };
+        // Consecutive tiles share the operand whose rows lie apart, so that it stays in the cache.
+        let (common, private) = if self.private.inner > self.common.inner {
+            (
+                format!("tile % {down}u"),
+                format!("tile / {down}u % {across}u"),
+            )
+        } else {
+            (
+                format!("tile / {across}u % {down}u"),
+                format!("tile % {across}u"),
+            )
+        };
+        let (shared, own) = self.axes();
+        w.line(format!("let {shared} = {common} * {}u;", self.shared));
         w.line(format!(
-            "let {} = tile / {across}u % {down}u * {}u;",
-            self.axes().0,
-            self.shared
-        ));
-        w.line(format!(
-            "let {} = tile % {across}u * {}u;",
-            self.axes().1,
+            "let {own} = {private} * {}u;",
             self.lanes * self.own
         ));
         w.line(format!("let batch = tile / {}u;", down * across));
@@ -317,12 +325,12 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Stores the tile in a loop over its elements, so that the driver compiles the epilogue once: in
-    /// full it takes seconds. Hence a length that is not constant, against unrolling, and results in
-    /// workgroup memory, which, unlike registers, can be indexed. Every lane reads what it wrote.
+    /// Stores the tile in a loop over its registers, so that the driver compiles the epilogue once or
+    /// four times: in full it takes seconds. Hence a length that is not constant, against unrolling,
+    /// and results in workgroup memory, which, unlike registers, can be indexed. Every lane reads what
+    /// it wrote.
     fn store(&self, w: &mut Writer) {
-        let Gemm { m, n, .. } = *self.kernel;
-        let (shared, own) = self.axes();
+        let (shared, _) = self.axes();
         let holders = self.workgroup();
         let holder = if self.lanes == 1 { "local" } else { "lane" };
         let columns = self.own / self.width();
@@ -334,36 +342,53 @@ impl<'a> Lanes<'a> {
             }
         }
         let left = format!("min({}u, {}u - {shared})", self.shared, self.common.extent);
-        let end = w.bind("end", format!("{left} * {}u", self.own));
+        let end = w.bind("end", sum(times(&left, columns).into_iter().collect()));
         w.open_loop("e", "0u", &end, "1u");
+        w.line(format!("let result = results[e * {holders}u + {holder}];"));
+        w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
+        w.line(format!("let column = e % {columns}u;"));
+        for part in 0..self.width() {
+            self.store_part(w, part);
+        }
+        w.close();
+    }
+
+    /// Stores one component of a register.
+    fn store_part(&self, w: &mut Writer, part: usize) {
+        let Gemm { m, n, .. } = *self.kernel;
+        let (shared, own) = self.axes();
         let spread = Self::spread(&self.private);
         let mut place = vec![own.to_string()];
-        if self.own > spread {
-            let step = self.lanes * spread;
-            place.extend(times(&format!("(e % {}u / {spread}u)", self.own), step));
+        if self.own > self.width() {
+            place.extend(times("column", self.width() * self.lanes));
         }
         if self.lanes > 1 {
             place.extend(times("lane", spread));
         }
-        if spread > 1 {
-            place.push(format!("e % {spread}u"));
+        // Neighbouring components belong to neighbouring positions or to those of the next lanes.
+        let apart = if spread > 1 { part } else { part * self.lanes };
+        if apart > 0 {
+            place.push(format!("{apart}u"));
         }
-        w.line(format!("let at_{own} = {};", sum(place)));
-        w.line(format!("let at_{shared} = {shared} + e / {}u;", self.own));
+        let place = w.bind("at", sum(place));
         let guard = !self.private.extent.is_multiple_of(self.lanes * self.own);
         if guard {
-            w.open(format!("if at_{own} < {}u", self.private.extent));
+            w.open(format!("if {place} < {}u", self.private.extent));
         }
-        w.line(format!("let i = (batch * {m}u + at_row) * {n}u + at_col;"));
-        w.line(match self.width() {
-            1 => format!("let acc = results[e * {holders}u + {holder}];"),
-            _ => format!("let acc = results[e / 4u * {holders}u + {holder}][e % 4u];"),
-        });
-        epilogue(w, self.kernel, "i", "acc");
+        let shared = format!("at_{shared}");
+        let (row, col) = match self.transposed {
+            true => (&place, &shared),
+            false => (&shared, &place),
+        };
+        let i = w.bind("i", format!("(batch * {m}u + {row}) * {n}u + {col}"));
+        let acc = match self.width() {
+            1 => "result".to_string(),
+            _ => format!("result.{}", PARTS[part]),
+        };
+        epilogue(w, self.kernel, &i, &acc);
         if guard {
             w.close();
         }
-        w.close();
     }
 }
 
