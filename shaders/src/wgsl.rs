@@ -54,10 +54,10 @@ impl Writer {
         self.line("}");
     }
 
-    /// A name not yet used in this body.
+    /// A name not yet used in this body. The underscore keeps it apart from type names such as `i32`.
     pub(crate) fn fresh(&mut self, prefix: &str) -> String {
         self.names += 1;
-        format!("{prefix}{}", self.names)
+        format!("{prefix}_{}", self.names)
     }
 
     /// `let name = value;` under a fresh name, which is returned.
