@@ -33,3 +33,15 @@ pub enum Kernel {
     /// Attention, forward or one of its backward passes, without the N×N matrix in memory.
     Attention(Attention),
 }
+
+impl Kernel {
+    /// The buffers it is bound to.
+    pub fn bindings(&self) -> &[Binding] {
+        match self {
+            Self::Map(k) => &k.bindings,
+            Self::Rows(k) => &k.bindings,
+            Self::Gemm(k) => &k.bindings,
+            Self::Attention(k) => &k.bindings,
+        }
+    }
+}

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use samora_engine::{DType, Data, Graph, Init, Place, Plan, SourceKind, Tensor, Value};
 use samora_shaders::reference::{Words, element};
-use samora_shaders::{Binding, Kernel};
 
 /// Buffers of a plan between steps.
 #[derive(Debug)]
@@ -54,7 +53,9 @@ impl<'g> HostProgram<'g> {
                 .iter()
                 .map(|p| self.buffer(*p).clone())
                 .collect();
-            for (b, binding) in bindings(&step.kernel)
+            for (b, binding) in step
+                .kernel
+                .bindings()
                 .iter()
                 .enumerate()
                 .filter(|(_, b)| b.write)
@@ -114,14 +115,5 @@ impl<'g> HostProgram<'g> {
             Place::Source(i) => &self.sources[i],
             Place::Slot(i) => &self.slots[i],
         }
-    }
-}
-
-fn bindings(kernel: &Kernel) -> &[Binding] {
-    match kernel {
-        Kernel::Map(k) => &k.bindings,
-        Kernel::Rows(k) => &k.bindings,
-        Kernel::Gemm(k) => &k.bindings,
-        Kernel::Attention(k) => &k.bindings,
     }
 }

@@ -1,6 +1,7 @@
 //! An open device and its failures as typed values.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{AdapterSummary, choose, summary};
@@ -27,6 +28,7 @@ pub struct Device {
     pub(super) checked: bool,
     pub(super) cache: Option<PathBuf>,
     failure: Arc<Mutex<Option<String>>>,
+    created: AtomicUsize,
 }
 
 impl Device {
@@ -77,6 +79,7 @@ impl Device {
             checked: options.checked,
             cache: options.cache.clone(),
             failure,
+            created: AtomicUsize::new(0),
         })
     }
 
@@ -89,6 +92,18 @@ impl Device {
             Ok(failure) => failure.clone().map_or(Ok(()), |m| Err(Error::Device(m))),
             Err(_) => Err(Error::Device("a wgpu callback panicked".into())),
         }
+    }
+
+    /// Buffers, bind groups and pipelines created so far.
+    pub fn created(&self) -> usize {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    /// Allocations of device memory that are in use, wgpu's own included; `None` where the backend
+    /// does not tell.
+    pub fn allocations(&self) -> Option<usize> {
+        let report = self.device.generate_allocator_report()?;
+        Some(report.allocations.len())
     }
 
     /// The wgpu device and queue, to run foreign kernels beside ours in a benchmark.
@@ -107,6 +122,7 @@ impl Device {
                 self.adapter.max_binding_bytes >> 20
             )));
         }
+        self.count();
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -140,6 +156,7 @@ impl Device {
         pipeline: &wgpu::ComputePipeline,
         buffers: &[&wgpu::Buffer],
     ) -> wgpu::BindGroup {
+        self.count();
         let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
             .zip(buffers)
             .map(|(binding, b)| wgpu::BindGroupEntry {
@@ -156,12 +173,29 @@ impl Device {
 
     /// A buffer to read `len` 32-bit elements back through.
     pub(super) fn staging(&self, len: usize) -> wgpu::Buffer {
+        self.count();
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
             size: 4 * len.max(1) as u64,
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         })
+    }
+
+    /// A mapped buffer to write inputs of so many bytes into.
+    pub(super) fn upload(&self, bytes: u64) -> wgpu::Buffer {
+        self.count();
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("inputs"),
+            size: bytes.max(4),
+            usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        })
+    }
+
+    /// Notes that an object is created on the device.
+    pub(super) fn count(&self) {
+        self.created.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Reads the first `len` elements of a buffer.

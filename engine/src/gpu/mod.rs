@@ -2,8 +2,14 @@
 
 mod adapter;
 mod device;
+mod pipeline;
 mod program;
 mod selftest;
+mod source;
+mod submission;
+#[cfg(test)]
+mod tests;
+mod upload;
 
 pub use adapter::{AdapterSummary, adapters};
 pub use device::{Device, DeviceOptions};

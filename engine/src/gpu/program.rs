@@ -1,14 +1,18 @@
 //! A plan on a device: buffers, pipelines and bind groups made once, then steps.
 
-use std::collections::{BTreeMap, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::time::Instant;
 
 use samora_shaders::{Shader, emit};
 
 use super::device::Device;
+use super::pipeline::pipeline;
 use super::selftest::Passed;
-use crate::{DType, Error, Graph, Place, Plan, Result, SourceKind, Tensor, Type, Value};
+use super::source::{Role, SourceBuffer, allocate, tensor_error};
+use super::submission::submissions;
+use super::upload::Upload;
+use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
 /// uploads inputs, encodes and submits.
@@ -18,19 +22,15 @@ pub struct Program<'d> {
     plan: Plan,
     sources: Vec<SourceBuffer>,
     by_name: HashMap<String, usize>,
+    /// Inputs that kernels read and nobody has fed yet.
+    unfed: HashSet<usize>,
     slots: Vec<wgpu::Buffer>,
     dispatches: Vec<Dispatch>,
+    submissions: Vec<Range<usize>>,
+    upload: Upload,
     staging: wgpu::Buffer,
     types: HashMap<Value, Type>,
     in_flight: Option<wgpu::SubmissionIndex>,
-}
-
-#[derive(Debug)]
-struct SourceBuffer {
-    name: String,
-    ty: Type,
-    kept: bool,
-    buffer: wgpu::Buffer,
 }
 
 #[derive(Debug)]
@@ -47,70 +47,43 @@ impl<'d> Program<'d> {
     ///
     /// # Errors
     /// A parameter that is missing or of another shape, a buffer the adapter cannot bind or
-    /// allocate, a kernel the driver refuses.
+    /// allocate, a kernel the driver refuses or computes wrongly.
     pub fn new(
         device: &'d Device,
         graph: &Graph,
         plan: Plan,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
-        let mut sources = Vec::new();
-        for source in graph.sources() {
-            let ty = graph.ty(source.value).clone();
-            let buffer = device.buffer(&source.name, ty.len())?;
-            let start = match (&source.kind, tensors.get(&source.name)) {
-                (SourceKind::Input, _) => None,
-                (SourceKind::Constant(t), _) | (SourceKind::State(t), None) => Some(t),
-                (_, Some(t)) => Some(t),
-                (SourceKind::Param(_), None) => {
-                    return Err(Error::Tensor {
-                        name: source.name.clone(),
-                        message: "has no value".into(),
-                    });
-                }
-            };
-            if let Some(t) = start {
-                same_type(&source.name, &ty, &t.ty())?;
-                device.queue.write_buffer(&buffer, 0, t.bytes());
-            }
-            let kept = matches!(source.kind, SourceKind::Param(_) | SourceKind::State(_));
-            sources.push(SourceBuffer {
-                name: source.name.clone(),
-                ty,
-                kept,
-                buffer,
-            });
-        }
+        let (sources, input_bytes) = allocate(device, graph, tensors)?;
         let slots = plan
             .slots
             .iter()
             .enumerate()
             .map(|(i, len)| device.buffer(&slot_label(&plan, i), *len))
             .collect::<Result<Vec<_>>>()?;
-        let largest = plan.outputs.keys().map(|v| graph.ty(*v).len());
-        let largest = largest
-            .chain(sources.iter().map(|s| s.ty.len()))
-            .max()
-            .unwrap_or(1);
-        let staging = device.staging(largest);
-        let types = plan
-            .outputs
-            .keys()
-            .map(|v| (*v, graph.ty(*v).clone()))
-            .collect();
-        let by_name = sources
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (s.name.clone(), i))
-            .collect();
+        let outputs = plan.outputs.keys();
+        let types: HashMap<Value, Type> = outputs.map(|v| (*v, graph.ty(*v).clone())).collect();
+        let readable = types.values().chain(sources.iter().map(|s| &s.ty));
+        let largest = readable.map(Type::len).max().unwrap_or(1);
+        let named = sources.iter().enumerate();
+        let by_name = named.map(|(i, s)| (s.name.clone(), i)).collect();
+        let is_input = |i: &usize| matches!(sources[*i].role, Role::Input { .. });
+        let read = plan.steps.iter().flat_map(|s| &s.places);
+        let read = read.filter_map(|p| match p {
+            Place::Source(i) => Some(*i),
+            Place::Slot(_) => None,
+        });
         let mut program = Self {
             device,
+            unfed: read.filter(is_input).collect(),
+            submissions: submissions(&plan.steps),
             plan,
             sources,
             by_name,
             slots,
             dispatches: Vec::new(),
-            staging,
+            upload: Upload::new(device, input_bytes),
+            staging: device.staging(largest),
             types,
             in_flight: None,
         };
@@ -124,57 +97,25 @@ impl<'d> Program<'d> {
         &self.plan
     }
 
-    /// Replaces an input, parameter or state by name.
+    /// Runs one step with the given inputs; one that is not given keeps its last value. Returns once
+    /// the step is submitted; earlier ones are complete then.
     ///
     /// # Errors
-    /// An unknown name or another type.
-    pub fn write(&self, name: &str, tensor: &Tensor) -> Result<()> {
-        let Some(&index) = self.by_name.get(name) else {
-            return Err(Error::Tensor {
-                name: name.into(),
-                message: "is not part of this program".into(),
-            });
-        };
-        let source = &self.sources[index];
-        same_type(name, &source.ty, &tensor.ty())?;
-        self.device
-            .queue
-            .write_buffer(&source.buffer, 0, tensor.bytes());
-        Ok(())
-    }
-
-    /// Runs one step with the given inputs. Returns once it is submitted; at most one earlier step is
-    /// still running then.
-    ///
-    /// # Errors
-    /// An unknown input, another type, or a failed device.
+    /// An unknown or missing input, another type, or a failed device.
     pub fn step(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
-        for (name, tensor) in inputs {
-            self.write(name, tensor)?;
-        }
-        let mut encoder = self
-            .device
-            .device
-            .create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for d in &self.dispatches {
-                pass.set_pipeline(&d.pipeline);
-                pass.set_bind_group(0, &d.group, &[]);
-                pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
+        let mut encoder = self.encoder();
+        self.feed(inputs, &mut encoder)?;
+        let mut submissions = self.submissions.iter().peekable();
+        while let Some(kernels) = submissions.next() {
+            self.encode(&self.dispatches[kernels.clone()], &mut encoder);
+            if submissions.peek().is_some() {
+                let full = std::mem::replace(&mut encoder, self.encoder());
+                self.device.queue.submit([full.finish()]);
             }
         }
-        for (from, to) in &self.plan.copies {
-            let target = &self.sources[*to];
-            encoder.copy_buffer_to_buffer(
-                self.place(*from),
-                0,
-                &target.buffer,
-                0,
-                4 * target.ty.len() as u64,
-            );
-        }
+        self.encode_copies(&mut encoder);
         let index = self.device.queue.submit([encoder.finish()]);
+        self.upload.submitted();
         if let Some(earlier) = self.in_flight.replace(index) {
             self.device.poll(wgpu::PollType::Wait {
                 submission_index: Some(earlier),
@@ -190,31 +131,24 @@ impl<'d> Program<'d> {
     /// # Errors
     /// As [`Program::step`].
     pub fn profile(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, String, f64)>> {
-        for (name, tensor) in inputs {
-            self.write(name, tensor)?;
-        }
+        let mut encoder = self.encoder();
+        self.feed(inputs, &mut encoder)?;
+        self.device.queue.submit([encoder.finish()]);
+        self.upload.submitted();
         self.device.wait()?;
         let mut times = Vec::with_capacity(self.dispatches.len());
         for (d, step) in self.dispatches.iter().zip(&self.plan.steps) {
             let start = Instant::now();
-            let mut encoder = self
-                .device
-                .device
-                .create_command_encoder(&Default::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                pass.set_pipeline(&d.pipeline);
-                pass.set_bind_group(0, &d.group, &[]);
-                pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
-            }
+            let mut encoder = self.encoder();
+            self.encode(std::slice::from_ref(d), &mut encoder);
             self.device.queue.submit([encoder.finish()]);
             self.device.wait()?;
-            times.push((
-                step.label.clone(),
-                d.name.clone(),
-                start.elapsed().as_secs_f64(),
-            ));
+            let seconds = start.elapsed().as_secs_f64();
+            times.push((step.label.clone(), d.name.clone(), seconds));
         }
+        let mut encoder = self.encoder();
+        self.encode_copies(&mut encoder);
+        self.device.queue.submit([encoder.finish()]);
         Ok(times)
     }
 
@@ -236,7 +170,7 @@ impl<'d> Program<'d> {
     /// # Errors
     /// A failed device.
     pub fn tensors(&self) -> Result<BTreeMap<String, Tensor>> {
-        let kept = self.sources.iter().filter(|s| s.kept);
+        let kept = self.sources.iter().filter(|s| matches!(s.role, Role::Kept));
         kept.map(|s| Ok((s.name.clone(), self.download(&s.buffer, &s.ty)?)))
             .collect()
     }
@@ -248,10 +182,62 @@ impl<'d> Program<'d> {
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
         match self.by_name.get(name) {
             Some(&i) => self.download(&self.sources[i].buffer, &self.sources[i].ty),
-            None => Err(Error::Tensor {
-                name: name.into(),
-                message: "is not part of this program".into(),
-            }),
+            None => tensor_error(name, "is not part of this program".into()),
+        }
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device
+            .device
+            .create_command_encoder(&Default::default())
+    }
+
+    /// Checks the inputs and copies them to the device.
+    fn feed(
+        &mut self,
+        inputs: &[(&str, &Tensor)],
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<()> {
+        let mut fed = Vec::with_capacity(inputs.len());
+        for (name, tensor) in inputs {
+            let source = self.by_name.get(*name).map(|&i| (i, &self.sources[i]));
+            let Some((i, source, offset)) = source.and_then(|(i, s)| match s.role {
+                Role::Input { offset } => Some((i, s, offset)),
+                Role::Kept | Role::Constant => None,
+            }) else {
+                return tensor_error(name, "is not an input of this program".into());
+            };
+            source.check(&tensor.ty())?;
+            fed.push((i, offset, tensor.bytes()));
+        }
+        let missing = |i: &&usize| fed.iter().all(|f| f.0 != **i);
+        if let Some(&i) = self.unfed.iter().filter(missing).min() {
+            return tensor_error(&self.sources[i].name, "was never fed".into());
+        }
+        self.unfed.clear();
+        let parts: Vec<(u64, &[u8])> = fed.iter().map(|f| (f.1, f.2)).collect();
+        self.upload.fill(&parts)?;
+        for (i, offset, bytes) in fed {
+            let (from, to) = (self.upload.buffer(), &self.sources[i].buffer);
+            encoder.copy_buffer_to_buffer(from, offset, to, 0, bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn encode(&self, dispatches: &[Dispatch], encoder: &mut wgpu::CommandEncoder) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for d in dispatches {
+            pass.set_pipeline(&d.pipeline);
+            pass.set_bind_group(0, &d.group, &[]);
+            pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
+        }
+    }
+
+    fn encode_copies(&self, encoder: &mut wgpu::CommandEncoder) {
+        for (from, to) in &self.plan.copies {
+            let target = &self.sources[*to];
+            let bytes = 4 * target.ty.len() as u64;
+            encoder.copy_buffer_to_buffer(self.place(*from), 0, &target.buffer, 0, bytes);
         }
     }
 
@@ -314,118 +300,11 @@ impl<'d> Program<'d> {
     }
 }
 
-/// Compiles one module. A panic inside naga's writers is turned into an error.
-fn pipeline(device: &Device, shader: &Shader, label: &str) -> Result<wgpu::ComputePipeline> {
-    let scope = device
-        .device
-        .push_error_scope(wgpu::ErrorFilter::Validation);
-    let built = catch_unwind(AssertUnwindSafe(|| {
-        let module = module(device, shader);
-        let entries: Vec<_> = (0..)
-            .zip(&shader.bindings)
-            .map(|(binding, b)| layout_entry(binding, b.write))
-            .collect();
-        let layout = device
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some(&shader.name),
-                entries: &entries,
-            });
-        let layout = device
-            .device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(&shader.name),
-                bind_group_layouts: &[Some(&layout)],
-                immediate_size: 0,
-            });
-        device
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&shader.name),
-                layout: Some(&layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    zero_initialize_workgroup_memory: false,
-                    ..Default::default()
-                },
-                cache: None,
-            })
-    }));
-    let failure = pollster::block_on(scope.pop());
-    match (built, failure) {
-        (Ok(pipeline), None) => Ok(pipeline),
-        (Ok(_), Some(e)) => Err(Error::Device(format!(
-            "kernel {} of {label}: {e}",
-            shader.name
-        ))),
-        (Err(_), _) => Err(Error::Device(format!(
-            "kernel {} of {label}: the shader compiler panicked",
-            shader.name
-        ))),
-    }
-}
-
-fn module(device: &Device, shader: &Shader) -> wgpu::ShaderModule {
-    let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(&shader.name),
-        source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
-    };
-    if device.checked {
-        return device.device.create_shader_module(descriptor);
-    }
-    // SAFETY: our emitters bound every index by the shapes they bake in; the kernel tests run each
-    // family against the CPU reference, and `DeviceOptions::checked` restores the checks.
-    #[allow(unsafe_code)]
-    unsafe {
-        device
-            .device
-            .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-    }
-}
-
-fn layout_entry(binding: u32, write: bool) -> wgpu::BindGroupLayoutEntry {
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: !write },
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
-        count: None,
-    }
-}
-
-fn same_type(name: &str, declared: &Type, given: &Type) -> Result<()> {
-    match declared == given {
-        true => Ok(()),
-        false => {
-            let message = format!(
-                "has shape {:?}, {:?} is needed",
-                given.shape, declared.shape
-            );
-            Err(Error::Tensor {
-                name: name.into(),
-                message,
-            })
-        }
-    }
-}
-
 /// Names a slot by the first kernel that writes it, so that an error points somewhere.
 fn slot_label(plan: &Plan, slot: usize) -> String {
-    let writes = |s: &&crate::Step| {
-        let bindings = match &s.kernel {
-            samora_shaders::Kernel::Map(k) => &k.bindings,
-            samora_shaders::Kernel::Rows(k) => &k.bindings,
-            samora_shaders::Kernel::Gemm(k) => &k.bindings,
-            samora_shaders::Kernel::Attention(k) => &k.bindings,
-        };
-        s.places
-            .iter()
-            .zip(bindings)
-            .any(|(p, b)| b.write && *p == Place::Slot(slot))
+    let writes = |s: &&Step| {
+        let mut bound = s.places.iter().zip(s.kernel.bindings());
+        bound.any(|(p, b)| b.write && *p == Place::Slot(slot))
     };
     plan.steps
         .iter()

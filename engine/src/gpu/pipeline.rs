@@ -1,0 +1,100 @@
+//! Compiling kernels.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use samora_shaders::Shader;
+
+use super::device::Device;
+use crate::{Error, Result};
+
+/// Compiles the kernel of the plan's step `label`. A panic inside the shader compiler is turned into
+/// an error.
+///
+/// # Errors
+/// The module is invalid, or the driver refuses it.
+pub(super) fn pipeline(
+    device: &Device,
+    shader: &Shader,
+    label: &str,
+) -> Result<wgpu::ComputePipeline> {
+    device.count();
+    let scope = device
+        .device
+        .push_error_scope(wgpu::ErrorFilter::Validation);
+    let built = catch_unwind(AssertUnwindSafe(|| {
+        let module = module(device, shader);
+        let entries: Vec<_> = (0..)
+            .zip(&shader.bindings)
+            .map(|(binding, b)| layout_entry(binding, b.write))
+            .collect();
+        let layout = device
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some(&shader.name),
+                entries: &entries,
+            });
+        let layout = device
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(&shader.name),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            });
+        device
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&shader.name),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+    }));
+    let failure = pollster::block_on(scope.pop());
+    match (built, failure) {
+        (Ok(pipeline), None) => Ok(pipeline),
+        (Ok(_), Some(e)) => Err(Error::Device(format!(
+            "kernel {} of {label}: {e}",
+            shader.name
+        ))),
+        (Err(_), _) => Err(Error::Device(format!(
+            "kernel {} of {label}: the shader compiler panicked",
+            shader.name
+        ))),
+    }
+}
+
+fn module(device: &Device, shader: &Shader) -> wgpu::ShaderModule {
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(&shader.name),
+        source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
+    };
+    if device.checked {
+        return device.device.create_shader_module(descriptor);
+    }
+    // SAFETY: our emitters bound every index by the shapes they bake in; the kernel tests run each
+    // family against the CPU reference, and `DeviceOptions::checked` restores the checks.
+    #[allow(unsafe_code)]
+    unsafe {
+        device
+            .device
+            .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+    }
+}
+
+fn layout_entry(binding: u32, write: bool) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage { read_only: !write },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
+    }
+}

@@ -1,0 +1,99 @@
+//! The buffers of a graph's sources.
+
+use std::collections::BTreeMap;
+
+use super::device::Device;
+use crate::{Error, Graph, Result, SourceKind, Tensor, Type};
+
+/// A source of the graph on the device.
+#[derive(Debug)]
+pub(super) struct SourceBuffer {
+    pub(super) name: String,
+    pub(super) ty: Type,
+    pub(super) role: Role,
+    pub(super) buffer: wgpu::Buffer,
+}
+
+/// What may happen to a source.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    /// Fed before a step, through this byte of the upload buffer.
+    Input { offset: u64 },
+    /// Parameter or state: kept between steps, read back by name.
+    Kept,
+    /// Never changes.
+    Constant,
+}
+
+impl SourceBuffer {
+    /// Fails unless a tensor of this type fits.
+    ///
+    /// # Errors
+    /// Another shape or element type.
+    pub(super) fn check(&self, given: &Type) -> Result<()> {
+        match self.ty == *given {
+            true => Ok(()),
+            false => {
+                let (got, need) = (given, &self.ty);
+                let message = format!(
+                    "has shape {:?} of {:?}, {:?} of {:?} is needed",
+                    got.shape, got.dtype, need.shape, need.dtype
+                );
+                tensor_error(&self.name, message)
+            }
+        }
+    }
+}
+
+/// Allocates and fills the sources of a graph. Also returns the bytes of all inputs together.
+///
+/// # Errors
+/// A parameter that is missing or of another shape, a buffer the adapter cannot bind or allocate.
+pub(super) fn allocate(
+    device: &Device,
+    graph: &Graph,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<(Vec<SourceBuffer>, u64)> {
+    let mut input_bytes = 0;
+    let mut sources = Vec::with_capacity(graph.sources().len());
+    for source in graph.sources() {
+        let given = tensors.get(&source.name);
+        let (start, role) = match &source.kind {
+            SourceKind::Input => {
+                let offset = input_bytes;
+                input_bytes += 4 * graph.ty(source.value).len() as u64;
+                (None, Role::Input { offset })
+            }
+            SourceKind::Constant(t) => (Some(t), Role::Constant),
+            SourceKind::State(t) => (given.or(Some(t)), Role::Kept),
+            SourceKind::Param(_) if given.is_none() => {
+                return tensor_error(&source.name, "has no value; load or draw it".into());
+            }
+            SourceKind::Param(_) => (given, Role::Kept),
+        };
+        let ty = graph.ty(source.value).clone();
+        let buffer = SourceBuffer {
+            name: source.name.clone(),
+            buffer: device.buffer(&source.name, ty.len())?,
+            ty,
+            role,
+        };
+        if let Some(t) = start {
+            buffer.check(&t.ty())?;
+            device.queue.write_buffer(&buffer.buffer, 0, t.bytes());
+        }
+        sources.push(buffer);
+    }
+    Ok((sources, input_bytes))
+}
+
+/// What is wrong with a tensor.
+///
+/// # Errors
+/// Always.
+pub(super) fn tensor_error<T>(name: &str, message: String) -> Result<T> {
+    Err(Error::Tensor {
+        name: name.into(),
+        message,
+    })
+}

@@ -1,0 +1,62 @@
+//! Where a step is cut into submissions.
+
+use std::ops::Range;
+
+use crate::Step;
+
+/// Work of one submission: half a second at 100 GFLOP/s. Drivers reset a device that is busy with one
+/// submission for too long, Windows after two seconds.
+const LIMIT: u64 = 50_000_000_000;
+/// Floating-point operations that take as long as moving a byte.
+const FLOPS_PER_BYTE: u64 = 10;
+
+/// Ranges of kernels to submit together; a small plan is a single one.
+pub(super) fn submissions(steps: &[Step]) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let (mut start, mut work) = (0, 0);
+    for (i, step) in steps.iter().enumerate() {
+        let cost = step.flops + FLOPS_PER_BYTE * step.bytes;
+        if work + cost > LIMIT && i > start {
+            ranges.push(start..i);
+            (start, work) = (i, 0);
+        }
+        work += cost;
+    }
+    ranges.push(start..steps.len());
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use samora_shaders::{Expr, Kernel, Map};
+
+    use super::*;
+
+    fn step(flops: u64) -> Step {
+        let kernel = Kernel::Map(Map {
+            len: 1,
+            bindings: Vec::new(),
+            leaves: Vec::new(),
+            expr: Expr::default(),
+            outputs: Vec::new(),
+        });
+        Step {
+            kernel,
+            places: Vec::new(),
+            label: String::new(),
+            flops,
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn only_large_plans_are_cut() {
+        let cut = |flops: &[u64]| submissions(&flops.iter().map(|f| step(*f)).collect::<Vec<_>>());
+        assert_eq!(cut(&[]), [0..0]);
+        assert_eq!(cut(&[LIMIT / 2, LIMIT / 2]), [0..2]);
+        assert_eq!(
+            cut(&[LIMIT / 2, LIMIT, 2 * LIMIT, 1, 1]),
+            [0..1, 1..2, 2..3, 3..5]
+        );
+    }
+}

@@ -1,0 +1,134 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use samora_shaders::{
+    Access, Binding, BufferType, Expr, Kernel, Leaf, Map, Output, Scalar, Shader, Unary, View, emit,
+};
+
+use super::pipeline::pipeline;
+use super::selftest::Passed;
+use super::*;
+use crate::{Error, Result};
+
+const LEN: usize = 37;
+
+fn device(cache: Option<PathBuf>) -> Device {
+    let adapter = std::env::var("SAMORA_ADAPTER").ok();
+    let options = DeviceOptions {
+        adapter,
+        cache,
+        ..DeviceOptions::default()
+    };
+    Device::open(&options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// `y = f(x)` over [`LEN`] elements.
+fn unary(f: Unary) -> Kernel {
+    let mut expr = Expr::default();
+    let x = expr.push(Scalar::Leaf(0));
+    let value = expr.push(Scalar::Unary(f, x));
+    let access = Access::Strided(View::contiguous(&[LEN]));
+    let binding = |write| Binding {
+        ty: BufferType::F32,
+        write,
+    };
+    Kernel::Map(Map {
+        len: LEN,
+        bindings: vec![binding(false), binding(true)],
+        leaves: vec![Leaf { buffer: 0, access }],
+        expr,
+        outputs: vec![Output { buffer: 1, value }],
+    })
+}
+
+/// Tests a module that computes `actual` as if it were the kernel `claimed`.
+fn selftest(device: &Device, actual: Unary, claimed: Unary) -> Result<()> {
+    let shader = emit(&unary(actual), &device.adapter.caps);
+    let compiled = pipeline(device, &shader, "test")?;
+    let mut passed = Passed::load(device);
+    let result = passed.check(device, &shader, &compiled, &unary(claimed), &[LEN; 2]);
+    passed.save();
+    result
+}
+
+#[test]
+fn wrong_results_are_refused_with_the_kernel_and_adapter() {
+    let device = device(None);
+    selftest(&device, Unary::Exp, Unary::Exp).expect("a right kernel passes");
+    let error = selftest(&device, Unary::Exp, Unary::Sin).expect_err("a wrong one does not");
+    let Error::Adapter(message) = error else {
+        panic!("{error:?}");
+    };
+    for part in [
+        "kernel map",
+        &device.adapter.name,
+        "miscompiles",
+        "--adapter",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn kernels_that_passed_are_not_run_again() {
+    let folder = std::env::temp_dir().join(format!("samora-selftest-{}", std::process::id()));
+    let opened = || device(Some(folder.clone()));
+    assert!(selftest(&opened(), Unary::Exp, Unary::Sin).is_err());
+    selftest(&opened(), Unary::Exp, Unary::Exp).expect("a right kernel passes");
+    // The same module would fail now if it ran.
+    let again = selftest(&opened(), Unary::Exp, Unary::Sin);
+    let other = selftest(&opened(), Unary::Cos, Unary::Sin);
+    fs::write(folder.join("selftest.txt"), "not a hash\n").unwrap();
+    let damaged = selftest(&opened(), Unary::Exp, Unary::Sin);
+    fs::remove_dir_all(&folder).unwrap();
+    again.expect("remembered");
+    assert!(other.is_err(), "another module is not covered");
+    assert!(damaged.is_err(), "a damaged file remembers nothing");
+}
+
+#[test]
+fn broken_modules_are_device_errors() {
+    let device = device(None);
+    let good = emit(&unary(Unary::Exp), &device.adapter.caps);
+    for source in [
+        "not a module".to_string(),
+        good.source.replace("exp(", "exq("),
+        good.source.replace("fn main(", "fn other("),
+    ] {
+        let broken = Shader {
+            source,
+            ..good.clone()
+        };
+        let error = pipeline(&device, &broken, "blocks.3.mlp").expect_err("it is broken");
+        let message = error.to_string();
+        assert!(matches!(error, Error::Device(_)), "{error:?}");
+        assert!(message.contains("blocks.3.mlp"), "{message}");
+    }
+    device.check().expect("the device itself is fine");
+}
+
+/// What wgpu reports outside any scope arrives at the next check.
+#[test]
+fn validation_errors_are_kept() {
+    let device = device(None);
+    device.check().unwrap();
+    let _ = device.raw().0.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("mapped for both"),
+        size: 16,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    let error = device.check().expect_err("the usage is invalid");
+    assert!(error.to_string().contains("mapped for both"), "{error}");
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let device = device(None);
+    let buffer = device.buffer("x", 4).unwrap();
+    device.raw().0.destroy();
+    let read = device.read::<f32>(&buffer, 4);
+    assert!(matches!(read, Err(Error::Device(_))), "{read:?}");
+}
