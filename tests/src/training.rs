@@ -1,5 +1,5 @@
 //! A small training step with everything in it that could differ between runs: noise on the input,
-//! a SAM encoder with one expert, dropout, clipping and AdamW.
+//! a SAM encoder with one expert, dropout, clipping and an optimiser.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +39,35 @@ pub fn small_encoder() -> SamConfig {
 }
 
 impl Training {
-    /// Trains those parameters of the encoder whose name `trains`.
+    /// Trains those parameters of the encoder whose name `trains`, by AdamW.
     pub fn new(remat: Remat, trains: impl Fn(&str) -> bool) -> Self {
+        Self::by(Rule::default(), remat, trains)
+    }
+
+    /// [`Training::new`] by another rule.
+    pub fn by(rule: Rule, remat: Remat, trains: impl Fn(&str) -> bool) -> Self {
+        let Self {
+            mut graph, loss, ..
+        } = Self::forward();
+        let params = graph.params().filter(|p| trains(&p.name));
+        let chosen: Vec<(String, Value)> = params.map(|p| (p.name.clone(), p.value)).collect();
+        let values: Vec<Value> = chosen.iter().map(|p| p.1).collect();
+        let optimiser = OptimConfig {
+            learning_rate: 1e-2,
+            rule,
+            schedule: Schedule::Constant,
+            clip_norm: Some(1.0),
+        };
+        minimise(&mut graph, loss, &values, &optimiser, 100, remat);
+        Self {
+            graph,
+            loss,
+            trained: chosen.into_iter().map(|p| p.0).collect(),
+        }
+    }
+
+    /// The loss alone.
+    pub fn forward() -> Self {
         let mut g = Graph::new();
         let config = small_encoder();
         let size = config.image_size_px;
@@ -55,23 +82,10 @@ impl Training {
         let target = Init::Normal(1.0).draw(&shape, 1, "target");
         let target = g.constant("target", target);
         let loss = mse(&mut g, features, target);
-        let chosen: Vec<(String, Value)> = g
-            .params()
-            .filter(|p| trains(&p.name))
-            .map(|p| (p.name.clone(), p.value))
-            .collect();
-        let values: Vec<Value> = chosen.iter().map(|p| p.1).collect();
-        let optimiser = OptimConfig {
-            learning_rate: 1e-2,
-            rule: Rule::default(),
-            schedule: Schedule::Constant,
-            clip_norm: Some(1.0),
-        };
-        minimise(&mut g, loss, &values, &optimiser, 100, remat);
         Self {
             graph: g,
             loss,
-            trained: chosen.into_iter().map(|p| p.0).collect(),
+            trained: Vec::new(),
         }
     }
 

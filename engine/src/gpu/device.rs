@@ -62,15 +62,12 @@ impl Device {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
             keep(&on_error, e.to_string())
         }));
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(
-                    &on_lost,
-                    format!(
-                        "the device was lost: {message}; rerun to resume from the last checkpoint"
-                    ),
-                );
-            }
+        device.set_device_lost_callback(move |_, message| {
+            let advice = "rerun to resume from the last checkpoint";
+            keep(
+                &on_lost,
+                format!("the device was lost: {message}; {advice}"),
+            );
         });
         Ok(Self {
             device,
