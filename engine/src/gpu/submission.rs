@@ -51,12 +51,17 @@ mod tests {
 
     #[test]
     fn only_large_plans_are_cut() {
-        let cut = |flops: &[u64]| submissions(&flops.iter().map(|f| step(*f)).collect::<Vec<_>>());
-        assert_eq!(cut(&[]), [0..0]);
-        assert_eq!(cut(&[LIMIT / 2, LIMIT / 2]), [0..2]);
-        assert_eq!(
-            cut(&[LIMIT / 2, LIMIT, 2 * LIMIT, 1, 1]),
-            [0..1, 1..2, 2..3, 3..5]
-        );
+        let ends = |flops: &[u64]| -> Vec<usize> {
+            let steps: Vec<Step> = flops.iter().map(|f| step(*f)).collect();
+            let ranges = submissions(&steps);
+            let starts: Vec<usize> = ranges.iter().map(|r| r.start).collect();
+            let ends: Vec<usize> = ranges.iter().map(|r| r.end).collect();
+            assert_eq!(starts[0], 0);
+            assert_eq!(starts[1..], ends[..ends.len() - 1]);
+            ends
+        };
+        assert_eq!(ends(&[]), [0]);
+        assert_eq!(ends(&[LIMIT / 2, LIMIT / 2]), [2]);
+        assert_eq!(ends(&[LIMIT / 2, LIMIT, 2 * LIMIT, 1, 1]), [1, 2, 3, 5]);
     }
 }
