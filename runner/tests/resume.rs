@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 const PIPELINE: &str = r#"Pipeline(
@@ -79,11 +80,13 @@ fn finish(folder: &Path, out: &str) {
     assert!(start(folder, out).wait().unwrap().success());
 }
 
-/// Stops a run with `signal` as soon as it has logged a step of `stage`. Returns its exit code, which
-/// a killed process has not.
-fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> Option<i32> {
-    let mut run = start(folder, out);
+/// Stops a run with `signal` as soon as it has logged a step of `stage`. Returns how
+/// it ended.
+fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> ExitStatus {
     let log = folder.join(out).join("events.jsonl");
+    // Steps logged by an earlier run, if any.
+    fs::remove_file(&log).ok();
+    let mut run = start(folder, out);
     let logged = format!("\"stage\":\"{stage}\"");
     let begun = Instant::now();
     while !fs::read_to_string(&log)
@@ -98,7 +101,7 @@ fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> Option<i32> {
         .args([signal, &run.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
-    run.wait().unwrap().code()
+    run.wait().unwrap()
 }
 
 /// Everything a run leaves that must not depend on when it was stopped.
@@ -119,17 +122,21 @@ fn stopping_in_every_stage_changes_nothing() {
     fs::write(folder.join("tiny.ron"), PIPELINE).unwrap();
     finish(folder, "whole");
     for stage in STAGES {
-        assert_eq!(stop_in(folder, "stopped", stage, "-KILL"), None, "{stage}");
+        let status = stop_in(folder, "stopped", stage, "-KILL");
+        assert_eq!(status.signal(), Some(9), "{stage}: {status}");
         // The state is saved every few seconds, or on an interruption: these stages go on from it.
         if ["simclr", "pixel", "finetune"].contains(&stage) {
-            let code = stop_in(folder, "stopped", stage, "-INT");
-            assert_eq!(code, Some(130), "{stage}");
+            let status = stop_in(folder, "stopped", stage, "-INT");
+            assert_eq!(status.code(), Some(130), "{stage}: {status}");
             let state = format!("stopped/checkpoints/{stage}.state.safetensors");
             assert!(folder.join(state).exists(), "{stage}");
         }
     }
     finish(folder, "stopped");
-    let (whole, stopped) = (results(&folder.join("whole")), results(&folder.join("stopped")));
+    let (whole, stopped) = (
+        results(&folder.join("whole")),
+        results(&folder.join("stopped")),
+    );
     for (name, bytes) in whole {
         assert!(stopped[&name] == bytes, "{name} differs");
     }

@@ -3,134 +3,65 @@
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 
 @compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
-    let p = (at % 1u * 8u + local) * 4u;
-    let b = at / 1u / 2u;
-    let h = at / 1u % 2u;
-    let spare = false;
-    let place1 = min((p + 0u), 29u);
-    let n0_real = (p + 0u) < 30u && !spare;
-    let n0_t = place1;
-    let row2 = 0u + (b * 30u + n0_t) * 12u + h * 2u;
-    let q0_0 = b0[row2 + 0u];
-    let q0_1 = b0[row2 + 1u];
-    var o0_0 = vec4<f32>();
-    var o0_1 = vec4<f32>();
-    var peak0 = (-3e38f);
-    var total0 = 0.0;
-    let place3 = min((p + 1u), 29u);
-    let n1_real = (p + 1u) < 30u && !spare;
-    let n1_t = place3;
-    let row4 = 0u + (b * 30u + n1_t) * 12u + h * 2u;
-    let q1_0 = b0[row4 + 0u];
-    let q1_1 = b0[row4 + 1u];
-    var o1_0 = vec4<f32>();
-    var o1_1 = vec4<f32>();
-    var peak1 = (-3e38f);
-    var total1 = 0.0;
-    let place5 = min((p + 2u), 29u);
-    let n2_real = (p + 2u) < 30u && !spare;
-    let n2_t = place5;
-    let row6 = 0u + (b * 30u + n2_t) * 12u + h * 2u;
-    let q2_0 = b0[row6 + 0u];
-    let q2_1 = b0[row6 + 1u];
-    var o2_0 = vec4<f32>();
-    var o2_1 = vec4<f32>();
-    var peak2 = (-3e38f);
-    var total2 = 0.0;
-    let place7 = min((p + 3u), 29u);
-    let n3_real = (p + 3u) < 30u && !spare;
-    let n3_t = place7;
-    let row8 = 0u + (b * 30u + n3_t) * 12u + h * 2u;
-    let q3_0 = b0[row8 + 0u];
-    let q3_1 = b0[row8 + 1u];
-    var o3_0 = vec4<f32>();
-    var o3_1 = vec4<f32>();
-    var peak3 = (-3e38f);
-    var total3 = 0.0;
-    for (var m_t = 0u; m_t < 30u; m_t += 1u) {
-        let row9 = 4u + (b * 30u + m_t) * 12u + h * 2u;
-        let k0 = b0[row9 + 0u];
-        let k1 = b0[row9 + 1u];
-        let row10 = 8u + (b * 30u + m_t) * 12u + h * 2u;
-        let v0 = b0[row10 + 0u];
-        let v1 = b0[row10 + 1u];
-        let score0 = (dot(q0_0, k0) + dot(q0_1, k1)) * 0.35355338f;
-        if score0 > peak0 {
-            let shrink = exp(peak0 - score0);
-            peak0 = score0;
-            total0 *= shrink;
-            o0_0 *= shrink;
-            o0_1 *= shrink;
-        }
-        let weight0 = exp(score0 - peak0);
-        total0 += weight0;
-        o0_0 += weight0 * v0;
-        o0_1 += weight0 * v1;
-        let score1 = (dot(q1_0, k0) + dot(q1_1, k1)) * 0.35355338f;
-        if score1 > peak1 {
-            let shrink = exp(peak1 - score1);
-            peak1 = score1;
-            total1 *= shrink;
-            o1_0 *= shrink;
-            o1_1 *= shrink;
-        }
-        let weight1 = exp(score1 - peak1);
-        total1 += weight1;
-        o1_0 += weight1 * v0;
-        o1_1 += weight1 * v1;
-        let score2 = (dot(q2_0, k0) + dot(q2_1, k1)) * 0.35355338f;
-        if score2 > peak2 {
-            let shrink = exp(peak2 - score2);
-            peak2 = score2;
-            total2 *= shrink;
-            o2_0 *= shrink;
-            o2_1 *= shrink;
-        }
-        let weight2 = exp(score2 - peak2);
-        total2 += weight2;
-        o2_0 += weight2 * v0;
-        o2_1 += weight2 * v1;
-        let score3 = (dot(q3_0, k0) + dot(q3_1, k1)) * 0.35355338f;
-        if score3 > peak3 {
-            let shrink = exp(peak3 - score3);
-            peak3 = score3;
-            total3 *= shrink;
-            o3_0 *= shrink;
-            o3_1 *= shrink;
-        }
-        let weight3 = exp(score3 - peak3);
-        total3 += weight3;
-        o3_0 += weight3 * v0;
-        o3_1 += weight3 * v1;
+    let p = at % 4u * 8u + lane;
+    let h = at / 4u % 2u;
+    let b = at / 8u;
+    let n_t = min(p, 29u);
+    let row1 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row1 + 0u];
+    let q1 = b0[row1 + 1u];
+    var o0 = vec4<f32>();
+    var o1 = vec4<f32>();
+    var peak = (-1e38f);
+    var total = 0.0f;
+    for (var j = 0u; j < 30u; j += 4u) {
+        let m0_t = j;
+        let m1_t = min(j + 1u, 29u);
+        let m2_t = min(j + 2u, 29u);
+        let m3_t = min(j + 3u, 29u);
+        let lane0_t = min(j + 0u + lane / 2u, 29u);
+        let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
+        let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
+        let k_read0_0 = b0[k_lane0 + lane % 2u];
+        let v_read0_0 = b0[v_lane0 + lane % 2u];
+        let k0_0 = subgroupBroadcast(k_read0_0, 0u);
+        let k0_1 = subgroupBroadcast(k_read0_0, 1u);
+        let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f;
+        let k1_0 = subgroupBroadcast(k_read0_0, 2u);
+        let k1_1 = subgroupBroadcast(k_read0_0, 3u);
+        let score1 = select((-1e38f), (dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f, j + 1u < 30u);
+        let k2_0 = subgroupBroadcast(k_read0_0, 4u);
+        let k2_1 = subgroupBroadcast(k_read0_0, 5u);
+        let score2 = select((-1e38f), (dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f, j + 2u < 30u);
+        let k3_0 = subgroupBroadcast(k_read0_0, 6u);
+        let k3_1 = subgroupBroadcast(k_read0_0, 7u);
+        let score3 = select((-1e38f), (dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f, j + 3u < 30u);
+        let top = max(max(max(max(peak, score0), score1), score2), score3);
+        let shrink = exp(peak - top);
+        peak = top;
+        let weight0 = exp(score0 - top);
+        let weight1 = exp(score1 - top);
+        let weight2 = exp(score2 - top);
+        let weight3 = exp(score3 - top);
+        total = total * shrink + weight0 + weight1 + weight2 + weight3;
+        let v0_0 = subgroupBroadcast(v_read0_0, 0u);
+        let v0_1 = subgroupBroadcast(v_read0_0, 1u);
+        let v1_0 = subgroupBroadcast(v_read0_0, 2u);
+        let v1_1 = subgroupBroadcast(v_read0_0, 3u);
+        let v2_0 = subgroupBroadcast(v_read0_0, 4u);
+        let v2_1 = subgroupBroadcast(v_read0_0, 5u);
+        let v3_0 = subgroupBroadcast(v_read0_0, 6u);
+        let v3_1 = subgroupBroadcast(v_read0_0, 7u);
+        o0 = o0 * shrink + weight0 * v0_0 + weight1 * v1_0 + weight2 * v2_0 + weight3 * v3_0;
+        o1 = o1 * shrink + weight0 * v0_1 + weight1 * v1_1 + weight2 * v2_1 + weight3 * v3_1;
     }
-    if n0_real {
-        let inverse = 1.0 / total0;
-        let row11 = (b * 30u + n0_t) * 4u + h * 2u;
-        b1[row11 + 0u] = o0_0 * inverse;
-        b1[row11 + 1u] = o0_1 * inverse;
-        b2[(b * 2u + h) * 30u + n0_t] = peak0 + log(total0);
-    }
-    if n1_real {
-        let inverse = 1.0 / total1;
-        let row12 = (b * 30u + n1_t) * 4u + h * 2u;
-        b1[row12 + 0u] = o1_0 * inverse;
-        b1[row12 + 1u] = o1_1 * inverse;
-        b2[(b * 2u + h) * 30u + n1_t] = peak1 + log(total1);
-    }
-    if n2_real {
-        let inverse = 1.0 / total2;
-        let row13 = (b * 30u + n2_t) * 4u + h * 2u;
-        b1[row13 + 0u] = o2_0 * inverse;
-        b1[row13 + 1u] = o2_1 * inverse;
-        b2[(b * 2u + h) * 30u + n2_t] = peak2 + log(total2);
-    }
-    if n3_real {
-        let inverse = 1.0 / total3;
-        let row14 = (b * 30u + n3_t) * 4u + h * 2u;
-        b1[row14 + 0u] = o3_0 * inverse;
-        b1[row14 + 1u] = o3_1 * inverse;
-        b2[(b * 2u + h) * 30u + n3_t] = peak3 + log(total3);
+    if p < 30u {
+        let inverse = 1.0f / total;
+        let row2 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b1[row2 + 0u] = o0 * inverse;
+        b1[row2 + 1u] = o1 * inverse;
+        b2[(b * 2u + h) * 30u + n_t] = peak + log(total);
     }
 }

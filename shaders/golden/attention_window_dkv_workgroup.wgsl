@@ -9,83 +9,151 @@
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<vec4<f32>>;
 @group(0) @binding(10) var<storage, read_write> b10: array<vec4<f32>>;
+var<workgroup> tile_a: array<vec4<f32>, 64>;
+var<workgroup> tile_b: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group.x;
-    let p = (at % 1u * 64u + local) * 1u;
+    let p = local;
     let window = at / 1u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
-    let b = at / 4u / 2u;
     let h = at / 4u % 2u;
-    let spare = false;
-    var dk0_0 = vec4<f32>();
-    var dk0_1 = vec4<f32>();
-    var dv0_0 = vec4<f32>();
-    var dv0_1 = vec4<f32>();
-    let pads = p == 9u && !spare;
-    let first = select(p, 0u, pads);
-    let end = select(min(p + 1u, 9u), 9u, pads);
-    for (var own = first; own < end; own += 1u) {
-        let place1 = min(own, 8u);
-        let n0_y = place1 / 3u;
-        let n0_x = place1 % 3u;
-        let n0_real = own < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-        let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-        if n0_real != pads {
-            let row2 = 4u + (b * 30u + n0_t) * 12u + h * 2u;
-            let row3 = 4u + h * 2u;
-            let k0_0 = select(b3[row3 + 0u], b0[row2 + 0u], !pads);
-            let k0_1 = select(b3[row3 + 1u], b0[row2 + 1u], !pads);
-            let row4 = 8u + (b * 30u + n0_t) * 12u + h * 2u;
-            let row5 = 8u + h * 2u;
-            let v0_0 = select(b3[row5 + 0u], b0[row4 + 0u], !pads);
-            let v0_1 = select(b3[row5 + 1u], b0[row4 + 1u], !pads);
-            for (var m_y = 0u; m_y < 3u; m_y += 1u) {
-                for (var m_x = 0u; m_x < 3u; m_x += 1u) {
-                    let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-                    let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-                    if m_real {
-                        let row6 = 0u + (b * 30u + m_t) * 12u + h * 2u;
-                        let q0 = b0[row6 + 0u];
-                        let q1 = b0[row6 + 1u];
-                        let row7 = (b * 30u + m_t) * 4u + h * 2u;
-                        let g0 = b4[row7 + 0u];
-                        let g1 = b4[row7 + 1u];
-                        let m = (b * 2u + h) * 30u + m_t;
-                        let lse = b5[m];
-                        let delta = b6[m];
-                        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + b7[m * 6u + n0_y] + b7[m * 6u + 3u + n0_x] - lse);
-                        let step0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta) * 0.35355338f;
-                        dv0_0 += weight0 * g0;
-                        dk0_0 += step0 * q0;
-                        dv0_1 += weight0 * g1;
-                        dk0_1 += step0 * q1;
+    let b = at / 8u;
+    let slot1 = min(p, 8u);
+    let n_y = slot1 / 3u;
+    let n_x = slot1 % 3u;
+    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let row2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
+    let k0 = b0[row2 + 0u];
+    let k1 = b0[row2 + 1u];
+    let row3 = (b * 30u + n_t) * 12u + h * 2u + 8u;
+    let v0 = b0[row3 + 0u];
+    let v1 = b0[row3 + 1u];
+    var dk0 = vec4<f32>();
+    var dk1 = vec4<f32>();
+    var dv0 = vec4<f32>();
+    var dv1 = vec4<f32>();
+    for (var start = 0u; start < 9u; start += 32u) {
+        for (var s = local; s < 64u; s += 64u) {
+            let slot4 = min(start + s / 2u, 8u);
+            let m_y = slot4 / 3u;
+            let m_x = slot4 % 3u;
+            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
+            let q_m = (b * 30u + m_t) * 12u + h * 2u;
+            let g_m = ((b * 30u + m_t) * 2u + h) * 2u;
+            tile_a[s] = b0[q_m + s % 2u];
+            tile_b[s] = b4[g_m + s % 2u];
+        }
+        workgroupBarrier();
+        for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
+            let slot5 = start + j;
+            let m0_y = slot5 / 3u;
+            let m0_x = slot5 % 3u;
+            let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
+            let slot6 = min(start + j + 1u, 8u);
+            let m1_y = slot6 / 3u;
+            let m1_x = slot6 % 3u;
+            let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
+            let slot7 = min(start + j + 2u, 8u);
+            let m2_y = slot7 / 3u;
+            let m2_x = slot7 % 3u;
+            let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
+            let slot8 = min(start + j + 3u, 8u);
+            let m3_y = slot8 / 3u;
+            let m3_x = slot8 % 3u;
+            let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+            let q0_0 = tile_a[(j + 0u) * 2u + 0u];
+            let q0_1 = tile_a[(j + 0u) * 2u + 1u];
+            let g0_0 = tile_b[(j + 0u) * 2u + 0u];
+            let g0_1 = tile_b[(j + 0u) * 2u + 1u];
+            let m0 = (b * 2u + h) * 30u + m0_t;
+            let weight0 = select(0.0f, exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + b7[m0 * 6u + n_y] + b7[m0 * 6u + 3u + n_x] - b5[m0]), top + m0_y < 5u && left + m0_x < 6u);
+            let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - b6[m0]) * 0.35355338f;
+            let q1_0 = tile_a[(j + 1u) * 2u + 0u];
+            let q1_1 = tile_a[(j + 1u) * 2u + 1u];
+            let g1_0 = tile_b[(j + 1u) * 2u + 0u];
+            let g1_1 = tile_b[(j + 1u) * 2u + 1u];
+            let m1 = (b * 2u + h) * 30u + m1_t;
+            let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + b7[m1 * 6u + n_y] + b7[m1 * 6u + 3u + n_x] - b5[m1]), start + j + 1u < 9u && top + m1_y < 5u && left + m1_x < 6u);
+            let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - b6[m1]) * 0.35355338f;
+            let q2_0 = tile_a[(j + 2u) * 2u + 0u];
+            let q2_1 = tile_a[(j + 2u) * 2u + 1u];
+            let g2_0 = tile_b[(j + 2u) * 2u + 0u];
+            let g2_1 = tile_b[(j + 2u) * 2u + 1u];
+            let m2 = (b * 2u + h) * 30u + m2_t;
+            let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + b7[m2 * 6u + n_y] + b7[m2 * 6u + 3u + n_x] - b5[m2]), start + j + 2u < 9u && top + m2_y < 5u && left + m2_x < 6u);
+            let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - b6[m2]) * 0.35355338f;
+            let q3_0 = tile_a[(j + 3u) * 2u + 0u];
+            let q3_1 = tile_a[(j + 3u) * 2u + 1u];
+            let g3_0 = tile_b[(j + 3u) * 2u + 0u];
+            let g3_1 = tile_b[(j + 3u) * 2u + 1u];
+            let m3 = (b * 2u + h) * 30u + m3_t;
+            let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + b7[m3 * 6u + n_y] + b7[m3 * 6u + 3u + n_x] - b5[m3]), start + j + 3u < 9u && top + m3_y < 5u && left + m3_x < 6u);
+            let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - b6[m3]) * 0.35355338f;
+            dv0 += weight0 * g0_0 + weight1 * g1_0 + weight2 * g2_0 + weight3 * g3_0;
+            dv1 += weight0 * g0_1 + weight1 * g1_1 + weight2 * g2_1 + weight3 * g3_1;
+            dk0 += step0 * q0_0 + step1 * q1_0 + step2 * q2_0 + step3 * q3_0;
+            dk1 += step0 * q0_1 + step1 * q1_1 + step2 * q2_1 + step3 * q3_1;
+        }
+        workgroupBarrier();
+    }
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let row9 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row9 + 0u] = dk0;
+        b8[row9 + 1u] = dk1;
+        let row10 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b9[row10 + 0u] = dv0;
+        b9[row10 + 1u] = dv1;
+    }
+    if p == 9u {
+        let row11 = h * 2u + 4u;
+        let pad_k0 = b3[row11 + 0u];
+        let pad_k1 = b3[row11 + 1u];
+        let row12 = h * 2u + 8u;
+        let pad_v0 = b3[row12 + 0u];
+        let pad_v1 = b3[row12 + 1u];
+        var pad_dk0 = vec4<f32>();
+        var pad_dk1 = vec4<f32>();
+        var pad_dv0 = vec4<f32>();
+        var pad_dv1 = vec4<f32>();
+        for (var j = 0u; j < 9u; j += 1u) {
+            let slot13 = j;
+            let m_y = slot13 / 3u;
+            let m_x = slot13 % 3u;
+            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
+            if top + m_y < 5u && left + m_x < 6u {
+                let row14 = (b * 30u + m_t) * 12u + h * 2u;
+                let pad_q0 = b0[row14 + 0u];
+                let pad_q1 = b0[row14 + 1u];
+                let row15 = ((b * 30u + m_t) * 2u + h) * 2u;
+                let pad_g0 = b4[row15 + 0u];
+                let pad_g1 = b4[row15 + 1u];
+                let m = (b * 2u + h) * 30u + m_t;
+                let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - b5[m];
+                var weight = 0.0f;
+                for (var i = 0u; i < 9u; i += 1u) {
+                    let slot16 = i;
+                    let pad_y = slot16 / 3u;
+                    let pad_x = slot16 % 3u;
+                    let pad_t = (min(top + pad_y, 4u)) * 6u + min(left + pad_x, 5u);
+                    if !(top + pad_y < 5u && left + pad_x < 6u) {
+                        weight += exp(base + b7[m * 6u + pad_y] + b7[m * 6u + 3u + pad_x]);
                     }
                 }
+                let step = weight * (dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1) - b6[m]) * 0.35355338f;
+                pad_dv0 += weight * pad_g0;
+                pad_dk0 += step * pad_q0;
+                pad_dv1 += weight * pad_g1;
+                pad_dk1 += step * pad_q1;
             }
         }
-    }
-    let place8 = min(p, 8u);
-    let n0_y = place8 / 3u;
-    let n0_x = place8 % 3u;
-    let n0_real = p < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-    let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-    if n0_real {
-        let row9 = (b * 30u + n0_t) * 4u + h * 2u;
-        b8[row9 + 0u] = dk0_0;
-        b8[row9 + 1u] = dk0_1;
-        let row10 = (b * 30u + n0_t) * 4u + h * 2u;
-        b9[row10 + 0u] = dv0_0;
-        b9[row10 + 1u] = dv0_1;
-    }
-    if pads {
-        let row11 = ((b * 4u + window) * 2u + 0u) * 4u + h * 2u;
-        b10[row11 + 0u] = dk0_0;
-        b10[row11 + 1u] = dk0_1;
-        let row12 = ((b * 4u + window) * 2u + 1u) * 4u + h * 2u;
-        b10[row12 + 0u] = dv0_0;
-        b10[row12 + 1u] = dv0_1;
+        let row17 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
+        b10[row17 + 0u] = pad_dk0;
+        b10[row17 + 1u] = pad_dk1;
+        let row18 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
+        b10[row18 + 0u] = pad_dv0;
+        b10[row18 + 1u] = pad_dv1;
     }
 }

@@ -8,77 +8,182 @@
 @group(0) @binding(7) var<storage, read> b7: array<f32>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<f32>;
+var<workgroup> terms: array<f32, 48>;
 
 @compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
-    let p = (at % 2u * 8u + local) * 1u;
+    let p = at % 2u * 8u + lane;
     let window = at / 2u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
-    let b = at / 8u / 2u;
     let h = at / 8u % 2u;
-    let spare = false;
-    let place1 = min((p + 0u), 8u);
-    let n0_y = place1 / 3u;
-    let n0_x = place1 % 3u;
-    let n0_real = (p + 0u) < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-    let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-    let row2 = 0u + (b * 30u + n0_t) * 12u + h * 2u;
-    let q0_0 = b0[row2 + 0u];
-    let q0_1 = b0[row2 + 1u];
-    let row3 = (b * 30u + n0_t) * 4u + h * 2u;
-    let g0_0 = b4[row3 + 0u];
-    let g0_1 = b4[row3 + 1u];
-    let n0 = (b * 2u + h) * 30u + n0_t;
-    let lse0 = b5[n0];
-    let delta0 = b6[n0];
-    var dq0_0 = vec4<f32>();
-    var dq0_1 = vec4<f32>();
-    var rel0: array<f32, 6>;
-    var drel0: array<f32, 6>;
+    let b = at / 16u;
+    let slot1 = min(p, 8u);
+    let n_y = slot1 / 3u;
+    let n_x = slot1 % 3u;
+    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let row2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row2 + 0u];
+    let q1 = b0[row2 + 1u];
+    let row3 = ((b * 30u + n_t) * 2u + h) * 2u;
+    let g0 = b4[row3 + 0u];
+    let g1 = b4[row3 + 1u];
+    let n = (b * 2u + h) * 30u + n_t;
+    let lse = b5[n];
+    let delta = b6[n];
+    var dq0 = vec4<f32>();
+    var dq1 = vec4<f32>();
+    let n_rel = n * 6u;
     for (var k = 0u; k < 6u; k += 1u) {
-        rel0[k] = b7[n0 * 6u + k];
-        drel0[k] = 0.0;
+        terms[(k) * 8u + lane] = 0.0f;
     }
-    for (var m_y = 0u; m_y < 3u; m_y += 1u) {
-        let rel0_y = rel0[m_y];
-        var row0 = 0.0;
-        for (var m_x = 0u; m_x < 3u; m_x += 1u) {
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            let row4 = 4u + (b * 30u + m_t) * 12u + h * 2u;
-            let row5 = 4u + h * 2u;
-            let k0 = select(b3[row5 + 0u], b0[row4 + 0u], m_real);
-            let k1 = select(b3[row5 + 1u], b0[row4 + 1u], m_real);
-            let row6 = 8u + (b * 30u + m_t) * 12u + h * 2u;
-            let row7 = 8u + h * 2u;
-            let v0 = select(b3[row7 + 0u], b0[row6 + 0u], m_real);
-            let v1 = select(b3[row7 + 1u], b0[row6 + 1u], m_real);
-            let score0 = (dot(q0_0, k0) + dot(q0_1, k1)) * 0.35355338f + rel0_y + rel0[3u + m_x];
-            let ds0 = exp(score0 - lse0) * (dot(g0_0, v0) + dot(g0_1, v1) - delta0);
-            row0 += ds0;
-            drel0[3u + m_x] += ds0;
-            let step0 = ds0 * 0.35355338f;
-            dq0_0 += step0 * k0;
-            dq0_1 += step0 * k1;
+    for (var j = 0u; j < 9u; j += 4u) {
+        let slot4 = j;
+        let m0_y = slot4 / 3u;
+        let m0_x = slot4 % 3u;
+        let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
+        let slot5 = min(j + 1u, 8u);
+        let m1_y = slot5 / 3u;
+        let m1_x = slot5 % 3u;
+        let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
+        let slot6 = min(j + 2u, 8u);
+        let m2_y = slot6 / 3u;
+        let m2_x = slot6 % 3u;
+        let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
+        let slot7 = min(j + 3u, 8u);
+        let m3_y = slot7 / 3u;
+        let m3_x = slot7 % 3u;
+        let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+        let slot8 = min(j + 0u + lane / 2u, 8u);
+        let lane0_y = slot8 / 3u;
+        let lane0_x = slot8 % 3u;
+        let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
+        let lane0_real = top + lane0_y < 5u && left + lane0_x < 6u;
+        let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
+        let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
+        let k_read0_0 = select(b3[h * 2u + 4u + lane % 2u], b0[k_lane0 + lane % 2u], lane0_real);
+        let v_read0_0 = select(b3[h * 2u + 8u + lane % 2u], b0[v_lane0 + lane % 2u], lane0_real);
+        let k0_0 = subgroupBroadcast(k_read0_0, 0u);
+        let k0_1 = subgroupBroadcast(k_read0_0, 1u);
+        let v0_0 = subgroupBroadcast(v_read0_0, 0u);
+        let v0_1 = subgroupBroadcast(v_read0_0, 1u);
+        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + b7[n_rel + m0_y] + b7[n_rel + 3u + m0_x] - lse);
+        let ds0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta);
+        terms[(m0_y) * 8u + lane] += ds0;
+        terms[(3u + m0_x) * 8u + lane] += ds0;
+        let step0 = ds0 * 0.35355338f;
+        let k1_0 = subgroupBroadcast(k_read0_0, 2u);
+        let k1_1 = subgroupBroadcast(k_read0_0, 3u);
+        let v1_0 = subgroupBroadcast(v_read0_0, 2u);
+        let v1_1 = subgroupBroadcast(v_read0_0, 3u);
+        let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + b7[n_rel + m1_y] + b7[n_rel + 3u + m1_x] - lse), j + 1u < 9u);
+        let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
+        terms[(m1_y) * 8u + lane] += ds1;
+        terms[(3u + m1_x) * 8u + lane] += ds1;
+        let step1 = ds1 * 0.35355338f;
+        let k2_0 = subgroupBroadcast(k_read0_0, 4u);
+        let k2_1 = subgroupBroadcast(k_read0_0, 5u);
+        let v2_0 = subgroupBroadcast(v_read0_0, 4u);
+        let v2_1 = subgroupBroadcast(v_read0_0, 5u);
+        let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + b7[n_rel + m2_y] + b7[n_rel + 3u + m2_x] - lse), j + 2u < 9u);
+        let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
+        terms[(m2_y) * 8u + lane] += ds2;
+        terms[(3u + m2_x) * 8u + lane] += ds2;
+        let step2 = ds2 * 0.35355338f;
+        let k3_0 = subgroupBroadcast(k_read0_0, 6u);
+        let k3_1 = subgroupBroadcast(k_read0_0, 7u);
+        let v3_0 = subgroupBroadcast(v_read0_0, 6u);
+        let v3_1 = subgroupBroadcast(v_read0_0, 7u);
+        let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + b7[n_rel + m3_y] + b7[n_rel + 3u + m3_x] - lse), j + 3u < 9u);
+        let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
+        terms[(m3_y) * 8u + lane] += ds3;
+        terms[(3u + m3_x) * 8u + lane] += ds3;
+        let step3 = ds3 * 0.35355338f;
+        dq0 += step0 * k0_0 + step1 * k1_0 + step2 * k2_0 + step3 * k3_0;
+        dq1 += step0 * k0_1 + step1 * k1_1 + step2 * k2_1 + step3 * k3_1;
+    }
+    for (var row = 0u; row < 5u; row += 4u) {
+        let own9 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b1[own9 + lane % 2u];
+        let k10 = n_y + 2u - row - 0u;
+        let table0_0 = subgroupBroadcast(read_0, 0u);
+        let table0_1 = subgroupBroadcast(read_0, 1u);
+        if k10 < 3u {
+            let part11 = terms[(k10 + 0u) * 8u + lane];
+            dq0 += part11 * table0_0;
+            dq1 += part11 * table0_1;
         }
-        drel0[m_y] += row0;
+        let k12 = n_y + 2u - row - 1u;
+        let table1_0 = subgroupBroadcast(read_0, 2u);
+        let table1_1 = subgroupBroadcast(read_0, 3u);
+        if k12 < 3u {
+            let part13 = terms[(k12 + 0u) * 8u + lane];
+            dq0 += part13 * table1_0;
+            dq1 += part13 * table1_1;
+        }
+        let k14 = n_y + 2u - row - 2u;
+        let table2_0 = subgroupBroadcast(read_0, 4u);
+        let table2_1 = subgroupBroadcast(read_0, 5u);
+        if k14 < 3u {
+            let part15 = terms[(k14 + 0u) * 8u + lane];
+            dq0 += part15 * table2_0;
+            dq1 += part15 * table2_1;
+        }
+        let k16 = n_y + 2u - row - 3u;
+        let table3_0 = subgroupBroadcast(read_0, 6u);
+        let table3_1 = subgroupBroadcast(read_0, 7u);
+        if k16 < 3u {
+            let part17 = terms[(k16 + 0u) * 8u + lane];
+            dq0 += part17 * table3_0;
+            dq1 += part17 * table3_1;
+        }
     }
-    for (var k = 0u; k < 3u; k += 1u) {
-        dq0_0 += drel0[0u + k] * b1[(n0_y + 2u - k) * 2u + 0u];
-        dq0_1 += drel0[0u + k] * b1[(n0_y + 2u - k) * 2u + 1u];
+    for (var row = 0u; row < 5u; row += 4u) {
+        let own18 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b2[own18 + lane % 2u];
+        let k19 = n_x + 2u - row - 0u;
+        let table0_0 = subgroupBroadcast(read_0, 0u);
+        let table0_1 = subgroupBroadcast(read_0, 1u);
+        if k19 < 3u {
+            let part20 = terms[(k19 + 3u) * 8u + lane];
+            dq0 += part20 * table0_0;
+            dq1 += part20 * table0_1;
+        }
+        let k21 = n_x + 2u - row - 1u;
+        let table1_0 = subgroupBroadcast(read_0, 2u);
+        let table1_1 = subgroupBroadcast(read_0, 3u);
+        if k21 < 3u {
+            let part22 = terms[(k21 + 3u) * 8u + lane];
+            dq0 += part22 * table1_0;
+            dq1 += part22 * table1_1;
+        }
+        let k23 = n_x + 2u - row - 2u;
+        let table2_0 = subgroupBroadcast(read_0, 4u);
+        let table2_1 = subgroupBroadcast(read_0, 5u);
+        if k23 < 3u {
+            let part24 = terms[(k23 + 3u) * 8u + lane];
+            dq0 += part24 * table2_0;
+            dq1 += part24 * table2_1;
+        }
+        let k25 = n_x + 2u - row - 3u;
+        let table3_0 = subgroupBroadcast(read_0, 6u);
+        let table3_1 = subgroupBroadcast(read_0, 7u);
+        if k25 < 3u {
+            let part26 = terms[(k25 + 3u) * 8u + lane];
+            dq0 += part26 * table3_0;
+            dq1 += part26 * table3_1;
+        }
     }
-    for (var k = 0u; k < 3u; k += 1u) {
-        dq0_0 += drel0[3u + k] * b2[(n0_x + 2u - k) * 2u + 0u];
-        dq0_1 += drel0[3u + k] * b2[(n0_x + 2u - k) * 2u + 1u];
-    }
-    if n0_real {
-        let row8 = (b * 30u + n0_t) * 4u + h * 2u;
-        b8[row8 + 0u] = dq0_0;
-        b8[row8 + 1u] = dq0_1;
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b9[n0 * 6u + k] = drel0[k];
+            b9[saved + k] = terms[(k) * 8u + lane];
         }
+    }
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let row27 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row27 + 0u] = dq0;
+        b8[row27 + 1u] = dq1;
     }
 }

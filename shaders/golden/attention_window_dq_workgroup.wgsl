@@ -14,85 +14,128 @@ var<workgroup> tile_b: array<vec4<f32>, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group.x;
-    let p = (at % 1u * 64u + local) * 1u;
+    let p = local;
     let window = at / 1u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
-    let b = at / 4u / 2u;
     let h = at / 4u % 2u;
-    let spare = false;
-    let place1 = min((p + 0u), 8u);
-    let n0_y = place1 / 3u;
-    let n0_x = place1 % 3u;
-    let n0_real = (p + 0u) < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-    let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-    let row2 = 0u + (b * 30u + n0_t) * 12u + h * 2u;
-    let q0_0 = b0[row2 + 0u];
-    let q0_1 = b0[row2 + 1u];
-    let row3 = (b * 30u + n0_t) * 4u + h * 2u;
-    let g0_0 = b4[row3 + 0u];
-    let g0_1 = b4[row3 + 1u];
-    let n0 = (b * 2u + h) * 30u + n0_t;
-    let lse0 = b5[n0];
-    let delta0 = b6[n0];
-    var dq0_0 = vec4<f32>();
-    var dq0_1 = vec4<f32>();
-    var rel0: array<f32, 6>;
-    var drel0: array<f32, 6>;
+    let b = at / 8u;
+    let slot1 = min(p, 8u);
+    let n_y = slot1 / 3u;
+    let n_x = slot1 % 3u;
+    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let row2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row2 + 0u];
+    let q1 = b0[row2 + 1u];
+    let row3 = ((b * 30u + n_t) * 2u + h) * 2u;
+    let g0 = b4[row3 + 0u];
+    let g1 = b4[row3 + 1u];
+    let n = (b * 2u + h) * 30u + n_t;
+    let lse = b5[n];
+    let delta = b6[n];
+    var dq0 = vec4<f32>();
+    var dq1 = vec4<f32>();
+    let n_rel = n * 6u;
+    var terms: array<f32, 6>;
     for (var k = 0u; k < 6u; k += 1u) {
-        rel0[k] = b7[n0 * 6u + k];
-        drel0[k] = 0.0;
+        terms[k] = 0.0f;
     }
     for (var start = 0u; start < 9u; start += 32u) {
-        workgroupBarrier();
         for (var s = local; s < 64u; s += 64u) {
-            let slot = min(start + s / 2u, 8u);
-            let r = s % 2u;
-            let m_y = slot / 3u;
-            let m_x = slot % 3u;
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            tile_a[s] = select(b3[4u + h * 2u + r], b0[4u + (b * 30u + m_t) * 12u + h * 2u + r], m_real);
-            tile_b[s] = select(b3[8u + h * 2u + r], b0[8u + (b * 30u + m_t) * 12u + h * 2u + r], m_real);
+            let slot4 = min(start + s / 2u, 8u);
+            let m_y = slot4 / 3u;
+            let m_x = slot4 % 3u;
+            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
+            let m_real = top + m_y < 5u && left + m_x < 6u;
+            let k_m = (b * 30u + m_t) * 12u + h * 2u + 4u;
+            let v_m = (b * 30u + m_t) * 12u + h * 2u + 8u;
+            tile_a[s] = select(b3[h * 2u + 4u + s % 2u], b0[k_m + s % 2u], m_real);
+            tile_b[s] = select(b3[h * 2u + 8u + s % 2u], b0[v_m + s % 2u], m_real);
         }
         workgroupBarrier();
-        let count = min(32u, 9u - start);
-        for (var j = 0u; j < count; j += 1u) {
-            let slot = start + j;
-            let m_y = slot / 3u;
-            let m_x = slot % 3u;
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            let k0 = tile_a[j * 2u + 0u];
-            let k1 = tile_a[j * 2u + 1u];
-            let v0 = tile_b[j * 2u + 0u];
-            let v1 = tile_b[j * 2u + 1u];
-            let rel0_y = rel0[m_y];
-            var row0 = 0.0;
-            let score0 = (dot(q0_0, k0) + dot(q0_1, k1)) * 0.35355338f + rel0_y + rel0[3u + m_x];
-            let ds0 = exp(score0 - lse0) * (dot(g0_0, v0) + dot(g0_1, v1) - delta0);
-            row0 += ds0;
-            drel0[3u + m_x] += ds0;
+        for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
+            let slot5 = start + j;
+            let m0_y = slot5 / 3u;
+            let m0_x = slot5 % 3u;
+            let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
+            let slot6 = min(start + j + 1u, 8u);
+            let m1_y = slot6 / 3u;
+            let m1_x = slot6 % 3u;
+            let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
+            let slot7 = min(start + j + 2u, 8u);
+            let m2_y = slot7 / 3u;
+            let m2_x = slot7 % 3u;
+            let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
+            let slot8 = min(start + j + 3u, 8u);
+            let m3_y = slot8 / 3u;
+            let m3_x = slot8 % 3u;
+            let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+            let k0_0 = tile_a[(j + 0u) * 2u + 0u];
+            let k0_1 = tile_a[(j + 0u) * 2u + 1u];
+            let v0_0 = tile_b[(j + 0u) * 2u + 0u];
+            let v0_1 = tile_b[(j + 0u) * 2u + 1u];
+            let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + b7[n_rel + m0_y] + b7[n_rel + 3u + m0_x] - lse);
+            let ds0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta);
+            terms[m0_y] += ds0;
+            terms[3u + m0_x] += ds0;
             let step0 = ds0 * 0.35355338f;
-            dq0_0 += step0 * k0;
-            dq0_1 += step0 * k1;
-            drel0[m_y] += row0;
+            let k1_0 = tile_a[(j + 1u) * 2u + 0u];
+            let k1_1 = tile_a[(j + 1u) * 2u + 1u];
+            let v1_0 = tile_b[(j + 1u) * 2u + 0u];
+            let v1_1 = tile_b[(j + 1u) * 2u + 1u];
+            let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + b7[n_rel + m1_y] + b7[n_rel + 3u + m1_x] - lse), start + j + 1u < 9u);
+            let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
+            terms[m1_y] += ds1;
+            terms[3u + m1_x] += ds1;
+            let step1 = ds1 * 0.35355338f;
+            let k2_0 = tile_a[(j + 2u) * 2u + 0u];
+            let k2_1 = tile_a[(j + 2u) * 2u + 1u];
+            let v2_0 = tile_b[(j + 2u) * 2u + 0u];
+            let v2_1 = tile_b[(j + 2u) * 2u + 1u];
+            let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + b7[n_rel + m2_y] + b7[n_rel + 3u + m2_x] - lse), start + j + 2u < 9u);
+            let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
+            terms[m2_y] += ds2;
+            terms[3u + m2_x] += ds2;
+            let step2 = ds2 * 0.35355338f;
+            let k3_0 = tile_a[(j + 3u) * 2u + 0u];
+            let k3_1 = tile_a[(j + 3u) * 2u + 1u];
+            let v3_0 = tile_b[(j + 3u) * 2u + 0u];
+            let v3_1 = tile_b[(j + 3u) * 2u + 1u];
+            let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + b7[n_rel + m3_y] + b7[n_rel + 3u + m3_x] - lse), start + j + 3u < 9u);
+            let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
+            terms[m3_y] += ds3;
+            terms[3u + m3_x] += ds3;
+            let step3 = ds3 * 0.35355338f;
+            dq0 += step0 * k0_0 + step1 * k1_0 + step2 * k2_0 + step3 * k3_0;
+            dq1 += step0 * k0_1 + step1 * k1_1 + step2 * k2_1 + step3 * k3_1;
         }
+        workgroupBarrier();
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        dq0_0 += drel0[0u + k] * b1[(n0_y + 2u - k) * 2u + 0u];
-        dq0_1 += drel0[0u + k] * b1[(n0_y + 2u - k) * 2u + 1u];
+        let row9 = (n_y + 2u - k) * 2u;
+        let table_0 = b1[row9 + 0u];
+        let table_1 = b1[row9 + 1u];
+        let part10 = terms[k + 0u];
+        dq0 += part10 * table_0;
+        dq1 += part10 * table_1;
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        dq0_0 += drel0[3u + k] * b2[(n0_x + 2u - k) * 2u + 0u];
-        dq0_1 += drel0[3u + k] * b2[(n0_x + 2u - k) * 2u + 1u];
+        let row11 = (n_x + 2u - k) * 2u;
+        let table_0 = b2[row11 + 0u];
+        let table_1 = b2[row11 + 1u];
+        let part12 = terms[k + 3u];
+        dq0 += part12 * table_0;
+        dq1 += part12 * table_1;
     }
-    if n0_real {
-        let row4 = (b * 30u + n0_t) * 4u + h * 2u;
-        b8[row4 + 0u] = dq0_0;
-        b8[row4 + 1u] = dq0_1;
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b9[n0 * 6u + k] = drel0[k];
+            b9[saved + k] = terms[k];
         }
+    }
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let row13 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row13 + 0u] = dq0;
+        b8[row13 + 1u] = dq1;
     }
 }

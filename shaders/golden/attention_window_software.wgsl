@@ -5,74 +5,152 @@
 @group(0) @binding(4) var<storage, read_write> b4: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> b5: array<f32>;
 @group(0) @binding(6) var<storage, read_write> b6: array<f32>;
+var<workgroup> terms: array<f32, 48>;
 
 @compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
-    let p = (at % 2u * 8u + local) * 1u;
+    let p = at % 2u * 8u + lane;
     let window = at / 2u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
-    let b = at / 8u / 2u;
     let h = at / 8u % 2u;
-    let spare = false;
-    let place1 = min((p + 0u), 8u);
-    let n0_y = place1 / 3u;
-    let n0_x = place1 % 3u;
-    let n0_real = (p + 0u) < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-    let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-    let row2 = 0u + (b * 30u + n0_t) * 12u + h * 2u;
-    let q0_0 = b0[row2 + 0u];
-    let q0_1 = b0[row2 + 1u];
-    var rel0: array<f32, 6>;
-    for (var k = 0u; k < 3u; k += 1u) {
-        rel0[0u + k] = dot(q0_0, b1[(n0_y + 2u - k) * 2u + 0u]) + dot(q0_1, b1[(n0_y + 2u - k) * 2u + 1u]);
+    let b = at / 16u;
+    let slot1 = min(p, 8u);
+    let n_y = slot1 / 3u;
+    let n_x = slot1 % 3u;
+    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let row2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row2 + 0u];
+    let q1 = b0[row2 + 1u];
+    for (var row = 0u; row < 5u; row += 4u) {
+        let own3 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b1[own3 + lane % 2u];
+        let k4 = n_y + 2u - row - 0u;
+        let table0_0 = subgroupBroadcast(read_0, 0u);
+        let table0_1 = subgroupBroadcast(read_0, 1u);
+        if k4 < 3u {
+            terms[(k4 + 0u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+        }
+        let k5 = n_y + 2u - row - 1u;
+        let table1_0 = subgroupBroadcast(read_0, 2u);
+        let table1_1 = subgroupBroadcast(read_0, 3u);
+        if k5 < 3u {
+            terms[(k5 + 0u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+        }
+        let k6 = n_y + 2u - row - 2u;
+        let table2_0 = subgroupBroadcast(read_0, 4u);
+        let table2_1 = subgroupBroadcast(read_0, 5u);
+        if k6 < 3u {
+            terms[(k6 + 0u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+        }
+        let k7 = n_y + 2u - row - 3u;
+        let table3_0 = subgroupBroadcast(read_0, 6u);
+        let table3_1 = subgroupBroadcast(read_0, 7u);
+        if k7 < 3u {
+            terms[(k7 + 0u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+        }
     }
-    for (var k = 0u; k < 3u; k += 1u) {
-        rel0[3u + k] = dot(q0_0, b2[(n0_x + 2u - k) * 2u + 0u]) + dot(q0_1, b2[(n0_x + 2u - k) * 2u + 1u]);
+    for (var row = 0u; row < 5u; row += 4u) {
+        let own8 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b2[own8 + lane % 2u];
+        let k9 = n_x + 2u - row - 0u;
+        let table0_0 = subgroupBroadcast(read_0, 0u);
+        let table0_1 = subgroupBroadcast(read_0, 1u);
+        if k9 < 3u {
+            terms[(k9 + 3u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+        }
+        let k10 = n_x + 2u - row - 1u;
+        let table1_0 = subgroupBroadcast(read_0, 2u);
+        let table1_1 = subgroupBroadcast(read_0, 3u);
+        if k10 < 3u {
+            terms[(k10 + 3u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+        }
+        let k11 = n_x + 2u - row - 2u;
+        let table2_0 = subgroupBroadcast(read_0, 4u);
+        let table2_1 = subgroupBroadcast(read_0, 5u);
+        if k11 < 3u {
+            terms[(k11 + 3u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+        }
+        let k12 = n_x + 2u - row - 3u;
+        let table3_0 = subgroupBroadcast(read_0, 6u);
+        let table3_1 = subgroupBroadcast(read_0, 7u);
+        if k12 < 3u {
+            terms[(k12 + 3u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+        }
     }
-    if n0_real {
-        let saved = ((b * 2u + h) * 30u + n0_t) * 6u;
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b6[saved + k] = rel0[k];
+            b6[saved + k] = terms[(k) * 8u + lane];
         }
     }
-    var o0_0 = vec4<f32>();
-    var o0_1 = vec4<f32>();
-    var peak0 = (-3e38f);
-    var total0 = 0.0;
-    for (var m_y = 0u; m_y < 3u; m_y += 1u) {
-        let rel0_y = rel0[m_y];
-        for (var m_x = 0u; m_x < 3u; m_x += 1u) {
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            let row3 = 4u + (b * 30u + m_t) * 12u + h * 2u;
-            let row4 = 4u + h * 2u;
-            let k0 = select(b3[row4 + 0u], b0[row3 + 0u], m_real);
-            let k1 = select(b3[row4 + 1u], b0[row3 + 1u], m_real);
-            let row5 = 8u + (b * 30u + m_t) * 12u + h * 2u;
-            let row6 = 8u + h * 2u;
-            let v0 = select(b3[row6 + 0u], b0[row5 + 0u], m_real);
-            let v1 = select(b3[row6 + 1u], b0[row5 + 1u], m_real);
-            let score0 = (dot(q0_0, k0) + dot(q0_1, k1)) * 0.35355338f + rel0_y + rel0[3u + m_x];
-            if score0 > peak0 {
-                let shrink = exp(peak0 - score0);
-                peak0 = score0;
-                total0 *= shrink;
-                o0_0 *= shrink;
-                o0_1 *= shrink;
-            }
-            let weight0 = exp(score0 - peak0);
-            total0 += weight0;
-            o0_0 += weight0 * v0;
-            o0_1 += weight0 * v1;
-        }
+    var o0 = vec4<f32>();
+    var o1 = vec4<f32>();
+    var peak = (-1e38f);
+    var total = 0.0f;
+    for (var j = 0u; j < 9u; j += 4u) {
+        let slot13 = j;
+        let m0_y = slot13 / 3u;
+        let m0_x = slot13 % 3u;
+        let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
+        let slot14 = min(j + 1u, 8u);
+        let m1_y = slot14 / 3u;
+        let m1_x = slot14 % 3u;
+        let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
+        let slot15 = min(j + 2u, 8u);
+        let m2_y = slot15 / 3u;
+        let m2_x = slot15 % 3u;
+        let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
+        let slot16 = min(j + 3u, 8u);
+        let m3_y = slot16 / 3u;
+        let m3_x = slot16 % 3u;
+        let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+        let slot17 = min(j + 0u + lane / 2u, 8u);
+        let lane0_y = slot17 / 3u;
+        let lane0_x = slot17 % 3u;
+        let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
+        let lane0_real = top + lane0_y < 5u && left + lane0_x < 6u;
+        let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
+        let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
+        let k_read0_0 = select(b3[h * 2u + 4u + lane % 2u], b0[k_lane0 + lane % 2u], lane0_real);
+        let v_read0_0 = select(b3[h * 2u + 8u + lane % 2u], b0[v_lane0 + lane % 2u], lane0_real);
+        let k0_0 = subgroupBroadcast(k_read0_0, 0u);
+        let k0_1 = subgroupBroadcast(k_read0_0, 1u);
+        let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + terms[(m0_y) * 8u + lane] + terms[(3u + m0_x) * 8u + lane];
+        let k1_0 = subgroupBroadcast(k_read0_0, 2u);
+        let k1_1 = subgroupBroadcast(k_read0_0, 3u);
+        let score1 = select((-1e38f), (dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + terms[(m1_y) * 8u + lane] + terms[(3u + m1_x) * 8u + lane], j + 1u < 9u);
+        let k2_0 = subgroupBroadcast(k_read0_0, 4u);
+        let k2_1 = subgroupBroadcast(k_read0_0, 5u);
+        let score2 = select((-1e38f), (dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + terms[(m2_y) * 8u + lane] + terms[(3u + m2_x) * 8u + lane], j + 2u < 9u);
+        let k3_0 = subgroupBroadcast(k_read0_0, 6u);
+        let k3_1 = subgroupBroadcast(k_read0_0, 7u);
+        let score3 = select((-1e38f), (dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + terms[(m3_y) * 8u + lane] + terms[(3u + m3_x) * 8u + lane], j + 3u < 9u);
+        let top = max(max(max(max(peak, score0), score1), score2), score3);
+        let shrink = exp(peak - top);
+        peak = top;
+        let weight0 = exp(score0 - top);
+        let weight1 = exp(score1 - top);
+        let weight2 = exp(score2 - top);
+        let weight3 = exp(score3 - top);
+        total = total * shrink + weight0 + weight1 + weight2 + weight3;
+        let v0_0 = subgroupBroadcast(v_read0_0, 0u);
+        let v0_1 = subgroupBroadcast(v_read0_0, 1u);
+        let v1_0 = subgroupBroadcast(v_read0_0, 2u);
+        let v1_1 = subgroupBroadcast(v_read0_0, 3u);
+        let v2_0 = subgroupBroadcast(v_read0_0, 4u);
+        let v2_1 = subgroupBroadcast(v_read0_0, 5u);
+        let v3_0 = subgroupBroadcast(v_read0_0, 6u);
+        let v3_1 = subgroupBroadcast(v_read0_0, 7u);
+        o0 = o0 * shrink + weight0 * v0_0 + weight1 * v1_0 + weight2 * v2_0 + weight3 * v3_0;
+        o1 = o1 * shrink + weight0 * v0_1 + weight1 * v1_1 + weight2 * v2_1 + weight3 * v3_1;
     }
-    if n0_real {
-        let inverse = 1.0 / total0;
-        let row7 = (b * 30u + n0_t) * 4u + h * 2u;
-        b4[row7 + 0u] = o0_0 * inverse;
-        b4[row7 + 1u] = o0_1 * inverse;
-        b5[(b * 2u + h) * 30u + n0_t] = peak0 + log(total0);
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let inverse = 1.0f / total;
+        let row18 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b4[row18 + 0u] = o0 * inverse;
+        b4[row18 + 1u] = o1 * inverse;
+        b5[(b * 2u + h) * 30u + n_t] = peak + log(total);
     }
 }

@@ -11,82 +11,110 @@ var<workgroup> tile_b: array<vec4<f32>, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group.x;
-    let p = (at % 1u * 64u + local) * 1u;
+    let p = local;
     let window = at / 1u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
-    let b = at / 4u / 2u;
     let h = at / 4u % 2u;
-    let spare = false;
-    let place1 = min((p + 0u), 8u);
-    let n0_y = place1 / 3u;
-    let n0_x = place1 % 3u;
-    let n0_real = (p + 0u) < 9u && !spare && (top + n0_y) < 5u && (left + n0_x) < 6u;
-    let n0_t = min((top + n0_y), 4u) * 6u + min((left + n0_x), 5u);
-    let row2 = 0u + (b * 30u + n0_t) * 12u + h * 2u;
-    let q0_0 = b0[row2 + 0u];
-    let q0_1 = b0[row2 + 1u];
-    var rel0: array<f32, 6>;
+    let b = at / 8u;
+    let slot1 = min(p, 8u);
+    let n_y = slot1 / 3u;
+    let n_x = slot1 % 3u;
+    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let row2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row2 + 0u];
+    let q1 = b0[row2 + 1u];
+    var terms: array<f32, 6>;
     for (var k = 0u; k < 3u; k += 1u) {
-        rel0[0u + k] = dot(q0_0, b1[(n0_y + 2u - k) * 2u + 0u]) + dot(q0_1, b1[(n0_y + 2u - k) * 2u + 1u]);
+        let row3 = (n_y + 2u - k) * 2u;
+        let table_0 = b1[row3 + 0u];
+        let table_1 = b1[row3 + 1u];
+        terms[k + 0u] = dot(q0, table_0) + dot(q1, table_1);
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        rel0[3u + k] = dot(q0_0, b2[(n0_x + 2u - k) * 2u + 0u]) + dot(q0_1, b2[(n0_x + 2u - k) * 2u + 1u]);
+        let row4 = (n_x + 2u - k) * 2u;
+        let table_0 = b2[row4 + 0u];
+        let table_1 = b2[row4 + 1u];
+        terms[k + 3u] = dot(q0, table_0) + dot(q1, table_1);
     }
-    if n0_real {
-        let saved = ((b * 2u + h) * 30u + n0_t) * 6u;
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b6[saved + k] = rel0[k];
+            b6[saved + k] = terms[k];
         }
     }
-    var o0_0 = vec4<f32>();
-    var o0_1 = vec4<f32>();
-    var peak0 = (-3e38f);
-    var total0 = 0.0;
+    var o0 = vec4<f32>();
+    var o1 = vec4<f32>();
+    var peak = (-1e38f);
+    var total = 0.0f;
     for (var start = 0u; start < 9u; start += 32u) {
-        workgroupBarrier();
         for (var s = local; s < 64u; s += 64u) {
-            let slot = min(start + s / 2u, 8u);
-            let r = s % 2u;
-            let m_y = slot / 3u;
-            let m_x = slot % 3u;
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            tile_a[s] = select(b3[4u + h * 2u + r], b0[4u + (b * 30u + m_t) * 12u + h * 2u + r], m_real);
-            tile_b[s] = select(b3[8u + h * 2u + r], b0[8u + (b * 30u + m_t) * 12u + h * 2u + r], m_real);
+            let slot5 = min(start + s / 2u, 8u);
+            let m_y = slot5 / 3u;
+            let m_x = slot5 % 3u;
+            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
+            let m_real = top + m_y < 5u && left + m_x < 6u;
+            let k_m = (b * 30u + m_t) * 12u + h * 2u + 4u;
+            let v_m = (b * 30u + m_t) * 12u + h * 2u + 8u;
+            tile_a[s] = select(b3[h * 2u + 4u + s % 2u], b0[k_m + s % 2u], m_real);
+            tile_b[s] = select(b3[h * 2u + 8u + s % 2u], b0[v_m + s % 2u], m_real);
         }
         workgroupBarrier();
-        let count = min(32u, 9u - start);
-        for (var j = 0u; j < count; j += 1u) {
-            let slot = start + j;
-            let m_y = slot / 3u;
-            let m_x = slot % 3u;
-            let m_real = true && (top + m_y) < 5u && (left + m_x) < 6u;
-            let m_t = min((top + m_y), 4u) * 6u + min((left + m_x), 5u);
-            let k0 = tile_a[j * 2u + 0u];
-            let k1 = tile_a[j * 2u + 1u];
-            let v0 = tile_b[j * 2u + 0u];
-            let v1 = tile_b[j * 2u + 1u];
-            let rel0_y = rel0[m_y];
-            let score0 = (dot(q0_0, k0) + dot(q0_1, k1)) * 0.35355338f + rel0_y + rel0[3u + m_x];
-            if score0 > peak0 {
-                let shrink = exp(peak0 - score0);
-                peak0 = score0;
-                total0 *= shrink;
-                o0_0 *= shrink;
-                o0_1 *= shrink;
-            }
-            let weight0 = exp(score0 - peak0);
-            total0 += weight0;
-            o0_0 += weight0 * v0;
-            o0_1 += weight0 * v1;
+        for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
+            let slot6 = start + j;
+            let m0_y = slot6 / 3u;
+            let m0_x = slot6 % 3u;
+            let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
+            let slot7 = min(start + j + 1u, 8u);
+            let m1_y = slot7 / 3u;
+            let m1_x = slot7 % 3u;
+            let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
+            let slot8 = min(start + j + 2u, 8u);
+            let m2_y = slot8 / 3u;
+            let m2_x = slot8 % 3u;
+            let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
+            let slot9 = min(start + j + 3u, 8u);
+            let m3_y = slot9 / 3u;
+            let m3_x = slot9 % 3u;
+            let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+            let k0_0 = tile_a[(j + 0u) * 2u + 0u];
+            let k0_1 = tile_a[(j + 0u) * 2u + 1u];
+            let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + terms[m0_y] + terms[3u + m0_x];
+            let k1_0 = tile_a[(j + 1u) * 2u + 0u];
+            let k1_1 = tile_a[(j + 1u) * 2u + 1u];
+            let score1 = select((-1e38f), (dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + terms[m1_y] + terms[3u + m1_x], start + j + 1u < 9u);
+            let k2_0 = tile_a[(j + 2u) * 2u + 0u];
+            let k2_1 = tile_a[(j + 2u) * 2u + 1u];
+            let score2 = select((-1e38f), (dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + terms[m2_y] + terms[3u + m2_x], start + j + 2u < 9u);
+            let k3_0 = tile_a[(j + 3u) * 2u + 0u];
+            let k3_1 = tile_a[(j + 3u) * 2u + 1u];
+            let score3 = select((-1e38f), (dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + terms[m3_y] + terms[3u + m3_x], start + j + 3u < 9u);
+            let top = max(max(max(max(peak, score0), score1), score2), score3);
+            let shrink = exp(peak - top);
+            peak = top;
+            let weight0 = exp(score0 - top);
+            let weight1 = exp(score1 - top);
+            let weight2 = exp(score2 - top);
+            let weight3 = exp(score3 - top);
+            total = total * shrink + weight0 + weight1 + weight2 + weight3;
+            let v0_0 = tile_b[(j + 0u) * 2u + 0u];
+            let v0_1 = tile_b[(j + 0u) * 2u + 1u];
+            let v1_0 = tile_b[(j + 1u) * 2u + 0u];
+            let v1_1 = tile_b[(j + 1u) * 2u + 1u];
+            let v2_0 = tile_b[(j + 2u) * 2u + 0u];
+            let v2_1 = tile_b[(j + 2u) * 2u + 1u];
+            let v3_0 = tile_b[(j + 3u) * 2u + 0u];
+            let v3_1 = tile_b[(j + 3u) * 2u + 1u];
+            o0 = o0 * shrink + weight0 * v0_0 + weight1 * v1_0 + weight2 * v2_0 + weight3 * v3_0;
+            o1 = o1 * shrink + weight0 * v0_1 + weight1 * v1_1 + weight2 * v2_1 + weight3 * v3_1;
         }
+        workgroupBarrier();
     }
-    if n0_real {
-        let inverse = 1.0 / total0;
-        let row3 = (b * 30u + n0_t) * 4u + h * 2u;
-        b4[row3 + 0u] = o0_0 * inverse;
-        b4[row3 + 1u] = o0_1 * inverse;
-        b5[(b * 2u + h) * 30u + n0_t] = peak0 + log(total0);
+    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+        let inverse = 1.0f / total;
+        let row10 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b4[row10 + 0u] = o0 * inverse;
+        b4[row10 + 1u] = o1 * inverse;
+        b5[(b * 2u + h) * 30u + n_t] = peak + log(total);
     }
 }

@@ -57,16 +57,38 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     results[40u + lane] = acc_5_0;
     results[48u + lane] = acc_6_0;
     results[56u + lane] = acc_7_0;
-    let end9 = min(8u, 64u - row) * 4u;
+    let end9 = min(8u, 64u - row);
     for (var e = 0u; e < end9; e += 1u) {
-        let at_col = col + (e % 4u / 1u) * 8u + lane;
-        let at_row = row + e / 4u;
-        if at_col < 48u {
-            let i = (batch * 64u + at_row) * 48u + at_col;
-            let acc = results[e / 4u * 8u + lane][e % 4u];
-            let x10 = b2[i % 48u];
-            let v11 = acc + x10;
-            b3[i] = v11;
+        let result = results[e * 8u + lane];
+        let at_row = row + e / 1u;
+        let column = e % 1u;
+        let at10 = col + lane;
+        if at10 < 48u {
+            let i11 = (batch * 64u + at_row) * 48u + at10;
+            let x12 = b2[i11 % 48u];
+            let v13 = result.x + x12;
+            b3[i11] = v13;
+        }
+        let at14 = col + lane + 8u;
+        if at14 < 48u {
+            let i15 = (batch * 64u + at_row) * 48u + at14;
+            let x16 = b2[i15 % 48u];
+            let v17 = result.y + x16;
+            b3[i15] = v17;
+        }
+        let at18 = col + lane + 16u;
+        if at18 < 48u {
+            let i19 = (batch * 64u + at_row) * 48u + at18;
+            let x20 = b2[i19 % 48u];
+            let v21 = result.z + x20;
+            b3[i19] = v21;
+        }
+        let at22 = col + lane + 24u;
+        if at22 < 48u {
+            let i23 = (batch * 64u + at_row) * 48u + at22;
+            let x24 = b2[i23 % 48u];
+            let v25 = result.w + x24;
+            b3[i23] = v25;
         }
     }
 }

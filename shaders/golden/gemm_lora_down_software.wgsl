@@ -41,16 +41,38 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     results[8u + lane] = acc_1_0;
     results[16u + lane] = acc_2_0;
     results[24u + lane] = acc_3_0;
-    let end9 = min(4u, 4u - col) * 4u;
+    let end9 = min(4u, 4u - col);
     for (var e = 0u; e < end9; e += 1u) {
-        let at_row = row + (e % 4u / 1u) * 8u + lane;
-        let at_col = col + e / 4u;
-        if at_row < 392u {
-            let i = (batch * 392u + at_row) * 4u + at_col;
-            let acc = results[e / 4u * 8u + lane][e % 4u];
-            let x10 = b2[i % 4u];
-            let v11 = acc + x10;
-            b3[i] = v11;
+        let result = results[e * 8u + lane];
+        let at_col = col + e / 1u;
+        let column = e % 1u;
+        let at10 = row + lane;
+        if at10 < 392u {
+            let i11 = (batch * 392u + at10) * 4u + at_col;
+            let x12 = b2[i11 % 4u];
+            let v13 = result.x + x12;
+            b3[i11] = v13;
+        }
+        let at14 = row + lane + 8u;
+        if at14 < 392u {
+            let i15 = (batch * 392u + at14) * 4u + at_col;
+            let x16 = b2[i15 % 4u];
+            let v17 = result.y + x16;
+            b3[i15] = v17;
+        }
+        let at18 = row + lane + 16u;
+        if at18 < 392u {
+            let i19 = (batch * 392u + at18) * 4u + at_col;
+            let x20 = b2[i19 % 4u];
+            let v21 = result.z + x20;
+            b3[i19] = v21;
+        }
+        let at22 = row + lane + 24u;
+        if at22 < 392u {
+            let i23 = (batch * 392u + at22) * 4u + at_col;
+            let x24 = b2[i23 % 4u];
+            let v25 = result.w + x24;
+            b3[i23] = v25;
         }
     }
 }

@@ -30,16 +30,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     results[0u + lane] = acc_0_0;
     results[8u + lane] = acc_1_0;
     results[16u + lane] = acc_2_0;
-    let end5 = min(3u, 5u - row) * 1u;
+    let end5 = min(3u, 5u - row);
     for (var e = 0u; e < end5; e += 1u) {
-        let at_col = col + lane;
+        let result = results[e * 8u + lane];
         let at_row = row + e / 1u;
-        if at_col < 7u {
-            let i = (batch * 5u + at_row) * 7u + at_col;
-            let acc = results[e * 8u + lane];
-            let x6 = b2[i % 7u];
-            let v7 = acc + x6;
-            b3[i] = v7;
+        let column = e % 1u;
+        let at6 = col + lane;
+        if at6 < 7u {
+            let i7 = (batch * 5u + at_row) * 7u + at6;
+            let x8 = b2[i7 % 7u];
+            let v9 = result + x8;
+            b3[i7] = v9;
         }
     }
 }

@@ -88,6 +88,6 @@ fn slots_stay_close_to_what_is_alive() {
             plan.live >> 18
         );
         assert!(slots >= plan.live, "{what}");
-        assert!(ratio <= 1.5, "{what}: slots take {ratio} of what is alive");
+        assert!(ratio <= 1.1, "{what}: slots take {ratio} of what is alive");
     }
 }

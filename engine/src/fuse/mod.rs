@@ -136,6 +136,23 @@ impl Groups<'_> {
             && self.links_are_elementwise(producer, reader)
             && self.links_are_elementwise(reader, producer)
             && self.are_adjacent(producer, reader)
+            && !self.delays_others(producer, reader)
+    }
+
+    /// Whether the producer, as one kernel with the reader, would keep its other users waiting for what
+    /// only this reader needs.
+    fn delays_others(&self, producer: usize, reader: usize) -> bool {
+        let waits = |user: &usize| {
+            let group = self.of.get(*user);
+            *user < self.lowered.nodes.len() && group != Some(&producer) && group != Some(&reader)
+        };
+        let mut nodes = self.groups[producer].nodes.iter();
+        let shared = nodes.any(|&n| {
+            let node = &self.lowered.nodes[n];
+            outputs(n, node).any(|b| self.users.get(&b).is_some_and(|u| u.iter().any(waits)))
+        });
+        let needs = |d: usize| d != producer && !self.depends(producer, d);
+        shared && self.deps(reader).any(needs)
     }
 
     /// Buffers that two groups as one kernel read from outside or leave for others.

@@ -38,6 +38,21 @@ impl Graph {
         let b = self.broadcast(b, &[&batch[..], &sb[sb.len() - 2..]].concat());
         self.push(Matmul, &[a, b])
     }
+
+    /// The transpose of a matrix product, as the product of its transposed operands; `None` for
+    /// anything else. The gradient of a transposed weight then arrives in the weight's own layout,
+    /// and the update can be part of the product's kernel.
+    pub(crate) fn transposed_product(&mut self, x: Value) -> Option<Value> {
+        let node = self.nodes().get(x.node)?;
+        let [a, b] = node.inputs[..] else {
+            return None;
+        };
+        if node.op.name() != Matmul.name() || self.shape(x).len() != 2 {
+            return None;
+        }
+        let (a, b) = (self.transpose(a), self.transpose(b));
+        Some(self.push(Matmul, &[b, a]))
+    }
 }
 
 impl Op for Matmul {

@@ -147,7 +147,10 @@ impl Op for ViewOp {
                 for (to, &from) in order.iter().enumerate() {
                     inverse[from] = to;
                 }
-                g.permute(dy, &inverse)
+                match g.transposed_product(dy) {
+                    Some(product) if inverse == [1, 0] => product,
+                    _ => g.permute(dy, &inverse),
+                }
             }
             Self::Slice { axis, start, len } => {
                 let after = shape[*axis] - start - len;

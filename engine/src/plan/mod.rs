@@ -5,15 +5,16 @@
 //! parts of the same buffer.
 
 mod kernel;
+mod order;
 mod slots;
 mod updates;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use samora_shaders::Kernel;
 
 use self::kernel::{Planned, step};
+use self::order::order;
 use self::slots::assign_slots;
 use self::updates::place_updates;
 use crate::fuse::{self, Groups};
@@ -149,29 +150,4 @@ fn stored(lowered: &Lowered, groups: &Groups<'_>) -> HashSet<Buffer> {
         }
     }
     stored
-}
-
-/// Dependencies first; among the ready groups, the one whose first node was created first.
-fn order(groups: &Groups<'_>) -> Vec<usize> {
-    let count = groups.groups.len();
-    let mut waiting = vec![0; count];
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for (g, waiting) in waiting.iter_mut().enumerate() {
-        let deps: HashSet<usize> = groups.deps(g).collect();
-        *waiting = deps.len();
-        deps.into_iter().for_each(|d| users[d].push(g));
-    }
-    let key = |g: usize| Reverse((groups.groups[g].nodes.first().copied(), g));
-    let mut ready: BinaryHeap<_> = (0..count).filter(|&g| waiting[g] == 0).map(key).collect();
-    let mut order = Vec::with_capacity(count);
-    while let Some(Reverse((_, g))) = ready.pop() {
-        order.push(g);
-        for &user in &users[g] {
-            waiting[user] -= 1;
-            if waiting[user] == 0 {
-                ready.push(key(user));
-            }
-        }
-    }
-    order
 }

@@ -16,9 +16,6 @@ const STEPS: usize = 4;
 /// Components of a vec4.
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
-/// The text that combines the four steps, each named by the closure.
-type Steps<'s> = dyn Fn(&dyn Fn(usize) -> String) -> String + 's;
-
 /// A product and its tile.
 pub(crate) struct Lanes<'a> {
     kernel: &'a Gemm,
@@ -74,14 +71,22 @@ impl<'a> Lanes<'a> {
             }
             grid
         };
+        // Consecutive tiles share the operand whose rows lie apart, so that it stays in the cache.
+        let (common, private) = if self.private.inner > self.common.inner {
+            (
+                format!("tile % {down}u"),
+                format!("tile / {down}u % {across}u"),
+            )
+        } else {
+            (
+                format!("tile / {across}u % {down}u"),
+                format!("tile % {across}u"),
+            )
+        };
+        let (shared, own) = self.axes();
+        w.line(format!("let {shared} = {common} * {}u;", self.shared));
         w.line(format!(
-            "let {} = tile / {across}u % {down}u * {}u;",
-            self.axes().0,
-            self.shared
-        ));
-        w.line(format!(
-            "let {} = tile % {across}u * {}u;",
-            self.axes().1,
+            "let {own} = {private} * {}u;",
             self.lanes * self.own
         ));
         w.line(format!("let batch = tile / {}u;", down * across));
@@ -134,7 +139,7 @@ impl<'a> Lanes<'a> {
 
     /// Accumulators per register.
     fn width(&self) -> usize {
-        if self.own % 4 == 0 { 4 } else { 1 }
+        if self.own.is_multiple_of(4) { 4 } else { 1 }
     }
 
     fn ty(&self) -> &'static str {
@@ -218,10 +223,6 @@ impl<'a> Lanes<'a> {
     /// positions by step.
     fn four_steps(&self, w: &mut Writer) {
         let name = self.axes().0;
-        let steps = |text: &dyn Fn(usize) -> String| {
-            let parts: Vec<String> = (0..STEPS).map(text).collect();
-            format!("vec4<f32>({})", parts.join(", "))
-        };
         let spread = Self::spread(&self.common);
         for first in (0..self.shared).step_by(self.lanes * spread) {
             let read = first / (self.lanes * spread);
@@ -245,17 +246,17 @@ impl<'a> Lanes<'a> {
                     .iter()
                     .map(|value| w.bind("part", self.broadcast(value, holder)))
                     .collect();
-                for (p, component) in PARTS.iter().enumerate().take(spread) {
+                for (p, component) in PARTS.iter().take(spread).enumerate() {
                     let part = |s: usize| match spread {
                         1 => parts[s].clone(),
                         _ => format!("{}.{component}", parts[s]),
                     };
-                    w.line(format!("let a_{} = {};", r + p, steps(&part)));
+                    w.line(format!("let a_{} = {};", r + p, four(&part)));
                 }
             }
         }
         for c in (0..self.own).step_by(self.width()) {
-            let value = self.own_steps(w, c, &steps);
+            let value = self.own_steps(w, c);
             let value = w.bind("b", value);
             for r in 0..self.shared {
                 w.line(match self.width() {
@@ -268,7 +269,7 @@ impl<'a> Lanes<'a> {
 
     /// Own positions from `c` on over four steps: a matrix with a column per step, or for a single
     /// position a vector.
-    fn own_steps(&self, w: &mut Writer, c: usize, steps: &Steps<'_>) -> String {
+    fn own_steps(&self, w: &mut Writer, c: usize) -> String {
         let matrix = &self.private;
         let name = self.axes().1;
         let columns: Vec<String> = match (matrix.wide, self.width()) {
@@ -276,10 +277,10 @@ impl<'a> Lanes<'a> {
                 .map(|s| self.read(name, matrix, c / 4, s))
                 .collect(),
             (Wide::Inner, 1) => return self.read(name, matrix, c, 0),
-            (Wide::No, 1) => return steps(&|s| self.read(name, matrix, c, s)),
+            (Wide::No, 1) => return four(&|s| self.read(name, matrix, c, s)),
             (Wide::Inner, _) => (c..c + 4).map(|c| self.read(name, matrix, c, 0)).collect(),
             (Wide::No, _) => (c..c + 4)
-                .map(|c| steps(&|s| self.read(name, matrix, c, s)))
+                .map(|c| four(&|s| self.read(name, matrix, c, s)))
                 .collect(),
         };
         let columns: Vec<String> = columns
@@ -315,10 +316,7 @@ impl<'a> Lanes<'a> {
             let value = match (self.private.wide, self.width()) {
                 (Wide::Outer, _) => read(c / 4),
                 (_, 1) => read(c),
-                _ => {
-                    let parts: Vec<String> = (c..c + 4).map(read).collect();
-                    format!("vec4<f32>({})", parts.join(", "))
-                }
+                _ => four(&|p| read(c + p)),
             };
             let value = w.bind("b", value);
             for r in 0..self.shared {
@@ -327,12 +325,12 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Stores the tile in a loop over its elements, so that the driver compiles the epilogue once: in
-    /// full it takes seconds. Hence a length that is not constant, against unrolling, and results in
-    /// workgroup memory, which, unlike registers, can be indexed. Every lane reads what it wrote.
+    /// Stores the tile in a loop over its registers, so that the driver compiles the epilogue once or
+    /// four times: in full it takes seconds. Hence a length that is not constant, against unrolling,
+    /// and results in workgroup memory, which, unlike registers, can be indexed. Every lane reads what
+    /// it wrote.
     fn store(&self, w: &mut Writer) {
-        let Gemm { m, n, .. } = *self.kernel;
-        let (shared, own) = self.axes();
+        let (shared, _) = self.axes();
         let holders = self.workgroup();
         let holder = if self.lanes == 1 { "local" } else { "lane" };
         let columns = self.own / self.width();
@@ -344,35 +342,58 @@ impl<'a> Lanes<'a> {
             }
         }
         let left = format!("min({}u, {}u - {shared})", self.shared, self.common.extent);
-        let end = w.bind("end", format!("{left} * {}u", self.own));
+        let end = w.bind("end", sum(times(&left, columns).into_iter().collect()));
         w.open_loop("e", "0u", &end, "1u");
+        w.line(format!("let result = results[e * {holders}u + {holder}];"));
+        w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
+        w.line(format!("let column = e % {columns}u;"));
+        for part in 0..self.width() {
+            self.store_part(w, part);
+        }
+        w.close();
+    }
+
+    /// Stores one component of a register.
+    fn store_part(&self, w: &mut Writer, part: usize) {
+        let Gemm { m, n, .. } = *self.kernel;
+        let (shared, own) = self.axes();
         let spread = Self::spread(&self.private);
         let mut place = vec![own.to_string()];
-        if self.own > spread {
-            let step = self.lanes * spread;
-            place.extend(times(&format!("(e % {}u / {spread}u)", self.own), step));
+        if self.own > self.width() {
+            place.extend(times("column", self.width() * self.lanes));
         }
         if self.lanes > 1 {
             place.extend(times("lane", spread));
         }
-        if spread > 1 {
-            place.push(format!("e % {spread}u"));
+        // Neighbouring components belong to neighbouring positions or to those of the next lanes.
+        let apart = if spread > 1 { part } else { part * self.lanes };
+        if apart > 0 {
+            place.push(format!("{apart}u"));
         }
-        w.line(format!("let at_{own} = {};", sum(place)));
-        w.line(format!("let at_{shared} = {shared} + e / {}u;", self.own));
-        let guard = self.private.extent % (self.lanes * self.own) != 0;
+        let place = w.bind("at", sum(place));
+        let guard = !self.private.extent.is_multiple_of(self.lanes * self.own);
         if guard {
-            w.open(format!("if at_{own} < {}u", self.private.extent));
+            w.open(format!("if {place} < {}u", self.private.extent));
         }
-        w.line(format!("let i = (batch * {m}u + at_row) * {n}u + at_col;"));
-        w.line(match self.width() {
-            1 => format!("let acc = results[e * {holders}u + {holder}];"),
-            _ => format!("let acc = results[e / 4u * {holders}u + {holder}][e % 4u];"),
-        });
-        epilogue(w, self.kernel, "i", "acc");
+        let shared = format!("at_{shared}");
+        let (row, col) = match self.transposed {
+            true => (&place, &shared),
+            false => (&shared, &place),
+        };
+        let i = w.bind("i", format!("(batch * {m}u + {row}) * {n}u + {col}"));
+        let acc = match self.width() {
+            1 => "result".to_string(),
+            _ => format!("result.{}", PARTS[part]),
+        };
+        epilogue(w, self.kernel, &i, &acc);
         if guard {
             w.close();
         }
-        w.close();
     }
+}
+
+/// A vec4 of the texts of its components.
+fn four(text: &dyn Fn(usize) -> String) -> String {
+    let parts: Vec<String> = (0..4).map(text).collect();
+    format!("vec4<f32>({})", parts.join(", "))
 }

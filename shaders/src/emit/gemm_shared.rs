@@ -172,7 +172,7 @@ impl Shared<'_> {
         };
         w.line(format!("let step = {};", scaled(step, along_k)));
         w.line(format!("let place = {};", scaled(place, !along_k)));
-        let deep = self.kernel.k % self.depth != 0;
+        let deep = !self.kernel.k.is_multiple_of(self.depth);
         let at_k = if deep {
             let last = self.kernel.k - if along_k { unit } else { 1 };
             format!("min(k + step, {last}u)")
@@ -180,7 +180,7 @@ impl Shared<'_> {
             "(k + step)".to_string()
         };
         let origin = side.origin;
-        let at_place = if matrix.extent % side.block != 0 {
+        let at_place = if !matrix.extent.is_multiple_of(side.block) {
             let last = matrix.extent - if along_k { 1 } else { unit };
             format!("min({origin} + place, {last}u)")
         } else {
@@ -236,10 +236,10 @@ impl Shared<'_> {
             "let at_col = col + local_col + e % {cols}u * {threads_n}u;"
         ));
         let mut inside = Vec::new();
-        if m % self.block[0] != 0 {
+        if !m.is_multiple_of(self.block[0]) {
             inside.push(format!("at_row < {m}u"));
         }
-        if n % self.block[1] != 0 {
+        if !n.is_multiple_of(self.block[1]) {
             inside.push(format!("at_col < {n}u"));
         }
         if !inside.is_empty() {

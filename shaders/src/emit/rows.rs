@@ -87,7 +87,7 @@ fn per_invocation(kernel: &Rows, caps: &Caps) -> (String, [u32; 3]) {
     let mut w = Writer::new();
     linear_invocation(&mut w, "row", workgroup, count, grid);
     w.line(format!("let base = {};", view_index(&kernel.rows, "row")));
-    let columns = |w: &mut Writer, body: &mut dyn FnMut(&mut Writer, &str)| {
+    let columns = |w: &mut Writer, body: &mut Body| {
         let cols = kernel.cols.simplified();
         let mut terms = vec!["base".to_string()];
         for (&extent, &stride) in cols.shape.iter().zip(&cols.strides) {
@@ -217,19 +217,25 @@ fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
     (w.module(&interface), grid)
 }
 
-/// Writes a loop over the columns of a row; the closure writes its body for the named element.
-type Columns<'a> = dyn Fn(&mut Writer, &mut dyn FnMut(&mut Writer, &str)) + 'a;
+/// Writes the body of a loop for the named element.
+type Body<'a> = dyn FnMut(&mut Writer, &str) + 'a;
+/// Writes a loop over the columns of a row around a body.
+type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
 
 /// Columns `first`, `first + step`, …
-fn strided_columns<'a>(kernel: &'a Rows, first: &'a str, step: &str) -> Box<Columns<'a>> {
+fn strided_columns<'a>(
+    kernel: &'a Rows,
+    first: &'a str,
+    step: &str,
+) -> impl Fn(&mut Writer, &mut Body) + 'a {
     let step = step.to_string();
-    Box::new(move |w, body| {
+    move |w, body| {
         let c = w.fresh("c");
         w.open_loop(&c, first, &format!("{}u", kernel.cols.len()), &step);
         let i = w.bind("i", format!("base + {}", view_index(&kernel.cols, &c)));
         body(w, &i);
         w.close();
-    })
+    }
 }
 
 /// Writes the stages; `finish` combines the partial results of a row. Returns the results' names.

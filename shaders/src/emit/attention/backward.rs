@@ -1,232 +1,247 @@
-//! The backward passes. Scores are computed again from the saved log-sum-exp.
+//! Backward passes. With `P = exp(S − lse)`, `dS = P·(dout·v − delta)`.
 
-use super::Emitter;
-use super::walk::{Visit, Walked};
-use crate::AttentionPass;
+use super::geometry::Slot;
+use super::walk::{Source, Walked};
+use super::{Emitter, Saved};
 use crate::wgsl::float;
 
-/// Bindings of what a backward pass reads.
-pub(super) struct Saved {
-    pub(super) dout: usize,
-    pub(super) lse: usize,
-    pub(super) delta: usize,
-    pub(super) rel: Option<usize>,
-}
-
 impl Emitter<'_> {
+    /// Writes `dq` through both terms of the score and, with relative positions, `drel`.
     pub(super) fn backward_q(&mut self, saved: &Saved, dq: usize, drel: Option<usize>) {
-        let (queries, owned, block) = (self.tokens(false), self.owned, self.block);
-        let (sy, sx) = self.extents();
-        let relative = self.a.rel_pos.is_some();
-        self.place(0);
-        for j in 0..block {
-            let token = format!("n{j}_t");
-            self.slot(&format!("n{j}"), &format!("(p + {j}u)"), owned, true);
-            let row = self.row(&self.a.q, queries, &token);
-            self.load(&format!("q{j}_"), self.a.q.buffer, &row);
-            let row = self.plain_row(queries, &token);
-            self.load(&format!("g{j}_"), saved.dout, &row);
-            self.w
-                .line(format!("let n{j} = {};", self.scalar_row(&token)));
-            self.w.line(format!("let lse{j} = b{}[n{j}];", saved.lse));
-            self.w
-                .line(format!("let delta{j} = b{}[n{j}];", saved.delta));
-            self.zero(&format!("dq{j}_"));
-            if let Some(rel) = saved.rel.filter(|_| relative) {
-                self.w.line(format!("var rel{j}: array<f32, {}>;", sy + sx));
-                self.w
-                    .line(format!("var drel{j}: array<f32, {}>;", sy + sx));
-                self.w.open_loop("k", "0u", &format!("{}u", sy + sx), "1u");
-                self.w
-                    .line(format!("rel{j}[k] = b{rel}[n{j} * {}u + k];", sy + sx));
-                self.w.line(format!("drel{j}[k] = 0.0;"));
-                self.w.close();
-            }
+        self.place();
+        let own = self.own_slot().holds_token();
+        let row = self.row(&self.a.q, self.queries(), "n_t");
+        self.load("q", self.a.q.buffer, &row);
+        let row = self.plain_row(self.queries(), "n_t");
+        self.load("g", saved.dout, &row);
+        let row = self.scalar_row("n_t");
+        self.w.line(format!("let n = {row};"));
+        self.w.line(format!("let lse = b{}[n];", saved.lse));
+        self.w.line(format!("let delta = b{}[n];", saved.delta));
+        self.zero("dq");
+        let rel = self.a.rel_pos.and(saved.rel);
+        let count = self.term_count();
+        if rel.is_some() {
+            self.w.line(format!("let n_rel = n * {count}u;"));
+            self.declare_terms();
+            self.w.open_loop("k", "0u", &format!("{count}u"), "1u");
+            let place = self.term("k");
+            self.w.line(format!("{place} = 0.0f;"));
+            self.w.close();
         }
         let sides = self.key_value();
-        self.walk(
-            &sides,
-            true,
-            &Visit {
-                row_start: &|e| {
-                    e.relative_row();
-                    if relative {
-                        (0..block).for_each(|j| e.w.line(format!("var row{j} = 0.0;")));
-                    }
-                },
-                each: &|e| (0..block).for_each(|j| e.query_gradient(j)),
-                row_end: &|e| {
-                    if relative {
-                        (0..block).for_each(|j| e.w.line(format!("drel{j}[m_y] += row{j};")));
-                    }
-                },
+        self.walk(&sides, self.keys(), |e, slots| {
+            e.query_turn(&sides, slots, rel)
+        });
+        if rel.is_some() {
+            self.table_rows(|e, row, k, first| {
+                let part = e.term(&format!("{k} + {first}u"));
+                let part = e.w.bind("part", part);
+                for r in 0..e.regs {
+                    e.w.line(format!("dq{r} += {part} * {row}_{r};"));
+                }
+            });
+            if let Some(drel) = drel {
+                self.save_terms(drel, own.as_deref());
+            }
+        }
+        if let Some(condition) = &own {
+            self.w.open(format!("if {condition}"));
+        }
+        let row = self.plain_row(self.queries(), "n_t");
+        self.store(dq, &row, |r| format!("dq{r}"));
+        if own.is_some() {
+            self.w.close();
+        }
+    }
+
+    fn query_turn(&mut self, sides: &[Walked; 2], slots: &[Slot], rel: Option<usize>) {
+        let [s_y, _] = self.extents();
+        let scale = float(self.a.scale);
+        for (j, slot) in slots.iter().enumerate() {
+            let name = &slot.name;
+            self.fetch(&sides[0], false, j);
+            self.fetch(&sides[1], true, j);
+            let mut score = format!("({}) * {scale}", self.dot("q", &format!("k{j}_")));
+            if let Some(rel) = rel {
+                let down = format!("b{rel}[n_rel + {name}_y]");
+                let across = format!("b{rel}[n_rel + {s_y}u + {name}_x]");
+                score = format!("{score} + {down} + {across}");
+            }
+            let mut weight = format!("exp({score} - lse)");
+            if let Some(condition) = self.takes_part(slot, sides) {
+                weight = format!("select(0.0f, {weight}, {condition})");
+            }
+            self.w.line(format!("let weight{j} = {weight};"));
+            let dp = self.dot("g", &format!("v{j}_"));
+            self.w
+                .line(format!("let ds{j} = weight{j} * ({dp} - delta);"));
+            if rel.is_some() {
+                for k in [format!("{name}_y"), format!("{s_y}u + {name}_x")] {
+                    let place = self.term(&k);
+                    self.w.line(format!("{place} += ds{j};"));
+                }
+            }
+            self.w.line(format!("let step{j} = ds{j} * {scale};"));
+        }
+        self.accumulate("dq", "step", "k", slots.len());
+    }
+
+    /// Writes `dk`, `dv` and, for padding tokens, `dpad`.
+    pub(super) fn backward_kv(&mut self, saved: &Saved, outputs: [usize; 2], dpad: Option<usize>) {
+        self.place();
+        let own = self.own_slot().holds_token();
+        for (name, rows) in [("k", self.a.k), ("v", self.a.v)] {
+            let row = self.row(&rows, self.keys(), "n_t");
+            self.load(name, rows.buffer, &row);
+        }
+        self.zero("dk");
+        self.zero("dv");
+        let sides = [
+            Walked {
+                name: "q",
+                source: Source::Head(self.a.q),
+                pad: None,
             },
-        );
-        for j in 0..block {
-            if relative {
-                self.through_tables(j);
-            }
-            self.w.open(format!("if n{j}_real"));
-            let row = self.plain_row(queries, &format!("n{j}_t"));
-            self.store(dq, &row, |r| format!("dq{j}_{r}"));
-            if let Some(drel) = drel.filter(|_| relative) {
-                self.w.open_loop("k", "0u", &format!("{}u", sy + sx), "1u");
-                self.w
-                    .line(format!("b{drel}[n{j} * {}u + k] = drel{j}[k];", sy + sx));
-                self.w.close();
-            }
+            Walked {
+                name: "g",
+                source: Source::Plain(saved.dout),
+                pad: None,
+            },
+        ];
+        self.walk(&sides, self.queries(), |e, slots| {
+            e.key_turn(&sides, slots, saved)
+        });
+        if let Some(condition) = &own {
+            self.w.open(format!("if {condition}"));
+        }
+        let row = self.plain_row(self.keys(), "n_t");
+        self.store(outputs[0], &row, |r| format!("dk{r}"));
+        self.store(outputs[1], &row, |r| format!("dv{r}"));
+        if own.is_some() {
             self.w.close();
+        }
+        if let Some(dpad) = dpad {
+            self.pad_gradient(saved, dpad);
         }
     }
 
-    /// What one key adds to the gradient of owned query `j`.
-    fn query_gradient(&mut self, j: usize) {
-        self.score(j, &format!("q{j}_"), "k");
-        let dp = self.dot(|r| format!("g{j}_{r}"), |r| format!("v{r}"));
-        self.w.line(format!(
-            "let ds{j} = exp(score{j} - lse{j}) * ({dp} - delta{j});"
-        ));
-        if self.a.rel_pos.is_some() {
-            let (sy, _) = self.extents();
-            self.w.line(format!("row{j} += ds{j};"));
-            self.w.line(format!("drel{j}[{sy}u + m_x] += ds{j};"));
+    fn key_turn(&mut self, sides: &[Walked; 2], slots: &[Slot], saved: &Saved) {
+        let [s_y, _] = self.extents();
+        let count = self.term_count();
+        let scale = float(self.a.scale);
+        for (j, slot) in slots.iter().enumerate() {
+            let name = &slot.name;
+            self.fetch(&sides[0], false, j);
+            self.fetch(&sides[1], true, j);
+            let row = self.scalar_row(&format!("{name}_t"));
+            self.w.line(format!("let {name} = {row};"));
+            let mut score = format!("({}) * {scale}", self.dot("k", &format!("q{j}_")));
+            if let Some(rel) = self.a.rel_pos.and(saved.rel) {
+                let down = format!("b{rel}[{name} * {count}u + n_y]");
+                let across = format!("b{rel}[{name} * {count}u + {s_y}u + n_x]");
+                score = format!("{score} + {down} + {across}");
+            }
+            let mut weight = format!("exp({score} - b{}[{name}])", saved.lse);
+            if let Some(condition) = self.takes_part(slot, sides) {
+                weight = format!("select(0.0f, {weight}, {condition})");
+            }
+            self.w.line(format!("let weight{j} = {weight};"));
+            let dp = self.dot("v", &format!("g{j}_"));
+            let delta = format!("b{}[{name}]", saved.delta);
+            self.w.line(format!(
+                "let step{j} = weight{j} * ({dp} - {delta}) * {scale};"
+            ));
         }
-        self.w
-            .line(format!("let step{j} = ds{j} * {};", float(self.a.scale)));
+        self.accumulate("dv", "weight", "g", slots.len());
+        self.accumulate("dk", "step", "q", slots.len());
+    }
+
+    /// `{total}{r} += Σ_j {factor}{j}·{row}{j}_{r}`.
+    fn accumulate(&mut self, total: &str, factor: &str, row: &str, slots: usize) {
         for r in 0..self.regs {
-            self.w.line(format!("dq{j}_{r} += step{j} * k{r};"));
+            let parts: Vec<String> = (0..slots)
+                .map(|j| format!("{factor}{j} * {row}{j}_{r}"))
+                .collect();
+            self.w.line(format!("{total}{r} += {};", parts.join(" + ")));
         }
     }
 
-    /// Adds the gradient that reaches owned query `j` through its relative position terms.
-    fn through_tables(&mut self, j: usize) {
-        let Some((r_h, r_w)) = self.a.rel_pos else {
+    /// The invocation after the last slot of a window sums over its padding slots, which share one
+    /// key and value and differ by their relative position only.
+    fn pad_gradient(&mut self, saved: &Saved, dpad: usize) {
+        let Some(((pad_k, k_offset), (pad_v, v_offset))) = self.a.pad_kv else {
             return;
         };
-        let (sy, sx) = self.extents();
-        for (table, first) in [((r_h, "y", sy), 0), ((r_w, "x", sx), sy)] {
-            self.w.open_loop("k", "0u", &format!("{}u", table.2), "1u");
-            for r in 0..self.regs {
-                let entry = self.table(j, table, r);
-                self.w
-                    .line(format!("dq{j}_{r} += drel{j}[{first}u + k] * {entry};"));
-            }
-            self.w.close();
+        self.w.open(format!("if p == {}u", self.owned));
+        let row = self.pad_row(k_offset);
+        self.load("pad_k", pad_k, &row);
+        let row = self.pad_row(v_offset);
+        self.load("pad_v", pad_v, &row);
+        self.zero("pad_dk");
+        self.zero("pad_dv");
+        if self.overhangs() {
+            self.sum_pads(saved);
         }
-    }
-
-    pub(super) fn backward_kv(&mut self, saved: &Saved, dk: usize, dv: usize, dpad: Option<usize>) {
-        let (keys, owned, block) = (self.tokens(true), self.owned, self.block);
-        self.place(usize::from(dpad.is_some()));
-        for j in 0..block {
-            self.zero(&format!("dk{j}_"));
-            self.zero(&format!("dv{j}_"));
-        }
-        let Some(dpad) = dpad else {
-            for j in 0..block {
-                self.slot(&format!("n{j}"), &format!("(p + {j}u)"), owned, true);
-            }
-            self.own_keys(saved);
-            (0..block).for_each(|j| self.store_kv(j, dk, dv, keys));
-            return;
-        };
-        // The invocation after the last slot sums over all padding slots of the window.
-        self.w.line(format!("let pads = p == {owned}u && !spare;"));
-        self.w.line("let first = select(p, 0u, pads);");
-        self.w.line(format!(
-            "let end = select(min(p + 1u, {owned}u), {owned}u, pads);"
-        ));
-        self.w.open_loop("own", "first", "end", "1u");
-        self.slot("n0", "own", owned, true);
-        self.w.open("if n0_real != pads");
-        self.own_keys(saved);
-        self.w.close();
-        self.w.close();
-        self.slot("n0", "p", owned, true);
-        self.store_kv(0, dk, dv, keys);
-        self.w.open("if pads");
-        let (windows, c) = (self.windows(), self.a.heads * self.regs);
-        for (part, name) in [(0, "dk0_"), (1, "dv0_")] {
-            let row = format!(
-                "((b * {windows}u + window) * 2u + {part}u) * {c}u + h * {}u",
-                self.regs
-            );
+        let (heads, regs) = (self.a.heads, self.regs);
+        let windows = super::geometry::windows(self.a);
+        for (part, name) in ["pad_dk", "pad_dv"].into_iter().enumerate() {
+            let row =
+                format!("(((b * {windows}u + window) * 2u + {part}u) * {heads}u + h) * {regs}u");
             self.store(dpad, &row, |r| format!("{name}{r}"));
         }
         self.w.close();
     }
 
-    /// Accumulates the gradients of the owned keys and values.
-    fn own_keys(&mut self, saved: &Saved) {
-        let (queries, keys, block) = (self.tokens(false), self.tokens(true), self.block);
-        let pads = matches!(self.a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
-        let sides = [
-            ("k", self.a.k, self.a.pad_kv.map(|p| p.0)),
-            ("v", self.a.v, self.a.pad_kv.map(|p| p.1)),
-        ];
-        for j in 0..block {
-            for (name, rows, pad) in sides {
-                let (name, row) = (
-                    format!("{name}{j}_"),
-                    self.row(&rows, keys, &format!("n{j}_t")),
-                );
-                match pad.filter(|_| pads) {
-                    Some(pad) => self.load_or_pad(&name, (rows.buffer, &row), pad, "!pads"),
-                    None => self.load(&name, rows.buffer, &row),
-                }
-            }
+    /// Adds what every query of the window gives to its padding slots.
+    fn sum_pads(&mut self, saved: &Saved) {
+        let [s_y, _] = self.extents();
+        let (owned, walked, count) = (self.owned, self.walked, self.term_count());
+        let scale = float(self.a.scale);
+        self.w.open_loop("j", "0u", &format!("{walked}u"), "1u");
+        let slot = self.slot("m", "j", walked, false);
+        if let Some(condition) = &slot.real {
+            self.w.open(format!("if {condition}"));
         }
-        let side = |name, buffer, row| Walked {
-            name,
-            buffer,
-            row,
-            pad: None,
-        };
-        let sides = [
-            side("q", self.a.q.buffer, self.row(&self.a.q, queries, "m_t")),
-            side("g", saved.dout, self.plain_row(queries, "m_t")),
-        ];
-        let visit = Visit {
-            row_start: &|_| {},
-            each: &|e| {
-                e.w.line(format!("let m = {};", e.scalar_row("m_t")));
-                e.w.line(format!("let lse = b{}[m];", saved.lse));
-                e.w.line(format!("let delta = b{}[m];", saved.delta));
-                (0..block).for_each(|j| e.key_gradient(j, saved));
-            },
-            row_end: &|_| {},
-        };
-        self.walk(&sides, false, &visit);
-    }
-
-    /// What one query adds to the gradients of owned key and value `j`.
-    fn key_gradient(&mut self, j: usize, saved: &Saved) {
-        let (sy, sx) = self.extents();
-        let product = self.dot(|r| format!("q{r}"), |r| format!("k{j}_{r}"));
-        let mut score = format!("({product}) * {}", float(self.a.scale));
-        if let Some(rel) = saved.rel.filter(|_| self.a.rel_pos.is_some()) {
-            let width = sy + sx;
-            score.push_str(&format!(
-                " + b{rel}[m * {width}u + n{j}_y] + b{rel}[m * {width}u + {sy}u + n{j}_x]"
-            ));
+        let row = self.row(&self.a.q, self.queries(), "m_t");
+        self.load("pad_q", self.a.q.buffer, &row);
+        let row = self.plain_row(self.queries(), "m_t");
+        self.load("pad_g", saved.dout, &row);
+        let row = self.scalar_row("m_t");
+        self.w.line(format!("let m = {row};"));
+        let product = self.dot("pad_k", "pad_q");
+        let lse = saved.lse;
+        self.w
+            .line(format!("let base = ({product}) * {scale} - b{lse}[m];"));
+        self.w.line("var weight = 0.0f;");
+        self.w.open_loop("i", "0u", &format!("{owned}u"), "1u");
+        let pad = self.slot("pad", "i", owned, false);
+        if let Some(real) = &pad.real {
+            self.w.open(format!("if !({real})"));
         }
-        self.w.line(format!("let weight{j} = exp({score} - lse);"));
-        let dp = self.dot(|r| format!("g{r}"), |r| format!("v{j}_{r}"));
+        let mut score = "base".to_string();
+        if let Some(rel) = self.a.rel_pos.and(saved.rel) {
+            score = format!(
+                "base + b{rel}[m * {count}u + pad_y] + b{rel}[m * {count}u + {s_y}u + pad_x]"
+            );
+        }
+        self.w.line(format!("weight += exp({score});"));
+        if pad.real.is_some() {
+            self.w.close();
+        }
+        self.w.close();
+        let dp = self.dot("pad_v", "pad_g");
+        let delta = saved.delta;
         self.w.line(format!(
-            "let step{j} = weight{j} * ({dp} - delta) * {};",
-            float(self.a.scale)
+            "let step = weight * ({dp} - b{delta}[m]) * {scale};"
         ));
         for r in 0..self.regs {
-            self.w.line(format!("dv{j}_{r} += weight{j} * g{r};"));
-            self.w.line(format!("dk{j}_{r} += step{j} * q{r};"));
+            self.w.line(format!("pad_dv{r} += weight * pad_g{r};"));
+            self.w.line(format!("pad_dk{r} += step * pad_q{r};"));
         }
-    }
-
-    fn store_kv(&mut self, j: usize, dk: usize, dv: usize, keys: usize) {
-        self.w.open(format!("if n{j}_real"));
-        let row = self.plain_row(keys, &format!("n{j}_t"));
-        self.store(dk, &row, |r| format!("dk{j}_{r}"));
-        self.store(dv, &row, |r| format!("dv{j}_{r}"));
+        if slot.real.is_some() {
+            self.w.close();
+        }
         self.w.close();
     }
 }

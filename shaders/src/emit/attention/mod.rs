@@ -1,23 +1,25 @@
-//! Attention kernels. One invocation owns a few queries (forward, gradient of queries) or keys
-//! (gradient of keys and values) and walks the other side of their window with everything it
-//! accumulates in registers. GPUs own one and stage what is walked in workgroup memory; CPU
-//! adapters own several, so that each walked row is loaded once for all of them, and read it
-//! directly, since their caches make the copy and its barriers a loss.
+//! Attention kernels. One invocation owns one query (forward, gradient of queries) or one key
+//! (gradient of keys and values) and walks the other side of its window with everything it
+//! accumulates in registers.
 
 mod backward;
 mod forward;
+mod geometry;
+mod relative;
 mod walk;
 
-use super::grid::{fold, linear_group};
+use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Attention, AttentionPass, Caps, HeadRows, Shader, Tokens};
-use backward::Saved;
+use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
 
 /// Emits an attention kernel.
 pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
     let mut e = Emitter::new(kernel, caps);
-    match kernel.pass {
-        AttentionPass::Forward { out, lse, rel } => e.forward(out, lse, rel),
+    let pass = match kernel.pass {
+        AttentionPass::Forward { out, lse, rel } => {
+            e.forward(out, lse, rel);
+            "attention"
+        }
         AttentionPass::BackwardQ {
             dout,
             lse,
@@ -26,16 +28,14 @@ pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
             dq,
             drel,
         } => {
-            e.backward_q(
-                &Saved {
-                    dout,
-                    lse,
-                    delta,
-                    rel,
-                },
-                dq,
-                drel,
-            );
+            let saved = Saved {
+                dout,
+                lse,
+                delta,
+                rel,
+            };
+            e.backward_q(&saved, dq, drel);
+            "attention dq"
         }
         AttentionPass::BackwardKv {
             dout,
@@ -46,116 +46,119 @@ pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
             dv,
             dpad,
         } => {
-            e.backward_kv(
-                &Saved {
-                    dout,
-                    lse,
-                    delta,
-                    rel,
-                },
-                dk,
-                dv,
-                dpad,
-            );
+            let saved = Saved {
+                dout,
+                lse,
+                delta,
+                rel,
+            };
+            e.backward_kv(&saved, [dk, dv], dpad);
+            "attention dkv"
         }
-    }
-    e.finish()
+    };
+    e.finish(pass)
+}
+
+/// Bindings of what a backward pass reads.
+struct Saved {
+    dout: usize,
+    lse: usize,
+    delta: usize,
+    rel: Option<usize>,
+}
+
+/// How the walked rows reach an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    /// Each invocation reads them from memory.
+    Direct,
+    /// GPUs: the workgroup copies so many rows at a time into workgroup memory.
+    Staged(usize),
+    /// CPU adapters with a fixed subgroup size, which is that of the workgroup: the lanes read a few
+    /// rows together and broadcast them. Lanes are those of a SIMD register there, so a broadcast is
+    /// far cheaper than a load, which goes lane by lane.
+    Broadcast(usize),
 }
 
 struct Emitter<'a> {
     a: &'a Attention,
     w: Writer,
     /// Components per register: 4 where every row is 16-byte aligned.
-    lanes: usize,
+    width: usize,
     /// Registers per head.
     regs: usize,
+    supply: Supply,
     workgroup: usize,
-    /// Owned slots per invocation.
-    block: usize,
-    /// Walked rows staged at a time; none on CPU adapters.
-    tile: Option<usize>,
     grid: [u32; 3],
     /// Slots of a window on the owned and the walked side (they differ for sequences only).
     owned: usize,
     walked: usize,
+    /// Whether the invocation after the last slot of a window sums over its padding.
+    sums_pads: bool,
+    /// Workgroup variables.
+    shared: Vec<(String, String)>,
 }
 
 impl<'a> Emitter<'a> {
     fn new(a: &'a Attention, caps: &Caps) -> Self {
-        let keys_own = matches!(a.pass, AttentionPass::BackwardKv { .. });
-        let (queries, keys) = match a.tokens {
-            Tokens::Sequence { queries, keys } => (queries, keys),
-            Tokens::Grid {
-                window_h, window_w, ..
-            } => (window_h * window_w, window_h * window_w),
+        let (queries, keys) = geometry::window_slots(a);
+        let (owned, walked) = match a.pass {
+            AttentionPass::BackwardKv { .. } => (keys, queries),
+            _ => (queries, keys),
         };
-        let (owned, walked) = if keys_own {
-            (keys, queries)
-        } else {
-            (queries, keys)
-        };
-        let pads_owned = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
-        let block = match caps.cpu && !pads_owned && owned > 16 {
-            true if keys_own || a.head_dim > 64 => 2,
-            true => 4,
-            false => 1,
-        };
-        let workgroup = if caps.cpu {
-            8
-        } else {
-            64.min(caps.workgroup_size as usize)
-        };
-        let aligned = |r: &HeadRows| r.offset % 4 == 0 && r.row_stride % 4 == 0;
+        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
+        let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
         let pads_aligned = a
             .pad_kv
-            .is_none_or(|((_, k), (_, v))| k % 4 == 0 && v % 4 == 0);
-        let wide =
-            a.head_dim % 4 == 0 && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned);
-        let lanes = if wide { 4 } else { 1 };
-        let row_bytes = 2 * 4 * a.head_dim;
-        let fits = (caps.workgroup_memory as usize / row_bytes).min(32);
-        let mut e = Self {
+            .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
+        let wide = a.head_dim.is_multiple_of(4)
+            && pads_aligned
+            && [&a.q, &a.k, &a.v].into_iter().all(aligned);
+        let width = if wide { 4 } else { 1 };
+        let regs = a.head_dim / width;
+        let supply = supply(a, caps);
+        let workgroup = match supply {
+            Supply::Broadcast(lanes) => lanes,
+            _ if caps.cpu => 16,
+            _ => 64.min(caps.workgroup_size as usize),
+        };
+        let chunks = (owned + usize::from(sums_pads)).div_ceil(workgroup);
+        let ty = if wide { "vec4<f32>" } else { "f32" };
+        let shared = match supply {
+            Supply::Staged(tile) => ["tile_a", "tile_b"]
+                .map(|name| (name.to_string(), format!("array<{ty}, {}>", tile * regs)))
+                .to_vec(),
+            _ => Vec::new(),
+        };
+        Self {
             a,
             w: Writer::new(),
-            lanes,
-            regs: a.head_dim / lanes,
+            width,
+            regs,
+            supply,
             workgroup,
-            block,
-            tile: (!caps.cpu && !pads_owned && fits >= 4).then_some(fits),
-            grid: [1; 3],
+            grid: fold(a.batch * a.heads * geometry::windows(a) * chunks, caps),
             owned,
             walked,
-        };
-        e.grid = fold(
-            a.batch * a.heads * e.windows() * e.chunks(usize::from(pads_owned)),
-            caps,
-        );
-        e
+            sums_pads,
+            shared,
+        }
     }
 
-    fn finish(self) -> Shader {
+    fn finish(self, pass: &str) -> Shader {
         let a = self.a;
-        let pass = match a.pass {
-            AttentionPass::Forward { .. } => "attention",
-            AttentionPass::BackwardQ { .. } => "attention dq",
-            AttentionPass::BackwardKv { .. } => "attention dkv",
+        let invocation = match self.supply {
+            Supply::Broadcast(_) => Builtin::Subgroup,
+            _ => Builtin::Local,
         };
-        let mut interface = Interface::scalar(
-            &a.bindings,
-            self.workgroup,
-            &[Builtin::Workgroup, Builtin::Local],
-        );
-        if self.lanes == 4 {
-            self.row_bindings()
-                .into_iter()
-                .for_each(|b| interface.wide[b] = true);
-        }
-        if let Some(tile) = self.tile {
-            for name in ["tile_a", "tile_b"] {
-                let ty = format!("array<{}, {}>", self.ty(), tile * self.regs);
-                interface.shared.push((name.into(), ty));
+        let builtins = [Builtin::Workgroup, invocation];
+        let mut interface = Interface::scalar(&a.bindings, self.workgroup, &builtins);
+        if self.width == 4 {
+            for buffer in self.row_buffers() {
+                interface.wide[buffer] = true;
             }
         }
+        interface.shared = self.shared;
         Shader {
             name: format!(
                 "{pass} {}x{}x{}x{}x{}",
@@ -168,7 +171,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Bindings made of head rows, which are read as vec4 where possible.
-    fn row_bindings(&self) -> Vec<usize> {
+    fn row_buffers(&self) -> Vec<usize> {
         let a = self.a;
         let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
         rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
@@ -178,229 +181,72 @@ impl<'a> Emitter<'a> {
             AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
             AttentionPass::BackwardKv {
                 dout, dk, dv, dpad, ..
-            } => {
-                rows.extend([dout, dk, dv].into_iter().chain(dpad));
-            }
+            } => rows.extend([dout, dk, dv].into_iter().chain(dpad)),
         }
         rows
     }
 
+    /// Name of the invocation's index in its workgroup.
+    fn own(&self) -> &'static str {
+        match self.supply {
+            Supply::Broadcast(_) => "lane",
+            _ => "local",
+        }
+    }
+
     fn ty(&self) -> &'static str {
-        if self.lanes == 4 { "vec4<f32>" } else { "f32" }
+        if self.width == 4 { "vec4<f32>" } else { "f32" }
     }
 
-    fn overhangs(&self) -> bool {
-        match self.a.tokens {
-            Tokens::Sequence { .. } => false,
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => height % window_h != 0 || width % window_w != 0,
-        }
-    }
-
-    fn windows(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { .. } => 1,
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => height.div_ceil(window_h) * width.div_ceil(window_w),
-        }
-    }
-
-    /// Workgroups that own the slots of a window, and `extra` invocations more.
-    fn chunks(&self, extra: usize) -> usize {
-        (self.owned.div_ceil(self.block) + extra).div_ceil(self.workgroup)
-    }
-
-    /// Query tokens or key tokens of the unpadded grid or sequence.
-    fn tokens(&self, keys: bool) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { queries, .. } if !keys => queries,
-            Tokens::Sequence { keys, .. } => keys,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
-    }
-
-    /// Rows and columns of relative positions.
-    fn extents(&self) -> (usize, usize) {
-        match self.a.tokens {
-            Tokens::Sequence { keys, .. } => (0, keys),
-            Tokens::Grid {
-                window_h, window_w, ..
-            } => (window_h, window_w),
-        }
-    }
-
-    /// Binds batch `b`, head `h`, the window's origin, and the first slot `p` this invocation owns.
-    fn place(&mut self, extra: usize) {
-        let chunks = self.chunks(extra);
-        let (groups, first) = (
-            self.a.batch * self.a.heads * self.windows() * chunks,
-            linear_group(self.grid),
-        );
-        let w = &mut self.w;
-        w.line(format!("let at = {first};"));
-        w.line(format!(
-            "let p = (at % {chunks}u * {}u + local) * {}u;",
-            self.workgroup, self.block
-        ));
-        let mut rest = format!("at / {chunks}u");
-        if let Tokens::Grid {
-            height,
-            width,
-            window_h,
-            window_w,
-        } = self.a.tokens
-        {
-            let (down, across) = (height.div_ceil(window_h), width.div_ceil(window_w));
-            w.line(format!("let window = {rest} % {}u;", down * across));
-            w.line(format!("let top = window / {across}u * {window_h}u;"));
-            w.line(format!("let left = window % {across}u * {window_w}u;"));
-            rest = format!("at / {}u", chunks * down * across);
-        }
-        w.line(format!("let b = {rest} / {}u;", self.a.heads));
-        w.line(format!("let h = {rest} % {}u;", self.a.heads));
-        // A folded grid may hold a few workgroups too many.
-        let dispatched: usize = self.grid.iter().map(|n| *n as usize).product();
-        match dispatched == groups {
-            true => w.line("let spare = false;"),
-            false => w.line(format!("let spare = at >= {groups}u;")),
-        }
-    }
-
-    /// Binds `{name}_y`, `{name}_x` (place in the window), `{name}_real` (inside the grid) and
-    /// `{name}_t` (token, clamped to a valid one) of window slot `slot`, which may lie past the end
-    /// where `guard` is set.
-    fn slot(&mut self, name: &str, slot: &str, slots: usize, guard: bool) {
-        let inside = if guard {
-            format!("{slot} < {slots}u && !spare")
-        } else {
-            "true".into()
-        };
-        let place = match guard {
-            true => self.w.bind("place", format!("min({slot}, {}u)", slots - 1)),
-            false => slot.to_string(),
-        };
-        match self.a.tokens {
-            Tokens::Sequence { .. } => {
-                self.w.line(format!("let {name}_real = {inside};"));
-                self.w.line(format!("let {name}_t = {place};"));
-            }
-            Tokens::Grid {
-                height,
-                width,
-                window_w,
-                ..
-            } => {
-                self.w
-                    .line(format!("let {name}_y = {place} / {window_w}u;"));
-                self.w
-                    .line(format!("let {name}_x = {place} % {window_w}u;"));
-                self.token(name, &inside, guard, height, width);
-            }
-        }
-    }
-
-    fn token(&mut self, name: &str, inside: &str, clamp: bool, height: usize, width: usize) {
-        let (y, x) = (format!("(top + {name}_y)"), format!("(left + {name}_x)"));
-        if self.overhangs() {
-            let real = format!("{inside} && {y} < {height}u && {x} < {width}u");
-            self.w.line(format!("let {name}_real = {real};"));
-            let (y, x) = (
-                format!("min({y}, {}u)", height - 1),
-                format!("min({x}, {}u)", width - 1),
-            );
-            self.w.line(format!("let {name}_t = {y} * {width}u + {x};"));
-        } else {
-            self.w.line(format!("let {name}_real = {inside};"));
-            let token = format!("{y} * {width}u + {x}");
-            let token = if clamp {
-                format!("min({token}, {}u)", height * width - 1)
-            } else {
-                token
-            };
-            self.w.line(format!("let {name}_t = {token};"));
-        }
-    }
-
-    /// Register index where the head row of token `t` starts.
-    fn row(&self, rows: &HeadRows, tokens: usize, t: &str) -> String {
-        let b = if rows.batch == self.a.batch {
-            "b".to_string()
-        } else {
-            format!("b % {}u", rows.batch)
-        };
-        let stride = rows.row_stride / self.lanes;
-        let head = self.regs;
-        format!(
-            "{}u + ({b} * {tokens}u + {t}) * {stride}u + h * {head}u",
-            rows.offset / self.lanes
-        )
-    }
-
-    /// Register index of token `t` in a contiguous `[batch, tokens, heads·head_dim]` buffer.
-    fn plain_row(&self, tokens: usize, t: &str) -> String {
-        format!(
-            "(b * {tokens}u + {t}) * {}u + h * {}u",
-            self.a.heads * self.regs,
-            self.regs
-        )
-    }
-
-    /// Loads a head row into `{name}0`, `{name}1`, ….
+    /// Binds `{name}0`, `{name}1`, … to the registers from `row` on.
     fn load(&mut self, name: &str, buffer: usize, row: &str) {
         let base = self.w.bind("row", row);
         for r in 0..self.regs {
-            self.w
-                .line(format!("let {name}{r} = b{buffer}[{base} + {r}u];"));
+            let line = format!("let {name}{r} = b{buffer}[{base} + {r}u];");
+            self.w.line(line);
         }
     }
 
+    /// Declares accumulators `{name}0`, `{name}1`, ….
     fn zero(&mut self, name: &str) {
         for r in 0..self.regs {
-            self.w.line(format!("var {name}{r} = {}();", self.ty()));
+            let line = format!("var {name}{r} = {}();", self.ty());
+            self.w.line(line);
         }
     }
 
+    /// Stores a value per register from `row` on.
     fn store(&mut self, buffer: usize, row: &str, value: impl Fn(usize) -> String) {
         let base = self.w.bind("row", row);
         for r in 0..self.regs {
-            self.w
-                .line(format!("b{buffer}[{base} + {r}u] = {};", value(r)));
+            let line = format!("b{buffer}[{base} + {r}u] = {};", value(r));
+            self.w.line(line);
         }
     }
 
-    /// `Σ a·b` over the head as an expression.
-    fn dot(&self, a: impl Fn(usize) -> String, b: impl Fn(usize) -> String) -> String {
-        let term = |r: usize| match self.lanes {
-            4 => format!("dot({}, {})", a(r), b(r)),
-            _ => format!("{} * {}", a(r), b(r)),
+    /// `Σ a·b` over the registers `{a}0`, … and `{b}0`, … as an expression.
+    fn dot(&self, a: &str, b: &str) -> String {
+        let term = |r: usize| match self.width {
+            4 => format!("dot({a}{r}, {b}{r})"),
+            _ => format!("{a}{r} * {b}{r}"),
         };
         (0..self.regs).map(term).collect::<Vec<_>>().join(" + ")
     }
+}
 
-    /// Index of query `t`'s scalars in a `[batch, heads, tokens]` buffer.
-    fn scalar_row(&self, t: &str) -> String {
-        format!(
-            "(b * {}u + h) * {}u + {t}",
-            self.a.heads,
-            self.tokens(false)
-        )
-    }
-
-    /// The table entry of register `r` that relates the place of owned query `j` to column `k` of
-    /// one axis.
-    fn table(&self, j: usize, (buffer, axis, extent): (usize, &str, usize), r: usize) -> String {
-        format!(
-            "b{buffer}[(n{j}_{axis} + {}u - k) * {}u + {r}u]",
-            extent - 1,
-            self.regs
-        )
+fn supply(a: &Attention, caps: &Caps) -> Supply {
+    match caps.subgroups {
+        Some((smallest, largest)) if caps.cpu && smallest == largest => {
+            Supply::Broadcast(smallest as usize)
+        }
+        _ => {
+            let rows = (caps.workgroup_memory as usize / (2 * 4 * a.head_dim)).min(32);
+            let tile = rows / walk::UNROLL * walk::UNROLL;
+            if caps.cpu || tile == 0 {
+                Supply::Direct
+            } else {
+                Supply::Staged(tile)
+            }
+        }
     }
 }

@@ -1,189 +1,243 @@
-//! Walking the keys or queries of a window.
+//! The walk over the other side of the window, a few slots per turn.
 
-use super::Emitter;
-use crate::{HeadRows, Tokens};
+use super::geometry::{Slot, both};
+use super::{Emitter, Supply};
+use crate::HeadRows;
+use crate::wgsl::sum;
 
-/// A head row of the walked side.
+/// Slots per turn where nothing else decides.
+pub(super) const UNROLL: usize = 4;
+
+/// Rows of the walked side, read into registers `{name}{j}_0`, ….
 pub(super) struct Walked {
-    /// Prefix of its registers.
+    /// Prefix of the registers.
     pub(super) name: &'static str,
-    /// Its binding.
-    pub(super) buffer: usize,
-    /// Register index of the row of token `m_t`.
-    pub(super) row: String,
-    /// Binding and offset of the row of padding slots.
+    pub(super) source: Source,
+    /// Binding and offset of the row that padding slots have instead.
     pub(super) pad: Option<(usize, usize)>,
 }
 
-/// What is done on the way. Everything sees `m_y` of grids; only `each` sees `m_x`, `m_t` and the
-/// walked registers.
-pub(super) struct Visit<'v, 'a> {
-    /// At the start of each row of the window (at each slot where rows are not walked as such).
-    pub(super) row_start: &'v dyn Fn(&mut Emitter<'a>),
-    /// At each slot that takes part.
-    pub(super) each: &'v dyn Fn(&mut Emitter<'a>),
-    /// At the end of each row.
-    pub(super) row_end: &'v dyn Fn(&mut Emitter<'a>),
+/// Where rows lie.
+pub(super) enum Source {
+    /// An operand.
+    Head(HeadRows),
+    /// A contiguous `[batch, tokens, heads·head_dim]` buffer.
+    Plain(usize),
 }
 
-impl<'a> Emitter<'a> {
-    /// Keys and values as the walked sides.
-    pub(super) fn key_value(&self) -> [Walked; 2] {
-        let a = self.a;
-        let side = |name, rows: &HeadRows, pad| Walked {
-            name,
-            buffer: rows.buffer,
-            row: self.row(rows, self.tokens(true), "m_t"),
-            pad,
-        };
-        [
-            side("k", &a.k, a.pad_kv.map(|p| p.0)),
-            side("v", &a.v, a.pad_kv.map(|p| p.1)),
-        ]
-    }
-
-    /// Walks the other side of the window; `keys` says whether those are keys.
-    pub(super) fn walk(&mut self, sides: &[Walked; 2], keys: bool, visit: &Visit<'_, 'a>) {
-        match (self.tile, self.a.tokens) {
-            (Some(tile), _) => self.walk_staged(tile, sides, keys, visit),
-            (None, Tokens::Sequence { .. }) => {
-                let walked = self.walked;
-                self.w.open_loop("m_t", "0u", &format!("{walked}u"), "1u");
-                (visit.row_start)(self);
-                self.direct(sides, keys, visit);
-                (visit.row_end)(self);
-                self.w.close();
-            }
-            (
-                None,
-                Tokens::Grid {
-                    height,
-                    width,
-                    window_h,
-                    window_w,
-                },
-            ) => {
-                self.w.open_loop("m_y", "0u", &format!("{window_h}u"), "1u");
-                (visit.row_start)(self);
-                self.w.open_loop("m_x", "0u", &format!("{window_w}u"), "1u");
-                self.token("m", "true", false, height, width);
-                self.direct(sides, keys, visit);
-                self.w.close();
-                (visit.row_end)(self);
-                self.w.close();
-            }
-        }
-    }
-
-    /// One slot, read straight from memory.
-    fn direct(&mut self, sides: &[Walked; 2], keys: bool, visit: &Visit<'_, 'a>) {
-        let skips = self.skip_padding(keys);
-        for side in sides {
-            match side.pad.filter(|_| self.overhangs()) {
-                Some(pad) => self.load_or_pad(side.name, (side.buffer, &side.row), pad, "m_real"),
-                None => self.load(side.name, side.buffer, &side.row),
-            }
-        }
-        (visit.each)(self);
-        if skips {
-            self.w.close();
-        }
-    }
-
-    /// Loads the row where `real` holds, else the padding row.
-    pub(super) fn load_or_pad(
+impl Emitter<'_> {
+    /// Walks all slots of the window. The body gets the slots of a turn; it calls
+    /// [`Emitter::fetch`] for the rows it wants.
+    pub(super) fn walk(
         &mut self,
-        name: &str,
-        (buffer, row): (usize, &str),
-        (pad, offset): (usize, usize),
-        real: &str,
+        sides: &[Walked; 2],
+        tokens: usize,
+        body: impl Fn(&mut Self, &[Slot]),
     ) {
-        let row = self.w.bind("row", row);
-        let padding = self.w.bind(
-            "row",
-            format!("{}u + h * {}u", offset / self.lanes, self.regs),
-        );
-        for r in 0..self.regs {
-            let (inside, outside) = (
-                format!("b{buffer}[{row} + {r}u]"),
-                format!("b{pad}[{padding} + {r}u]"),
-            );
-            self.w.line(format!(
-                "let {name}{r} = select({outside}, {inside}, {real});"
-            ));
-        }
-    }
-
-    /// Tiles of both sides are copied to workgroup memory by all invocations together.
-    fn walk_staged(&mut self, tile: usize, sides: &[Walked; 2], keys: bool, visit: &Visit<'_, 'a>) {
-        let (walked, regs) = (self.walked, self.regs);
-        self.w
-            .open_loop("start", "0u", &format!("{walked}u"), &format!("{tile}u"));
-        self.w.line("workgroupBarrier();");
-        self.w.open_loop(
-            "s",
-            "local",
-            &format!("{}u", tile * regs),
-            &format!("{}u", self.workgroup),
-        );
-        self.w.line(format!(
-            "let slot = min(start + s / {regs}u, {}u);",
-            walked - 1
-        ));
-        self.w.line(format!("let r = s % {regs}u;"));
-        self.slot("m", "slot", walked, false);
-        for (name, side) in ["tile_a", "tile_b"].into_iter().zip(sides) {
-            let value = self.element(side, keys);
-            self.w.line(format!("{name}[s] = {value};"));
-        }
-        self.w.close();
-        self.w.line("workgroupBarrier();");
-        self.w
-            .line(format!("let count = min({tile}u, {walked}u - start);"));
-        self.w.open_loop("j", "0u", "count", "1u");
-        self.w.line("let slot = start + j;");
-        self.slot("m", "slot", walked, false);
-        let skips = self.skip_padding(keys);
-        for (tile, side) in ["tile_a", "tile_b"].into_iter().zip(sides) {
-            for r in 0..regs {
-                self.w.line(format!(
-                    "let {}{r} = {tile}[j * {regs}u + {r}u];",
-                    side.name
-                ));
+        let unroll = self.unroll();
+        let walked = self.walked;
+        let step = format!("{unroll}u");
+        match self.supply {
+            Supply::Staged(tile) => {
+                let (all, tile_step) = (format!("{walked}u"), format!("{tile}u"));
+                self.w.open_loop("start", "0u", &all, &tile_step);
+                self.stage(sides, tokens, tile);
+                let end = format!("min({tile}u, {walked}u - start)");
+                self.w.open_loop("j", "0u", &end, &step);
+                let slots = self.slots("start + j");
+                body(self, &slots);
+                self.w.close();
+                self.w.line("workgroupBarrier();");
+                self.w.close();
+            }
+            Supply::Direct | Supply::Broadcast(_) => {
+                self.w.open_loop("j", "0u", &format!("{walked}u"), &step);
+                let slots = self.slots("j");
+                if let Supply::Broadcast(lanes) = self.supply {
+                    self.read_together(sides, tokens, lanes, &slots);
+                } else {
+                    self.find_rows(sides, tokens, &slots);
+                }
+                body(self, &slots);
+                self.w.close();
             }
         }
-        (visit.row_start)(self);
-        (visit.each)(self);
-        (visit.row_end)(self);
-        if skips {
-            self.w.close();
-        }
-        self.w.close();
-        self.w.close();
     }
 
-    /// Register `r` of a walked row, for staging.
-    fn element(&mut self, side: &Walked, keys: bool) -> String {
-        let real = format!("b{}[{} + r]", side.buffer, side.row);
+    /// Slots per turn: whole groups of rows that the lanes read at once.
+    fn unroll(&self) -> usize {
+        match self.supply {
+            Supply::Broadcast(lanes) => {
+                let group = self.group(lanes);
+                let turns = UNROLL.div_ceil(group).min(self.walked.div_ceil(group));
+                group * turns
+            }
+            _ => UNROLL.min(self.walked),
+        }
+    }
+
+    /// Rows that the lanes of a subgroup read at once, a register each.
+    pub(super) fn group(&self, lanes: usize) -> usize {
+        (lanes / self.regs).max(1)
+    }
+
+    /// Binds the slots of a turn, `m0`, `m1`, ….
+    fn slots(&mut self, first: &str) -> Vec<Slot> {
+        let partial = !self.walked.is_multiple_of(self.unroll());
+        let number = |j: usize| match j {
+            0 => first.to_string(),
+            _ => format!("{first} + {j}u"),
+        };
+        (0..self.unroll())
+            .map(|j| self.slot(&format!("m{j}"), &number(j), self.walked, partial && j > 0))
+            .collect()
+    }
+
+    /// Condition that a walked slot takes part.
+    pub(super) fn takes_part(&self, slot: &Slot, sides: &[Walked; 2]) -> Option<String> {
+        let padded = sides.iter().all(|side| side.pad.is_some());
+        let real = if padded { None } else { slot.real.clone() };
+        both(slot.exists.clone(), real)
+    }
+
+    /// Binds `{name}{j}_0`, … to the registers of a side's row at slot `j` of the turn.
+    pub(super) fn fetch(&mut self, side: &Walked, second: bool, j: usize) {
+        let name = side.name;
+        for r in 0..self.regs {
+            let value = match self.supply {
+                Supply::Direct => self.element(side, &format!("m{j}"), &format!("{r}u")),
+                Supply::Staged(_) => {
+                    let tile = if second { "tile_b" } else { "tile_a" };
+                    format!("{tile}[(j + {j}u) * {}u + {r}u]", self.regs)
+                }
+                Supply::Broadcast(lanes) => {
+                    let group = self.group(lanes);
+                    let read = format!("{name}_read{}", j / group);
+                    self.broadcast(&read, j % group, r, lanes)
+                }
+            };
+            self.w.line(format!("let {name}{j}_{r} = {value};"));
+        }
+    }
+
+    /// Register `r` of row `row` of a group that the lanes have read as `{read}_0`, ….
+    pub(super) fn broadcast(&self, read: &str, row: usize, r: usize, lanes: usize) -> String {
+        let (turn, holder) = if self.regs >= lanes {
+            (r / lanes, r % lanes)
+        } else {
+            (0, row * self.regs + r)
+        };
+        format!("subgroupBroadcast({read}_{turn}, {holder}u)")
+    }
+
+    /// The register number within its row that a lane reads in turn `turn`, and the turns.
+    pub(super) fn lane_register(&self, turn: usize, lanes: usize) -> String {
+        let regs = self.regs;
+        if regs < lanes {
+            return format!("lane % {regs}u");
+        }
+        let mut terms = vec!["lane".to_string()];
+        if turn > 0 {
+            terms.insert(0, format!("{}u", turn * lanes));
+        }
+        let register = sum(terms);
+        if regs.is_multiple_of(lanes) {
+            register
+        } else {
+            format!("min({register}, {}u)", regs - 1)
+        }
+    }
+
+    /// Which row of a group a lane reads.
+    pub(super) fn lane_row(&self, lanes: usize) -> String {
+        let group = self.group(lanes);
+        if group * self.regs == lanes {
+            format!("lane / {}u", self.regs)
+        } else {
+            format!("min(lane / {}u, {}u)", self.regs, group - 1)
+        }
+    }
+
+    /// Reads the rows of a turn, a register per lane: `{name}_read{group}_{turn}`.
+    fn read_together(&mut self, sides: &[Walked; 2], tokens: usize, lanes: usize, slots: &[Slot]) {
+        let group = self.group(lanes);
+        for g in 0..slots.len() / group {
+            let slot = if group == 1 {
+                format!("m{g}")
+            } else {
+                let at = format!("j + {}u + {}", g * group, self.lane_row(lanes));
+                let partial = !self.walked.is_multiple_of(slots.len());
+                let slot = self.slot(&format!("lane{g}"), &at, self.walked, partial);
+                slot.name
+            };
+            self.find_row(sides, tokens, &slot);
+            for side in sides {
+                for turn in 0..self.regs.div_ceil(lanes) {
+                    let value = self.element(side, &slot, &self.lane_register(turn, lanes));
+                    let line = format!("let {}_read{g}_{turn} = {value};", side.name);
+                    self.w.line(line);
+                }
+            }
+        }
+    }
+
+    fn find_rows(&mut self, sides: &[Walked; 2], tokens: usize, slots: &[Slot]) {
+        for slot in slots {
+            self.find_row(sides, tokens, &slot.name);
+        }
+    }
+
+    /// Binds `{name}_{slot}` to where the rows of a slot start and, with padding, `{slot}_real`.
+    fn find_row(&mut self, sides: &[Walked; 2], tokens: usize, slot: &str) {
+        if let (true, crate::Tokens::Grid { height, width, .. }) =
+            (self.reads_pads(sides), self.a.tokens)
+        {
+            let real = format!("top + {slot}_y < {height}u && left + {slot}_x < {width}u");
+            self.w.line(format!("let {slot}_real = {real};"));
+        }
+        for side in sides {
+            let row = match &side.source {
+                Source::Head(rows) => self.row(rows, tokens, &format!("{slot}_t")),
+                Source::Plain(_) => self.plain_row(tokens, &format!("{slot}_t")),
+            };
+            self.w.line(format!("let {}_{slot} = {row};", side.name));
+        }
+    }
+
+    fn reads_pads(&self, sides: &[Walked; 2]) -> bool {
+        self.overhangs() && sides.iter().any(|side| side.pad.is_some())
+    }
+
+    /// Register `r` (an expression) of a side's row at a slot that [`Emitter::find_row`] has seen.
+    fn element(&self, side: &Walked, slot: &str, r: &str) -> String {
+        let buffer = match &side.source {
+            Source::Head(rows) => rows.buffer,
+            Source::Plain(buffer) => *buffer,
+        };
+        let real = format!("b{buffer}[{}_{slot} + {r}]", side.name);
         match side.pad {
-            Some((buffer, offset)) if keys && self.overhangs() => {
-                let pad = format!(
-                    "b{buffer}[{}u + h * {}u + r]",
-                    offset / self.lanes,
-                    self.regs
-                );
-                format!("select({pad}, {real}, m_real)")
+            Some((pad, offset)) if self.overhangs() => {
+                let pad = format!("b{pad}[{} + {r}]", self.pad_row(offset));
+                format!("select({pad}, {real}, {slot}_real)")
             }
             _ => real,
         }
     }
 
-    /// Opens `if m_real {` where padding slots take no part.
-    fn skip_padding(&mut self, keys: bool) -> bool {
-        let skips = self.overhangs() && !(keys && self.a.pad_kv.is_some());
-        if skips {
-            self.w.open("if m_real");
+    /// Copies the next `tile` rows of both sides into workgroup memory.
+    fn stage(&mut self, sides: &[Walked; 2], tokens: usize, tile: usize) {
+        let (regs, walked) = (self.regs, self.walked);
+        let (all, step) = (format!("{}u", tile * regs), format!("{}u", self.workgroup));
+        self.w.open_loop("s", "local", &all, &step);
+        let at = format!("start + s / {regs}u");
+        let partial = !walked.is_multiple_of(tile);
+        self.slot("m", &at, walked, partial);
+        self.find_row(sides, tokens, "m");
+        for (side, tile) in sides.iter().zip(["tile_a", "tile_b"]) {
+            let value = self.element(side, "m", &format!("s % {regs}u"));
+            self.w.line(format!("{tile}[s] = {value};"));
         }
-        skips
+        self.w.close();
+        self.w.line("workgroupBarrier();");
     }
 }

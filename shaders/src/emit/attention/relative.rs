@@ -1,0 +1,119 @@
+//! Relative position terms (SAM, image_encoder.py `add_decomposed_rel_pos`).
+
+use super::{Emitter, Supply};
+use crate::Tokens;
+
+impl Emitter<'_> {
+    /// Extents of a window in relative positions, `[s_y, s_x]`.
+    pub(super) fn extents(&self) -> [usize; 2] {
+        match self.a.tokens {
+            Tokens::Sequence { .. } => [0, 0],
+            Tokens::Grid {
+                window_h, window_w, ..
+            } => [window_h, window_w],
+        }
+    }
+
+    /// Relative position terms per query.
+    pub(super) fn term_count(&self) -> usize {
+        self.extents().iter().sum()
+    }
+
+    /// Declares an array of `s_y + s_x` numbers per invocation. CPU adapters index workgroup memory
+    /// faster than private arrays.
+    pub(super) fn declare_terms(&mut self) {
+        let count = self.term_count();
+        match self.supply {
+            Supply::Broadcast(lanes) => {
+                let ty = format!("array<f32, {}>", count * lanes);
+                self.shared.push(("terms".to_string(), ty));
+            }
+            _ => self.w.line(format!("var terms: array<f32, {count}>;")),
+        }
+    }
+
+    /// Element `k` (an expression) of the array.
+    pub(super) fn term(&self, k: &str) -> String {
+        match self.supply {
+            Supply::Broadcast(lanes) => format!("terms[({k}) * {lanes}u + lane]"),
+            _ => format!("terms[{k}]"),
+        }
+    }
+
+    /// Fills the array with the terms of the own query and saves them.
+    pub(super) fn relative_terms(&mut self, save: Option<usize>, token: Option<&str>) {
+        self.declare_terms();
+        self.table_rows(|e, row, k, first| {
+            let value = e.dot("q", &format!("{row}_"));
+            let place = e.term(&format!("{k} + {first}u"));
+            e.w.line(format!("{place} = {value};"));
+        });
+        if let Some(buffer) = save {
+            self.save_terms(buffer, token);
+        }
+    }
+
+    /// Writes the array to a `[batch, heads, tokens, s_y + s_x]` buffer, if there is an own token.
+    pub(super) fn save_terms(&mut self, buffer: usize, token: Option<&str>) {
+        let count = self.term_count();
+        let row = self.scalar_row("n_t");
+        if let Some(condition) = token {
+            self.w.open(format!("if {condition}"));
+        }
+        self.w.line(format!("let saved = ({row}) * {count}u;"));
+        self.w.open_loop("k", "0u", &format!("{count}u"), "1u");
+        let value = self.term("k");
+        self.w.line(format!("b{buffer}[saved + k] = {value};"));
+        self.w.close();
+        if token.is_some() {
+            self.w.close();
+        }
+    }
+
+    /// Visits the table rows `n − k + s − 1` of the own query for all `k` of both axes. The body gets
+    /// the prefix of the row's registers, the text of `k` and where the axis' terms start.
+    pub(super) fn table_rows(&mut self, body: impl Fn(&mut Self, &str, &str, usize)) {
+        let Some((table_y, table_x)) = self.a.rel_pos else {
+            return;
+        };
+        let [s_y, s_x] = self.extents();
+        let regs = self.regs;
+        for (table, axis, extent, first) in [(table_y, "y", s_y, 0), (table_x, "x", s_x, s_y)] {
+            let Supply::Broadcast(lanes) = self.supply else {
+                self.w.open_loop("k", "0u", &format!("{extent}u"), "1u");
+                let row = format!("(n_{axis} + {}u - k) * {regs}u", extent - 1);
+                self.load("table_", table, &row);
+                body(self, "table", "k", first);
+                self.w.close();
+                continue;
+            };
+            // All rows pass by; each lane takes part in those that its own query relates to.
+            let (rows, group) = (2 * extent - 1, self.group(lanes));
+            let step = format!("{group}u");
+            self.w.open_loop("row", "0u", &format!("{rows}u"), &step);
+            let own = match group {
+                1 => "row".to_string(),
+                _ => format!("min(row + {}, {}u)", self.lane_row(lanes), rows - 1),
+            };
+            let own = self.w.bind("own", format!("{own} * {regs}u"));
+            for turn in 0..regs.div_ceil(lanes) {
+                let register = self.lane_register(turn, lanes);
+                let line = format!("let read_{turn} = b{table}[{own} + {register}];");
+                self.w.line(line);
+            }
+            for j in 0..group {
+                let k = self
+                    .w
+                    .bind("k", format!("n_{axis} + {}u - row - {j}u", extent - 1));
+                for r in 0..regs {
+                    let value = self.broadcast("read", j, r, lanes);
+                    self.w.line(format!("let table{j}_{r} = {value};"));
+                }
+                self.w.open(format!("if {k} < {extent}u"));
+                body(self, &format!("table{j}"), &k, first);
+                self.w.close();
+            }
+            self.w.close();
+        }
+    }
+}
