@@ -9,9 +9,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let h = at / 4u % 2u;
     let b = at / 8u;
     let n_t = min(p, 29u);
-    let row1 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = b0[row1 + 0u];
-    let q1 = b0[row1 + 1u];
+    let row_1 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row_1 + 0u];
+    let q1 = b0[row_1 + 1u];
     var o0 = vec4<f32>();
     var o1 = vec4<f32>();
     var peak = (-1e38f);
@@ -59,9 +59,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if p < 30u {
         let inverse = 1.0f / total;
-        let row2 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b1[row2 + 0u] = o0 * inverse;
-        b1[row2 + 1u] = o1 * inverse;
+        let row_2 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b1[row_2 + 0u] = o0 * inverse;
+        b1[row_2 + 1u] = o1 * inverse;
         b2[(b * 2u + h) * 30u + n_t] = peak + log(total);
     }
 }

@@ -21,25 +21,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let left = window % 2u * 3u;
     let h = at / 4u % 2u;
     let b = at / 8u;
-    let slot1 = min(p, 8u);
-    let n_y = slot1 / 3u;
-    let n_x = slot1 % 3u;
+    let slot_1 = min(p, 8u);
+    let n_y = slot_1 / 3u;
+    let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
-    let row2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
-    let k0 = b0[row2 + 0u];
-    let k1 = b0[row2 + 1u];
-    let row3 = (b * 30u + n_t) * 12u + h * 2u + 8u;
-    let v0 = b0[row3 + 0u];
-    let v1 = b0[row3 + 1u];
+    let row_2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
+    let k0 = b0[row_2 + 0u];
+    let k1 = b0[row_2 + 1u];
+    let row_3 = (b * 30u + n_t) * 12u + h * 2u + 8u;
+    let v0 = b0[row_3 + 0u];
+    let v1 = b0[row_3 + 1u];
     var dk0 = vec4<f32>();
     var dk1 = vec4<f32>();
     var dv0 = vec4<f32>();
     var dv1 = vec4<f32>();
     for (var start = 0u; start < 9u; start += 32u) {
         for (var s = local; s < 64u; s += 64u) {
-            let slot4 = min(start + s / 2u, 8u);
-            let m_y = slot4 / 3u;
-            let m_x = slot4 % 3u;
+            let slot_4 = min(start + s / 2u, 8u);
+            let m_y = slot_4 / 3u;
+            let m_x = slot_4 % 3u;
             let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
             let q_m = (b * 30u + m_t) * 12u + h * 2u;
             let g_m = ((b * 30u + m_t) * 2u + h) * 2u;
@@ -48,21 +48,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
-            let slot5 = start + j;
-            let m0_y = slot5 / 3u;
-            let m0_x = slot5 % 3u;
+            let slot_5 = start + j;
+            let m0_y = slot_5 / 3u;
+            let m0_x = slot_5 % 3u;
             let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-            let slot6 = min(start + j + 1u, 8u);
-            let m1_y = slot6 / 3u;
-            let m1_x = slot6 % 3u;
+            let slot_6 = min(start + j + 1u, 8u);
+            let m1_y = slot_6 / 3u;
+            let m1_x = slot_6 % 3u;
             let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-            let slot7 = min(start + j + 2u, 8u);
-            let m2_y = slot7 / 3u;
-            let m2_x = slot7 % 3u;
+            let slot_7 = min(start + j + 2u, 8u);
+            let m2_y = slot_7 / 3u;
+            let m2_x = slot_7 % 3u;
             let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-            let slot8 = min(start + j + 3u, 8u);
-            let m3_y = slot8 / 3u;
-            let m3_x = slot8 % 3u;
+            let slot_8 = min(start + j + 3u, 8u);
+            let m3_y = slot_8 / 3u;
+            let m3_x = slot_8 % 3u;
             let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
             let q0_0 = tile_a[(j + 0u) * 2u + 0u];
             let q0_1 = tile_a[(j + 0u) * 2u + 1u];
@@ -100,43 +100,43 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
-        let row9 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b8[row9 + 0u] = dk0;
-        b8[row9 + 1u] = dk1;
-        let row10 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b9[row10 + 0u] = dv0;
-        b9[row10 + 1u] = dv1;
+        let row_9 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row_9 + 0u] = dk0;
+        b8[row_9 + 1u] = dk1;
+        let row_10 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b9[row_10 + 0u] = dv0;
+        b9[row_10 + 1u] = dv1;
     }
     if p == 9u {
-        let row11 = h * 2u + 4u;
-        let pad_k0 = b3[row11 + 0u];
-        let pad_k1 = b3[row11 + 1u];
-        let row12 = h * 2u + 8u;
-        let pad_v0 = b3[row12 + 0u];
-        let pad_v1 = b3[row12 + 1u];
+        let row_11 = h * 2u + 4u;
+        let pad_k0 = b3[row_11 + 0u];
+        let pad_k1 = b3[row_11 + 1u];
+        let row_12 = h * 2u + 8u;
+        let pad_v0 = b3[row_12 + 0u];
+        let pad_v1 = b3[row_12 + 1u];
         var pad_dk0 = vec4<f32>();
         var pad_dk1 = vec4<f32>();
         var pad_dv0 = vec4<f32>();
         var pad_dv1 = vec4<f32>();
         for (var j = 0u; j < 9u; j += 1u) {
-            let slot13 = j;
-            let m_y = slot13 / 3u;
-            let m_x = slot13 % 3u;
+            let slot_13 = j;
+            let m_y = slot_13 / 3u;
+            let m_x = slot_13 % 3u;
             let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
             if top + m_y < 5u && left + m_x < 6u {
-                let row14 = (b * 30u + m_t) * 12u + h * 2u;
-                let pad_q0 = b0[row14 + 0u];
-                let pad_q1 = b0[row14 + 1u];
-                let row15 = ((b * 30u + m_t) * 2u + h) * 2u;
-                let pad_g0 = b4[row15 + 0u];
-                let pad_g1 = b4[row15 + 1u];
+                let row_14 = (b * 30u + m_t) * 12u + h * 2u;
+                let pad_q0 = b0[row_14 + 0u];
+                let pad_q1 = b0[row_14 + 1u];
+                let row_15 = ((b * 30u + m_t) * 2u + h) * 2u;
+                let pad_g0 = b4[row_15 + 0u];
+                let pad_g1 = b4[row_15 + 1u];
                 let m = (b * 2u + h) * 30u + m_t;
                 let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - b5[m];
                 var weight = 0.0f;
                 for (var i = 0u; i < 9u; i += 1u) {
-                    let slot16 = i;
-                    let pad_y = slot16 / 3u;
-                    let pad_x = slot16 % 3u;
+                    let slot_16 = i;
+                    let pad_y = slot_16 / 3u;
+                    let pad_x = slot_16 % 3u;
                     let pad_t = (min(top + pad_y, 4u)) * 6u + min(left + pad_x, 5u);
                     if !(top + pad_y < 5u && left + pad_x < 6u) {
                         weight += exp(base + b7[m * 6u + pad_y] + b7[m * 6u + 3u + pad_x]);
@@ -149,11 +149,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 pad_dk1 += step * pad_q1;
             }
         }
-        let row17 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
-        b10[row17 + 0u] = pad_dk0;
-        b10[row17 + 1u] = pad_dk1;
-        let row18 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
-        b10[row18 + 0u] = pad_dv0;
-        b10[row18 + 1u] = pad_dv1;
+        let row_17 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
+        b10[row_17 + 0u] = pad_dk0;
+        b10[row_17 + 1u] = pad_dk1;
+        let row_18 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
+        b10[row_18 + 0u] = pad_dv0;
+        b10[row_18 + 1u] = pad_dv1;
     }
 }

@@ -19,16 +19,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let left = window % 2u * 3u;
     let h = at / 8u % 2u;
     let b = at / 16u;
-    let slot1 = min(p, 8u);
-    let n_y = slot1 / 3u;
-    let n_x = slot1 % 3u;
+    let slot_1 = min(p, 8u);
+    let n_y = slot_1 / 3u;
+    let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
-    let row2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = b0[row2 + 0u];
-    let q1 = b0[row2 + 1u];
-    let row3 = ((b * 30u + n_t) * 2u + h) * 2u;
-    let g0 = b4[row3 + 0u];
-    let g1 = b4[row3 + 1u];
+    let row_2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row_2 + 0u];
+    let q1 = b0[row_2 + 1u];
+    let row_3 = ((b * 30u + n_t) * 2u + h) * 2u;
+    let g0 = b4[row_3 + 0u];
+    let g1 = b4[row_3 + 1u];
     let n = (b * 2u + h) * 30u + n_t;
     let lse = b5[n];
     let delta = b6[n];
@@ -39,25 +39,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         terms[(k) * 8u + lane] = 0.0f;
     }
     for (var j = 0u; j < 9u; j += 4u) {
-        let slot4 = j;
-        let m0_y = slot4 / 3u;
-        let m0_x = slot4 % 3u;
+        let slot_4 = j;
+        let m0_y = slot_4 / 3u;
+        let m0_x = slot_4 % 3u;
         let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-        let slot5 = min(j + 1u, 8u);
-        let m1_y = slot5 / 3u;
-        let m1_x = slot5 % 3u;
+        let slot_5 = min(j + 1u, 8u);
+        let m1_y = slot_5 / 3u;
+        let m1_x = slot_5 % 3u;
         let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-        let slot6 = min(j + 2u, 8u);
-        let m2_y = slot6 / 3u;
-        let m2_x = slot6 % 3u;
+        let slot_6 = min(j + 2u, 8u);
+        let m2_y = slot_6 / 3u;
+        let m2_x = slot_6 % 3u;
         let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-        let slot7 = min(j + 3u, 8u);
-        let m3_y = slot7 / 3u;
-        let m3_x = slot7 % 3u;
+        let slot_7 = min(j + 3u, 8u);
+        let m3_y = slot_7 / 3u;
+        let m3_x = slot_7 % 3u;
         let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
-        let slot8 = min(j + 0u + lane / 2u, 8u);
-        let lane0_y = slot8 / 3u;
-        let lane0_x = slot8 % 3u;
+        let slot_8 = min(j + 0u + lane / 2u, 8u);
+        let lane0_y = slot_8 / 3u;
+        let lane0_x = slot_8 % 3u;
         let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
         let lane0_real = top + lane0_y < 5u && left + lane0_x < 6u;
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
@@ -104,75 +104,75 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dq1 += step0 * k0_1 + step1 * k1_1 + step2 * k2_1 + step3 * k3_1;
     }
     for (var row = 0u; row < 5u; row += 4u) {
-        let own9 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = b1[own9 + lane % 2u];
-        let k10 = n_y + 2u - row - 0u;
+        let own_9 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b1[own_9 + lane % 2u];
+        let k_10 = n_y + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
-        if k10 < 3u {
-            let part11 = terms[(k10 + 0u) * 8u + lane];
-            dq0 += part11 * table0_0;
-            dq1 += part11 * table0_1;
+        if k_10 < 3u {
+            let part_11 = terms[(k_10 + 0u) * 8u + lane];
+            dq0 += part_11 * table0_0;
+            dq1 += part_11 * table0_1;
         }
-        let k12 = n_y + 2u - row - 1u;
+        let k_12 = n_y + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
-        if k12 < 3u {
-            let part13 = terms[(k12 + 0u) * 8u + lane];
-            dq0 += part13 * table1_0;
-            dq1 += part13 * table1_1;
+        if k_12 < 3u {
+            let part_13 = terms[(k_12 + 0u) * 8u + lane];
+            dq0 += part_13 * table1_0;
+            dq1 += part_13 * table1_1;
         }
-        let k14 = n_y + 2u - row - 2u;
+        let k_14 = n_y + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
-        if k14 < 3u {
-            let part15 = terms[(k14 + 0u) * 8u + lane];
-            dq0 += part15 * table2_0;
-            dq1 += part15 * table2_1;
+        if k_14 < 3u {
+            let part_15 = terms[(k_14 + 0u) * 8u + lane];
+            dq0 += part_15 * table2_0;
+            dq1 += part_15 * table2_1;
         }
-        let k16 = n_y + 2u - row - 3u;
+        let k_16 = n_y + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
-        if k16 < 3u {
-            let part17 = terms[(k16 + 0u) * 8u + lane];
-            dq0 += part17 * table3_0;
-            dq1 += part17 * table3_1;
+        if k_16 < 3u {
+            let part_17 = terms[(k_16 + 0u) * 8u + lane];
+            dq0 += part_17 * table3_0;
+            dq1 += part_17 * table3_1;
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {
-        let own18 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = b2[own18 + lane % 2u];
-        let k19 = n_x + 2u - row - 0u;
+        let own_18 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b2[own_18 + lane % 2u];
+        let k_19 = n_x + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
-        if k19 < 3u {
-            let part20 = terms[(k19 + 3u) * 8u + lane];
-            dq0 += part20 * table0_0;
-            dq1 += part20 * table0_1;
+        if k_19 < 3u {
+            let part_20 = terms[(k_19 + 3u) * 8u + lane];
+            dq0 += part_20 * table0_0;
+            dq1 += part_20 * table0_1;
         }
-        let k21 = n_x + 2u - row - 1u;
+        let k_21 = n_x + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
-        if k21 < 3u {
-            let part22 = terms[(k21 + 3u) * 8u + lane];
-            dq0 += part22 * table1_0;
-            dq1 += part22 * table1_1;
+        if k_21 < 3u {
+            let part_22 = terms[(k_21 + 3u) * 8u + lane];
+            dq0 += part_22 * table1_0;
+            dq1 += part_22 * table1_1;
         }
-        let k23 = n_x + 2u - row - 2u;
+        let k_23 = n_x + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
-        if k23 < 3u {
-            let part24 = terms[(k23 + 3u) * 8u + lane];
-            dq0 += part24 * table2_0;
-            dq1 += part24 * table2_1;
+        if k_23 < 3u {
+            let part_24 = terms[(k_23 + 3u) * 8u + lane];
+            dq0 += part_24 * table2_0;
+            dq1 += part_24 * table2_1;
         }
-        let k25 = n_x + 2u - row - 3u;
+        let k_25 = n_x + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
-        if k25 < 3u {
-            let part26 = terms[(k25 + 3u) * 8u + lane];
-            dq0 += part26 * table3_0;
-            dq1 += part26 * table3_1;
+        if k_25 < 3u {
+            let part_26 = terms[(k_25 + 3u) * 8u + lane];
+            dq0 += part_26 * table3_0;
+            dq1 += part_26 * table3_1;
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
@@ -182,8 +182,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
-        let row27 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b8[row27 + 0u] = dq0;
-        b8[row27 + 1u] = dq1;
+        let row_27 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row_27 + 0u] = dq0;
+        b8[row_27 + 1u] = dq1;
     }
 }

@@ -20,16 +20,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let left = window % 2u * 3u;
     let h = at / 4u % 2u;
     let b = at / 8u;
-    let slot1 = min(p, 8u);
-    let n_y = slot1 / 3u;
-    let n_x = slot1 % 3u;
+    let slot_1 = min(p, 8u);
+    let n_y = slot_1 / 3u;
+    let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
-    let row2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = b0[row2 + 0u];
-    let q1 = b0[row2 + 1u];
-    let row3 = ((b * 30u + n_t) * 2u + h) * 2u;
-    let g0 = b4[row3 + 0u];
-    let g1 = b4[row3 + 1u];
+    let row_2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row_2 + 0u];
+    let q1 = b0[row_2 + 1u];
+    let row_3 = ((b * 30u + n_t) * 2u + h) * 2u;
+    let g0 = b4[row_3 + 0u];
+    let g1 = b4[row_3 + 1u];
     let n = (b * 2u + h) * 30u + n_t;
     let lse = b5[n];
     let delta = b6[n];
@@ -42,9 +42,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (var start = 0u; start < 9u; start += 32u) {
         for (var s = local; s < 64u; s += 64u) {
-            let slot4 = min(start + s / 2u, 8u);
-            let m_y = slot4 / 3u;
-            let m_x = slot4 % 3u;
+            let slot_4 = min(start + s / 2u, 8u);
+            let m_y = slot_4 / 3u;
+            let m_x = slot_4 % 3u;
             let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
             let m_real = top + m_y < 5u && left + m_x < 6u;
             let k_m = (b * 30u + m_t) * 12u + h * 2u + 4u;
@@ -54,21 +54,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
-            let slot5 = start + j;
-            let m0_y = slot5 / 3u;
-            let m0_x = slot5 % 3u;
+            let slot_5 = start + j;
+            let m0_y = slot_5 / 3u;
+            let m0_x = slot_5 % 3u;
             let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-            let slot6 = min(start + j + 1u, 8u);
-            let m1_y = slot6 / 3u;
-            let m1_x = slot6 % 3u;
+            let slot_6 = min(start + j + 1u, 8u);
+            let m1_y = slot_6 / 3u;
+            let m1_x = slot_6 % 3u;
             let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-            let slot7 = min(start + j + 2u, 8u);
-            let m2_y = slot7 / 3u;
-            let m2_x = slot7 % 3u;
+            let slot_7 = min(start + j + 2u, 8u);
+            let m2_y = slot_7 / 3u;
+            let m2_x = slot_7 % 3u;
             let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-            let slot8 = min(start + j + 3u, 8u);
-            let m3_y = slot8 / 3u;
-            let m3_x = slot8 % 3u;
+            let slot_8 = min(start + j + 3u, 8u);
+            let m3_y = slot_8 / 3u;
+            let m3_x = slot_8 % 3u;
             let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
             let k0_0 = tile_a[(j + 0u) * 2u + 0u];
             let k0_1 = tile_a[(j + 0u) * 2u + 1u];
@@ -112,20 +112,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        let row9 = (n_y + 2u - k) * 2u;
-        let table_0 = b1[row9 + 0u];
-        let table_1 = b1[row9 + 1u];
-        let part10 = terms[k + 0u];
-        dq0 += part10 * table_0;
-        dq1 += part10 * table_1;
+        let row_9 = (n_y + 2u - k) * 2u;
+        let table_0 = b1[row_9 + 0u];
+        let table_1 = b1[row_9 + 1u];
+        let part_10 = terms[k + 0u];
+        dq0 += part_10 * table_0;
+        dq1 += part_10 * table_1;
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        let row11 = (n_x + 2u - k) * 2u;
-        let table_0 = b2[row11 + 0u];
-        let table_1 = b2[row11 + 1u];
-        let part12 = terms[k + 3u];
-        dq0 += part12 * table_0;
-        dq1 += part12 * table_1;
+        let row_11 = (n_x + 2u - k) * 2u;
+        let table_0 = b2[row_11 + 0u];
+        let table_1 = b2[row_11 + 1u];
+        let part_12 = terms[k + 3u];
+        dq0 += part_12 * table_0;
+        dq1 += part_12 * table_1;
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
         let saved = ((b * 2u + h) * 30u + n_t) * 6u;
@@ -134,8 +134,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
-        let row13 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b8[row13 + 0u] = dq0;
-        b8[row13 + 1u] = dq1;
+        let row_13 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row_13 + 0u] = dq0;
+        b8[row_13 + 1u] = dq1;
     }
 }

@@ -16,67 +16,67 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let left = window % 2u * 3u;
     let h = at / 8u % 2u;
     let b = at / 16u;
-    let slot1 = min(p, 8u);
-    let n_y = slot1 / 3u;
-    let n_x = slot1 % 3u;
+    let slot_1 = min(p, 8u);
+    let n_y = slot_1 / 3u;
+    let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
-    let row2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = b0[row2 + 0u];
-    let q1 = b0[row2 + 1u];
+    let row_2 = (b * 30u + n_t) * 12u + h * 2u;
+    let q0 = b0[row_2 + 0u];
+    let q1 = b0[row_2 + 1u];
     for (var row = 0u; row < 5u; row += 4u) {
-        let own3 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = b1[own3 + lane % 2u];
-        let k4 = n_y + 2u - row - 0u;
+        let own_3 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b1[own_3 + lane % 2u];
+        let k_4 = n_y + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
-        if k4 < 3u {
-            terms[(k4 + 0u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+        if k_4 < 3u {
+            terms[(k_4 + 0u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
         }
-        let k5 = n_y + 2u - row - 1u;
+        let k_5 = n_y + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
-        if k5 < 3u {
-            terms[(k5 + 0u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+        if k_5 < 3u {
+            terms[(k_5 + 0u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
         }
-        let k6 = n_y + 2u - row - 2u;
+        let k_6 = n_y + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
-        if k6 < 3u {
-            terms[(k6 + 0u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+        if k_6 < 3u {
+            terms[(k_6 + 0u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
         }
-        let k7 = n_y + 2u - row - 3u;
+        let k_7 = n_y + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
-        if k7 < 3u {
-            terms[(k7 + 0u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+        if k_7 < 3u {
+            terms[(k_7 + 0u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {
-        let own8 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = b2[own8 + lane % 2u];
-        let k9 = n_x + 2u - row - 0u;
+        let own_8 = min(row + lane / 2u, 4u) * 2u;
+        let read_0 = b2[own_8 + lane % 2u];
+        let k_9 = n_x + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
-        if k9 < 3u {
-            terms[(k9 + 3u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+        if k_9 < 3u {
+            terms[(k_9 + 3u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
         }
-        let k10 = n_x + 2u - row - 1u;
+        let k_10 = n_x + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
-        if k10 < 3u {
-            terms[(k10 + 3u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+        if k_10 < 3u {
+            terms[(k_10 + 3u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
         }
-        let k11 = n_x + 2u - row - 2u;
+        let k_11 = n_x + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
-        if k11 < 3u {
-            terms[(k11 + 3u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+        if k_11 < 3u {
+            terms[(k_11 + 3u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
         }
-        let k12 = n_x + 2u - row - 3u;
+        let k_12 = n_x + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
-        if k12 < 3u {
-            terms[(k12 + 3u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+        if k_12 < 3u {
+            terms[(k_12 + 3u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
@@ -90,25 +90,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var peak = (-1e38f);
     var total = 0.0f;
     for (var j = 0u; j < 9u; j += 4u) {
-        let slot13 = j;
-        let m0_y = slot13 / 3u;
-        let m0_x = slot13 % 3u;
+        let slot_13 = j;
+        let m0_y = slot_13 / 3u;
+        let m0_x = slot_13 % 3u;
         let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-        let slot14 = min(j + 1u, 8u);
-        let m1_y = slot14 / 3u;
-        let m1_x = slot14 % 3u;
+        let slot_14 = min(j + 1u, 8u);
+        let m1_y = slot_14 / 3u;
+        let m1_x = slot_14 % 3u;
         let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-        let slot15 = min(j + 2u, 8u);
-        let m2_y = slot15 / 3u;
-        let m2_x = slot15 % 3u;
+        let slot_15 = min(j + 2u, 8u);
+        let m2_y = slot_15 / 3u;
+        let m2_x = slot_15 % 3u;
         let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-        let slot16 = min(j + 3u, 8u);
-        let m3_y = slot16 / 3u;
-        let m3_x = slot16 % 3u;
+        let slot_16 = min(j + 3u, 8u);
+        let m3_y = slot_16 / 3u;
+        let m3_x = slot_16 % 3u;
         let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
-        let slot17 = min(j + 0u + lane / 2u, 8u);
-        let lane0_y = slot17 / 3u;
-        let lane0_x = slot17 % 3u;
+        let slot_17 = min(j + 0u + lane / 2u, 8u);
+        let lane0_y = slot_17 / 3u;
+        let lane0_x = slot_17 % 3u;
         let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
         let lane0_real = top + lane0_y < 5u && left + lane0_x < 6u;
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
@@ -148,9 +148,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
         let inverse = 1.0f / total;
-        let row18 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b4[row18 + 0u] = o0 * inverse;
-        b4[row18 + 1u] = o1 * inverse;
+        let row_18 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b4[row_18 + 0u] = o0 * inverse;
+        b4[row_18 + 1u] = o1 * inverse;
         b5[(b * 2u + h) * 30u + n_t] = peak + log(total);
     }
 }

@@ -10,13 +10,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let row = tile / 2u % 8u * 8u;
     let col = tile % 2u * 32u;
     let batch = tile / 16u;
-    let base1 = 0u;
-    let row_0 = (base1 + min(row + lane, 63u) * 32u) / 4u;
-    let base2 = 0u;
-    let col_0 = (base2 + min(col + lane, 47u) * 32u) / 4u;
-    let col_1 = (base2 + min(col + 8u + lane, 47u) * 32u) / 4u;
-    let col_2 = (base2 + min(col + 16u + lane, 47u) * 32u) / 4u;
-    let col_3 = (base2 + min(col + 24u + lane, 47u) * 32u) / 4u;
+    let base_1 = 0u;
+    let row_0 = (base_1 + min(row + lane, 63u) * 32u) / 4u;
+    let base_2 = 0u;
+    let col_0 = (base_2 + min(col + lane, 47u) * 32u) / 4u;
+    let col_1 = (base_2 + min(col + 8u + lane, 47u) * 32u) / 4u;
+    let col_2 = (base_2 + min(col + 16u + lane, 47u) * 32u) / 4u;
+    let col_3 = (base_2 + min(col + 24u + lane, 47u) * 32u) / 4u;
     var acc_0_0 = vec4<f32>();
     var acc_1_0 = vec4<f32>();
     var acc_2_0 = vec4<f32>();
@@ -26,28 +26,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var acc_6_0 = vec4<f32>();
     var acc_7_0 = vec4<f32>();
     for (var k = 0u; k < 32u; k += 4u) {
-        let read3 = b0[row_0 + k / 4u];
-        let a_0 = subgroupBroadcast(read3, 0u);
-        let a_1 = subgroupBroadcast(read3, 1u);
-        let a_2 = subgroupBroadcast(read3, 2u);
-        let a_3 = subgroupBroadcast(read3, 3u);
-        let a_4 = subgroupBroadcast(read3, 4u);
-        let a_5 = subgroupBroadcast(read3, 5u);
-        let a_6 = subgroupBroadcast(read3, 6u);
-        let a_7 = subgroupBroadcast(read3, 7u);
-        let read4 = b1[col_0 + k / 4u];
-        let read5 = b1[col_1 + k / 4u];
-        let read6 = b1[col_2 + k / 4u];
-        let read7 = b1[col_3 + k / 4u];
-        let b8 = transpose(mat4x4<f32>(read4, read5, read6, read7));
-        acc_0_0 += b8 * a_0;
-        acc_1_0 += b8 * a_1;
-        acc_2_0 += b8 * a_2;
-        acc_3_0 += b8 * a_3;
-        acc_4_0 += b8 * a_4;
-        acc_5_0 += b8 * a_5;
-        acc_6_0 += b8 * a_6;
-        acc_7_0 += b8 * a_7;
+        let read_3 = b0[row_0 + k / 4u];
+        let a_0 = subgroupBroadcast(read_3, 0u);
+        let a_1 = subgroupBroadcast(read_3, 1u);
+        let a_2 = subgroupBroadcast(read_3, 2u);
+        let a_3 = subgroupBroadcast(read_3, 3u);
+        let a_4 = subgroupBroadcast(read_3, 4u);
+        let a_5 = subgroupBroadcast(read_3, 5u);
+        let a_6 = subgroupBroadcast(read_3, 6u);
+        let a_7 = subgroupBroadcast(read_3, 7u);
+        let read_4 = b1[col_0 + k / 4u];
+        let read_5 = b1[col_1 + k / 4u];
+        let read_6 = b1[col_2 + k / 4u];
+        let read_7 = b1[col_3 + k / 4u];
+        let b_8 = transpose(mat4x4<f32>(read_4, read_5, read_6, read_7));
+        acc_0_0 += b_8 * a_0;
+        acc_1_0 += b_8 * a_1;
+        acc_2_0 += b_8 * a_2;
+        acc_3_0 += b_8 * a_3;
+        acc_4_0 += b_8 * a_4;
+        acc_5_0 += b_8 * a_5;
+        acc_6_0 += b_8 * a_6;
+        acc_7_0 += b_8 * a_7;
     }
     results[0u + lane] = acc_0_0;
     results[8u + lane] = acc_1_0;
@@ -57,38 +57,38 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     results[40u + lane] = acc_5_0;
     results[48u + lane] = acc_6_0;
     results[56u + lane] = acc_7_0;
-    let end9 = min(8u, 64u - row);
-    for (var e = 0u; e < end9; e += 1u) {
+    let end_9 = min(8u, 64u - row);
+    for (var e = 0u; e < end_9; e += 1u) {
         let result = results[e * 8u + lane];
         let at_row = row + e / 1u;
         let column = e % 1u;
-        let at10 = col + lane;
-        if at10 < 48u {
-            let i11 = (batch * 64u + at_row) * 48u + at10;
-            let x12 = b2[i11 % 48u];
-            let v13 = result.x + x12;
-            b3[i11] = v13;
+        let at_10 = col + lane;
+        if at_10 < 48u {
+            let i_11 = (batch * 64u + at_row) * 48u + at_10;
+            let x_12 = b2[i_11 % 48u];
+            let v_13 = result.x + x_12;
+            b3[i_11] = v_13;
         }
-        let at14 = col + lane + 8u;
-        if at14 < 48u {
-            let i15 = (batch * 64u + at_row) * 48u + at14;
-            let x16 = b2[i15 % 48u];
-            let v17 = result.y + x16;
-            b3[i15] = v17;
+        let at_14 = col + lane + 8u;
+        if at_14 < 48u {
+            let i_15 = (batch * 64u + at_row) * 48u + at_14;
+            let x_16 = b2[i_15 % 48u];
+            let v_17 = result.y + x_16;
+            b3[i_15] = v_17;
         }
-        let at18 = col + lane + 16u;
-        if at18 < 48u {
-            let i19 = (batch * 64u + at_row) * 48u + at18;
-            let x20 = b2[i19 % 48u];
-            let v21 = result.z + x20;
-            b3[i19] = v21;
+        let at_18 = col + lane + 16u;
+        if at_18 < 48u {
+            let i_19 = (batch * 64u + at_row) * 48u + at_18;
+            let x_20 = b2[i_19 % 48u];
+            let v_21 = result.z + x_20;
+            b3[i_19] = v_21;
         }
-        let at22 = col + lane + 24u;
-        if at22 < 48u {
-            let i23 = (batch * 64u + at_row) * 48u + at22;
-            let x24 = b2[i23 % 48u];
-            let v25 = result.w + x24;
-            b3[i23] = v25;
+        let at_22 = col + lane + 24u;
+        if at_22 < 48u {
+            let i_23 = (batch * 64u + at_row) * 48u + at_22;
+            let x_24 = b2[i_23 % 48u];
+            let v_25 = result.w + x_24;
+            b3[i_23] = v_25;
         }
     }
 }

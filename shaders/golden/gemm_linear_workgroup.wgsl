@@ -58,9 +58,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if at_col < 48u {
             let i = (batch * 64u + at_row) * 48u + at_col;
             let acc = results[e];
-            let x1 = b2[i % 48u];
-            let v2 = acc + x1;
-            b3[i] = v2;
+            let x_1 = b2[i % 48u];
+            let v_2 = acc + x_1;
+            b3[i] = v_2;
         }
     }
 }

@@ -10,37 +10,37 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let row = tile / 1u % 2u * 3u;
     let col = tile % 1u * 8u;
     let batch = tile / 2u;
-    let base1 = 0u;
-    let row_0 = base1 + min(row + lane, 4u) * 3u;
-    let base2 = 0u;
-    let col_0 = base2 + min(col + lane, 6u) * 3u;
+    let base_1 = 0u;
+    let row_0 = base_1 + min(row + lane, 4u) * 3u;
+    let base_2 = 0u;
+    let col_0 = base_2 + min(col + lane, 6u) * 3u;
     var acc_0_0 = f32();
     var acc_1_0 = f32();
     var acc_2_0 = f32();
     for (var k = 0u; k < 3u; k += 1u) {
-        let read3 = b0[row_0 + k];
-        let a_0 = subgroupBroadcast(read3, 0u);
-        let a_1 = subgroupBroadcast(read3, 1u);
-        let a_2 = subgroupBroadcast(read3, 2u);
-        let b4 = b1[col_0 + k];
-        acc_0_0 += a_0 * b4;
-        acc_1_0 += a_1 * b4;
-        acc_2_0 += a_2 * b4;
+        let read_3 = b0[row_0 + k];
+        let a_0 = subgroupBroadcast(read_3, 0u);
+        let a_1 = subgroupBroadcast(read_3, 1u);
+        let a_2 = subgroupBroadcast(read_3, 2u);
+        let b_4 = b1[col_0 + k];
+        acc_0_0 += a_0 * b_4;
+        acc_1_0 += a_1 * b_4;
+        acc_2_0 += a_2 * b_4;
     }
     results[0u + lane] = acc_0_0;
     results[8u + lane] = acc_1_0;
     results[16u + lane] = acc_2_0;
-    let end5 = min(3u, 5u - row);
-    for (var e = 0u; e < end5; e += 1u) {
+    let end_5 = min(3u, 5u - row);
+    for (var e = 0u; e < end_5; e += 1u) {
         let result = results[e * 8u + lane];
         let at_row = row + e / 1u;
         let column = e % 1u;
-        let at6 = col + lane;
-        if at6 < 7u {
-            let i7 = (batch * 5u + at_row) * 7u + at6;
-            let x8 = b2[i7 % 7u];
-            let v9 = result + x8;
-            b3[i7] = v9;
+        let at_6 = col + lane;
+        if at_6 < 7u {
+            let i_7 = (batch * 5u + at_row) * 7u + at_6;
+            let x_8 = b2[i_7 % 7u];
+            let v_9 = result + x_8;
+            b3[i_7] = v_9;
         }
     }
 }

@@ -44,9 +44,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if at_row < 5u && at_col < 7u {
             let i = (batch * 5u + at_row) * 7u + at_col;
             let acc = results[e];
-            let x1 = b2[i % 7u];
-            let v2 = acc + x1;
-            b3[i] = v2;
+            let x_1 = b2[i % 7u];
+            let v_2 = acc + x_1;
+            b3[i] = v_2;
         }
     }
 }

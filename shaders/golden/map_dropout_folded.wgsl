@@ -21,8 +21,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 100000u {
         return;
     }
-    let x1 = uniform_at(b0[0u], b0[1u], 7u, i);
-    let v2 = select(0.0f, 1.0f, x1 < 0.1f);
-    let v3 = select(1.1111112f, 0.0f, v2 != 0.0f);
-    b1[i] = v3;
+    let x_1 = uniform_at(b0[0u], b0[1u], 7u, i);
+    let v_2 = select(0.0f, 1.0f, x_1 < 0.1f);
+    let v_3 = select(1.1111112f, 0.0f, v_2 != 0.0f);
+    b1[i] = v_3;
 }

@@ -8,7 +8,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 24u {
         return;
     }
-    let id1 = b1[i / 3u];
-    let x2 = b0[i / 12u * 30u + i % 3u + id1 * 3u];
-    b2[i] = x2;
+    let id_1 = b1[i / 3u];
+    let x_2 = b0[i / 12u * 30u + i % 3u + id_1 * 3u];
+    b2[i] = x_2;
 }

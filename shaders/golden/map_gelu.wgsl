@@ -22,11 +22,11 @@ fn erf(x: f32) -> f32 {
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = id.x;
-    let x1 = b0[i];
-    let v2 = x1 * 0.70710677f;
-    let v3 = erf(v2);
-    let v4 = v3 + 1.0f;
-    let v5 = x1 * 0.5f;
-    let v6 = v4 * v5;
-    b1[i] = v6;
+    let x_1 = b0[i];
+    let v_2 = x_1 * 0.70710677f;
+    let v_3 = erf(v_2);
+    let v_4 = v_3 + 1.0f;
+    let v_5 = x_1 * 0.5f;
+    let v_6 = v_4 * v_5;
+    b1[i] = v_6;
 }

@@ -7,6 +7,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 168u {
         return;
     }
-    let x1 = b0[i / 84u * 105u + i / 3u % 28u + i % 3u * 35u + 7u];
-    b1[i] = x1;
+    let x_1 = b0[i / 84u * 105u + i / 3u % 28u + i % 3u * 35u + 7u];
+    b1[i] = x_1;
 }

@@ -7,10 +7,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 4704u {
         return;
     }
-    let s1 = max((f32(i / 14u % 56u) + 0.5f) * 0.25f - 0.5f, 0.0f);
-    let low2 = min(u32(s1), 13u);
-    let high3 = min(low2 + 1u, 13u);
-    let at4 = i / 784u * 196u + i % 14u;
-    let x5 = mix(b0[at4 + low2 * 14u], b0[at4 + high3 * 14u], s1 - f32(low2));
-    b1[i] = x5;
+    let s_1 = max((f32(i / 14u % 56u) + 0.5f) * 0.25f - 0.5f, 0.0f);
+    let low_2 = min(u32(s_1), 13u);
+    let high_3 = min(low_2 + 1u, 13u);
+    let at_4 = i / 784u * 196u + i % 14u;
+    let x_5 = mix(b0[at_4 + low_2 * 14u], b0[at_4 + high_3 * 14u], s_1 - f32(low_2));
+    b1[i] = x_5;
 }

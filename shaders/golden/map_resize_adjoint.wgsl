@@ -7,23 +7,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 1176u {
         return;
     }
-    let c1 = i / 14u % 14u;
-    let first2 = u32(max(floor((f32(c1) - 0.5f) * 4.0f - 0.5f) - 1.0f, 0.0f));
-    let first3 = select(first2, 0u, c1 == 0u);
-    let end4 = min(u32(ceil((f32(c1) + 1.5f) * 4.0f - 0.5f)) + 2u, 56u);
-    let at5 = i / 196u * 784u + i % 14u;
-    var x6 = 0.0f;
-    for (var j7 = first3; j7 < end4; j7 += 1u) {
-        let s8 = max((f32(j7) + 0.5f) * 0.25f - 0.5f, 0.0f);
-        let low9 = min(u32(s8), 13u);
-        let part10 = s8 - f32(low9);
-        let y11 = b0[at5 + j7 * 14u];
-        if low9 == c1 {
-            x6 += y11 * (1.0f - part10);
+    let c_1 = i / 14u % 14u;
+    let first_2 = u32(max(floor((f32(c_1) - 0.5f) * 4.0f - 0.5f) - 1.0f, 0.0f));
+    let first_3 = select(first_2, 0u, c_1 == 0u);
+    let end_4 = min(u32(ceil((f32(c_1) + 1.5f) * 4.0f - 0.5f)) + 2u, 56u);
+    let at_5 = i / 196u * 784u + i % 14u;
+    var x_6 = 0.0f;
+    for (var j_7 = first_3; j_7 < end_4; j_7 += 1u) {
+        let s_8 = max((f32(j_7) + 0.5f) * 0.25f - 0.5f, 0.0f);
+        let low_9 = min(u32(s_8), 13u);
+        let part_10 = s_8 - f32(low_9);
+        let y_11 = b0[at_5 + j_7 * 14u];
+        if low_9 == c_1 {
+            x_6 += y_11 * (1.0f - part_10);
         }
-        if min(low9 + 1u, 13u) == c1 {
-            x6 += y11 * part10;
+        if min(low_9 + 1u, 13u) == c_1 {
+            x_6 += y_11 * part_10;
         }
     }
-    b1[i] = x6;
+    b1[i] = x_6;
 }

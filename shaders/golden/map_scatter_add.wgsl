@@ -8,14 +8,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 60u {
         return;
     }
-    let id1 = i / 3u % 10u;
-    let at2 = i / 30u * 12u + i % 3u;
-    let at3 = i / 30u * 4u;
-    var x4 = 0.0f;
-    for (var m5 = 0u; m5 < 4u; m5 += 1u) {
-        if b1[at3 + m5] == id1 {
-            x4 += b0[at2 + m5 * 3u];
+    let id_1 = i / 3u % 10u;
+    let at_2 = i / 30u * 12u + i % 3u;
+    let at_3 = i / 30u * 4u;
+    var x_4 = 0.0f;
+    for (var m_5 = 0u; m_5 < 4u; m_5 += 1u) {
+        if b1[at_3 + m_5] == id_1 {
+            x_4 += b0[at_2 + m_5 * 3u];
         }
     }
-    b2[i] = x4;
+    b2[i] = x_4;
 }

@@ -5,11 +5,11 @@
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;
     let base = row;
-    var part1 = 0.0f;
-    for (var c2 = 0u; c2 < 4096u; c2 += 1u) {
-        let i3 = base + c2 * 768u;
-        let x4 = b0[i3];
-        part1 += x4;
+    var part_1 = 0.0f;
+    for (var c_2 = 0u; c_2 < 4096u; c_2 += 1u) {
+        let i_3 = base + c_2 * 768u;
+        let x_4 = b0[i_3];
+        part_1 += x_4;
     }
-    b1[row] = part1;
+    b1[row] = part_1;
 }

@@ -8,13 +8,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let wanted = (group.x) * 32u + local % 32u;
     let row = min(wanted, 767u);
     let base = row;
-    var part1 = 0.0f;
-    for (var c2 = member; c2 < 4096u; c2 += 8u) {
-        let i3 = base + c2 * 768u;
-        let x4 = b0[i3];
-        part1 += x4;
+    var part_1 = 0.0f;
+    for (var c_2 = member; c_2 < 4096u; c_2 += 8u) {
+        let i_3 = base + c_2 * 768u;
+        let x_4 = b0[i_3];
+        part_1 += x_4;
     }
-    partial[local] = part1;
+    partial[local] = part_1;
     workgroupBarrier();
     for (var half = 4u; half > 0u; half /= 2u) {
         if member < half {
@@ -22,11 +22,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced5 = partial[local % 32u];
+    let reduced_5 = partial[local % 32u];
     workgroupBarrier();
     if wanted < 768u {
         if member == 0u {
-            b1[row] = reduced5;
+            b1[row] = reduced_5;
         }
     }
 }

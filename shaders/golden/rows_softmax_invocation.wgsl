@@ -9,29 +9,29 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let base = row * 4u;
-    var part1 = (-3e38f);
-    for (var c2 = 0u; c2 < 4u; c2 += 1u) {
-        let i3 = base + c2;
-        let x4 = b0[i3];
-        part1 = max(part1, x4);
+    var part_1 = (-3e38f);
+    for (var c_2 = 0u; c_2 < 4u; c_2 += 1u) {
+        let i_3 = base + c_2;
+        let x_4 = b0[i_3];
+        part_1 = max(part_1, x_4);
     }
-    var part5 = 0.0f;
-    for (var c6 = 0u; c6 < 4u; c6 += 1u) {
-        let i7 = base + c6;
-        let x8 = b0[i7];
-        let v9 = x8 - part1;
-        let v10 = exp(v9);
-        part5 += v10;
+    var part_5 = 0.0f;
+    for (var c_6 = 0u; c_6 < 4u; c_6 += 1u) {
+        let i_7 = base + c_6;
+        let x_8 = b0[i_7];
+        let v_9 = x_8 - part_1;
+        let v_10 = exp(v_9);
+        part_5 += v_10;
     }
-    for (var c11 = 0u; c11 < 4u; c11 += 1u) {
-        let i12 = base + c11;
-        let x13 = b0[i12];
-        let v14 = x13 - part1;
-        let v15 = exp(v14);
-        let v16 = v15 / part5;
-        b1[i12] = v16;
+    for (var c_11 = 0u; c_11 < 4u; c_11 += 1u) {
+        let i_12 = base + c_11;
+        let x_13 = b0[i_12];
+        let v_14 = x_13 - part_1;
+        let v_15 = exp(v_14);
+        let v_16 = v_15 / part_5;
+        b1[i_12] = v_16;
     }
-    let v17 = log(part5);
-    let v18 = part1 + v17;
-    b2[row] = v18;
+    let v_17 = log(part_5);
+    let v_18 = part_1 + v_17;
+    b2[row] = v_18;
 }

@@ -9,13 +9,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let wanted = (group.x) * 1u + local / 256u;
     let row = min(wanted, 49u);
     let base = row * 768u;
-    var part1 = (-3e38f);
-    for (var c2 = member; c2 < 768u; c2 += 256u) {
-        let i3 = base + c2;
-        let x4 = b0[i3];
-        part1 = max(part1, x4);
+    var part_1 = (-3e38f);
+    for (var c_2 = member; c_2 < 768u; c_2 += 256u) {
+        let i_3 = base + c_2;
+        let x_4 = b0[i_3];
+        part_1 = max(part_1, x_4);
     }
-    partial[local] = part1;
+    partial[local] = part_1;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -23,17 +23,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced5 = partial[local - member];
+    let reduced_5 = partial[local - member];
     workgroupBarrier();
-    var part6 = 0.0f;
-    for (var c7 = member; c7 < 768u; c7 += 256u) {
-        let i8 = base + c7;
-        let x9 = b0[i8];
-        let v10 = x9 - reduced5;
-        let v11 = exp(v10);
-        part6 += v11;
+    var part_6 = 0.0f;
+    for (var c_7 = member; c_7 < 768u; c_7 += 256u) {
+        let i_8 = base + c_7;
+        let x_9 = b0[i_8];
+        let v_10 = x_9 - reduced_5;
+        let v_11 = exp(v_10);
+        part_6 += v_11;
     }
-    partial[local] = part6;
+    partial[local] = part_6;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -41,21 +41,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced12 = partial[local - member];
+    let reduced_12 = partial[local - member];
     workgroupBarrier();
     if wanted < 50u {
-        for (var c13 = member; c13 < 768u; c13 += 256u) {
-            let i14 = base + c13;
-            let x15 = b0[i14];
-            let v16 = x15 - reduced5;
-            let v17 = exp(v16);
-            let v18 = v17 / reduced12;
-            b1[i14] = v18;
+        for (var c_13 = member; c_13 < 768u; c_13 += 256u) {
+            let i_14 = base + c_13;
+            let x_15 = b0[i_14];
+            let v_16 = x_15 - reduced_5;
+            let v_17 = exp(v_16);
+            let v_18 = v_17 / reduced_12;
+            b1[i_14] = v_18;
         }
         if member == 0u {
-            let v19 = log(reduced12);
-            let v20 = reduced5 + v19;
-            b2[row] = v20;
+            let v_19 = log(reduced_12);
+            let v_20 = reduced_5 + v_19;
+            b2[row] = v_20;
         }
     }
 }

@@ -54,10 +54,11 @@ impl Writer {
         self.line("}");
     }
 
-    /// A name not yet used in this body.
+    /// A name not yet used in this body. The underscore keeps it apart from types (`i32`) and buffers
+    /// (`b7`).
     pub(crate) fn fresh(&mut self, prefix: &str) -> String {
         self.names += 1;
-        format!("{prefix}{}", self.names)
+        format!("{prefix}_{}", self.names)
     }
 
     /// `let name = value;` under a fresh name, which is returned.
@@ -198,7 +199,13 @@ pub(crate) fn sum(terms: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::float;
+    use super::{Writer, float};
+
+    #[test]
+    fn fresh_names_hide_no_type() {
+        let mut w = Writer::new();
+        assert!((0..64).all(|_| w.fresh("i") != "i32"));
+    }
 
     #[test]
     fn literals_read_back_and_are_finite() {

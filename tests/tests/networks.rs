@@ -95,7 +95,7 @@ fn compare(policies: &[Remat], build: impl Fn(&mut Graph) -> Value, trains: impl
         }
         let feeds = feeds(&g);
         let want = cpu::evaluate(&g, &feeds, &wanted).unwrap();
-        let planned = plan(&mut g, &wanted, true).unwrap();
+        let planned = plan(&g, &wanted, true).unwrap();
         let parameters: BTreeMap<String, Tensor> = feeds.clone().into_iter().collect();
         let mut program = Program::new(device(), &g, planned, &parameters).unwrap();
         let inputs: Vec<(&str, &Tensor)> = g

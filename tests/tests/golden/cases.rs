@@ -1,21 +1,16 @@
-//! Golden text: a few configurations of each kernel family, emitted exactly as `shaders/golden` has
-//! them. `UPDATE_GOLDEN=1 cargo test -p samora-tests --test golden` rewrites the files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The configurations whose text is golden.
 
-use std::path::Path;
-
+use super::attention::{Pass, attention};
 use samora_shaders::{
-    Access, Attention, AttentionPass, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm,
-    HeadRows, Kernel, Leaf, Map, Operand, Output, Reduce, Rows, RowsOutput, Scalar, Stage, Tokens,
-    Unary, View, emit,
+    Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
+    Output, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
 };
-use samora_tests::naga_check::validate;
 
-const READ: Binding = Binding {
+pub(crate) const READ: Binding = Binding {
     ty: BufferType::F32,
     write: false,
 };
-const WRITE: Binding = Binding {
+pub(crate) const WRITE: Binding = Binding {
     ty: BufferType::F32,
     write: true,
 };
@@ -24,28 +19,8 @@ const IDS: Binding = Binding {
     write: false,
 };
 
-#[test]
-fn modules_match_their_golden_text_and_every_backend_accepts_them() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shaders/golden");
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let cases = cases();
-    let mut wrong = Vec::new();
-    for (name, kernel, caps) in &cases {
-        let source = emit(kernel, caps).source;
-        validate(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let file = folder.join(format!("{name}.wgsl"));
-        if update {
-            std::fs::write(&file, &source).unwrap();
-        } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&source) {
-            wrong.push(*name);
-        }
-    }
-    assert!(wrong.is_empty(), "golden text differs: {wrong:?}");
-    let files = std::fs::read_dir(&folder).unwrap().count();
-    assert_eq!(files, cases.len(), "files without a case in {folder:?}");
-}
-
-fn cases() -> Vec<(&'static str, Kernel, Caps)> {
+/// File name, kernel and adapter of each.
+pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
     let (gpu, cpu) = (Caps::portable(), Caps::software());
     let discrete = Caps {
         subgroups: Some((32, 64)),
@@ -350,84 +325,4 @@ fn identity(buffer: usize, shape: &[usize]) -> Leaf {
         buffer,
         access: Access::Strided(View::contiguous(shape)),
     }
-}
-
-enum Pass {
-    Forward,
-    Queries,
-    Keys,
-}
-
-/// Two heads of 8 on one qkv buffer: a plain sequence, or windows that overhang with relative
-/// positions and padding tokens.
-fn attention(pass: Pass, windows: bool) -> Kernel {
-    let rows = |offset| HeadRows {
-        buffer: 0,
-        offset,
-        row_stride: 48,
-        batch: 2,
-    };
-    let tokens = if windows {
-        Tokens::Grid {
-            height: 5,
-            width: 6,
-            window_h: 3,
-            window_w: 3,
-        }
-    } else {
-        Tokens::Sequence {
-            queries: 30,
-            keys: 30,
-        }
-    };
-    // qkv; with windows the tables and the bias that pads carry; then what the pass reads and writes.
-    let mut bindings = vec![READ];
-    let mut bind = |binding| {
-        bindings.push(binding);
-        bindings.len() - 1
-    };
-    let rel_pos = windows.then(|| (bind(READ), bind(READ)));
-    let pad_kv = windows.then(|| {
-        let bias = bind(READ);
-        ((bias, 16), (bias, 32))
-    });
-    let rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
-    let pass = match pass {
-        Pass::Forward => AttentionPass::Forward {
-            out: bind(WRITE),
-            lse: bind(WRITE),
-            rel: rel(&mut bind, WRITE),
-        },
-        Pass::Queries => AttentionPass::BackwardQ {
-            dout: bind(READ),
-            lse: bind(READ),
-            delta: bind(READ),
-            rel: rel(&mut bind, READ),
-            dq: bind(WRITE),
-            drel: rel(&mut bind, WRITE),
-        },
-        Pass::Keys => AttentionPass::BackwardKv {
-            dout: bind(READ),
-            lse: bind(READ),
-            delta: bind(READ),
-            rel: rel(&mut bind, READ),
-            dk: bind(WRITE),
-            dv: bind(WRITE),
-            dpad: rel(&mut bind, WRITE),
-        },
-    };
-    Kernel::Attention(Attention {
-        pass,
-        batch: 2,
-        heads: 2,
-        head_dim: 8,
-        tokens,
-        scale: 8f32.sqrt().recip(),
-        q: rows(0),
-        k: rows(16),
-        v: rows(32),
-        rel_pos,
-        pad_kv,
-        bindings,
-    })
 }

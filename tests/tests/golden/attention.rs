@@ -1,0 +1,86 @@
+//! Attention configurations.
+
+use samora_shaders::{Attention, AttentionPass, Binding, HeadRows, Kernel, Tokens};
+
+use super::cases::{READ, WRITE};
+
+/// Which pass.
+pub(crate) enum Pass {
+    Forward,
+    Queries,
+    Keys,
+}
+
+/// Two heads of 8 on one qkv buffer: a plain sequence, or windows that overhang with relative
+/// positions and padding tokens.
+pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
+    let rows = |offset| HeadRows {
+        buffer: 0,
+        offset,
+        row_stride: 48,
+        batch: 2,
+    };
+    let tokens = if windows {
+        Tokens::Grid {
+            height: 5,
+            width: 6,
+            window_h: 3,
+            window_w: 3,
+        }
+    } else {
+        Tokens::Sequence {
+            queries: 30,
+            keys: 30,
+        }
+    };
+    // qkv; with windows the tables and the bias that pads carry; then what the pass reads and writes.
+    let mut bindings = vec![READ];
+    let mut bind = |binding| {
+        bindings.push(binding);
+        bindings.len() - 1
+    };
+    let rel_pos = windows.then(|| (bind(READ), bind(READ)));
+    let pad_kv = windows.then(|| {
+        let bias = bind(READ);
+        ((bias, 16), (bias, 32))
+    });
+    let rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
+    let pass = match pass {
+        Pass::Forward => AttentionPass::Forward {
+            out: bind(WRITE),
+            lse: bind(WRITE),
+            rel: rel(&mut bind, WRITE),
+        },
+        Pass::Queries => AttentionPass::BackwardQ {
+            dout: bind(READ),
+            lse: bind(READ),
+            delta: bind(READ),
+            rel: rel(&mut bind, READ),
+            dq: bind(WRITE),
+            drel: rel(&mut bind, WRITE),
+        },
+        Pass::Keys => AttentionPass::BackwardKv {
+            dout: bind(READ),
+            lse: bind(READ),
+            delta: bind(READ),
+            rel: rel(&mut bind, READ),
+            dk: bind(WRITE),
+            dv: bind(WRITE),
+            dpad: rel(&mut bind, WRITE),
+        },
+    };
+    Kernel::Attention(Attention {
+        pass,
+        batch: 2,
+        heads: 2,
+        head_dim: 8,
+        tokens,
+        scale: 8f32.sqrt().recip(),
+        q: rows(0),
+        k: rows(16),
+        v: rows(32),
+        rel_pos,
+        pad_kv,
+        bindings,
+    })
+}
