@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command;
 use crate::error::{Error, Result};
 use crate::phantom::{Layout, Options};
-use crate::pipeline::{Override, Pipeline, load};
+use crate::pipeline::{Override, Pipeline, load, load_without_data};
 
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
 /// any GPU, as one RON file describes it.
@@ -54,9 +54,20 @@ impl PipelineArgs {
     /// # Errors
     /// The first mistake in the file or an override.
     pub fn load(&self) -> Result<Pipeline> {
-        let overrides: Result<Vec<Override>, _> =
-            self.sets.iter().map(|set| Override::parse(set)).collect();
-        Ok(load(&self.file, &overrides?)?)
+        Ok(load(&self.file, &self.overrides()?)?)
+    }
+
+    /// Reads the pipeline for a use that touches no data.
+    ///
+    /// # Errors
+    /// The first mistake in the file or an override.
+    pub fn load_without_data(&self) -> Result<Pipeline> {
+        Ok(load_without_data(&self.file, &self.overrides()?)?)
+    }
+
+    fn overrides(&self) -> Result<Vec<Override>> {
+        let parsed = self.sets.iter().map(|set| Override::parse(set));
+        Ok(parsed.collect::<Result<_, _>>()?)
     }
 }
 

@@ -176,6 +176,12 @@ fn mistakes_in_the_pipeline_exit_with_2_and_their_place() {
 fn a_plan_needs_no_data() {
     let scene = Scene::new();
     fs::remove_dir_all(scene.path("scans")).unwrap();
+    scene.rewrite("scans/images", "${env:RUNNER_TEST_UNSET}/images");
+    scene.refuses(
+        &["check", "small.ron"],
+        2,
+        &["`RUNNER_TEST_UNSET` is not set"],
+    );
     let output = scene.runner(&["plan", "small.ron", "--emit", "modules"]);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");

@@ -23,7 +23,7 @@ const LISTED: usize = 24;
 /// # Errors
 /// A pipeline that is wrong, or a device that fails.
 pub fn bench(args: &BenchArgs) -> Result<()> {
-    let pipeline = args.pipeline.load()?;
+    let pipeline = args.pipeline.load_without_data()?;
     let device = open_device(&args.device)?;
     print_result(format_args!(
         "{} ({}, {})\n\n",

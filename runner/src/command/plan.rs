@@ -18,7 +18,7 @@ use crate::stage::{StagePlan, plan_stage};
 /// # Errors
 /// A pipeline that is wrong or cannot be planned, or a folder that cannot be written.
 pub fn plan(args: &PlanArgs) -> Result<()> {
-    let pipeline = args.pipeline.load()?;
+    let pipeline = args.pipeline.load_without_data()?;
     let mut table = Table::new(&[
         "stage",
         "kind",

@@ -16,6 +16,12 @@ use crate::stage::Context;
 /// Configuration, data, device or disk are unusable, training fails, or the user interrupts.
 pub fn run(args: &RunArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
+    if pipeline.weights.is_none() && !pipeline.trains_encoder() {
+        eprintln!(
+            "warning: the encoder has neither `weights` nor a stage with objective Masked; \
+             it stays at random"
+        );
+    }
     interrupt::listen()?;
     let default = || Path::new("runs").join(&pipeline.name);
     let root = args.out.clone().unwrap_or_else(default);

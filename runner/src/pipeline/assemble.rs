@@ -14,6 +14,15 @@ const PATH_KEYS: &[&str] = &[
     "root", "images", "labels", "train", "test", "labelled", "weights",
 ];
 
+/// Whether environment variables must be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variables {
+    /// They must.
+    Needed,
+    /// Paths with a variable that is not set stay as they are written.
+    Optional,
+}
+
 /// Reads a pipeline file and everything it includes. Paths of includes are relative to the file
 /// they stand in; an included list in a list adds its items to it.
 ///
@@ -38,31 +47,34 @@ pub(super) fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
 ///
 /// # Errors
 /// A variable that is not set, or `${…}` of another form or outside a path.
-pub(super) fn resolve_paths(source: &Source) -> Result<Source, Diagnostic> {
-    let mut expanded = source.clone();
+pub(super) fn resolve_paths(source: &Source, variables: Variables) -> Result<Source, Diagnostic> {
     let root = parse_source(source)?;
     let mut strings = Vec::new();
     collect_strings(&root, None, &mut strings);
-    for (key, node) in strings.into_iter().rev() {
-        let Some(text) = node.text() else {
-            continue;
-        };
-        if !key.is_some_and(|k| PATH_KEYS.contains(&k)) {
-            if !text.contains("${") {
-                continue;
-            }
-            let message = "`${…}` is replaced in paths only";
-            return Err(Diagnostic::at(source, node.span.clone(), message)
+    let mut replacements = Vec::new();
+    for (key, node) in strings {
+        let text = node.text().unwrap_or_default();
+        let refuse = |message: String| Diagnostic::at(source, node.span.clone(), message);
+        if key.is_some_and(|k| PATH_KEYS.contains(&k)) {
+            let path = match expand(text) {
+                Ok(path) => path,
+                Err(_) if variables == Variables::Optional => continue,
+                Err(message) => {
+                    let help = "set it: `NAME=… runner …`, or write the path itself";
+                    return Err(refuse(message).note(help));
+                }
+            };
+            let path = std::path::absolute(&path).map_or(path, |p| p.display().to_string());
+            replacements.push((node.span.clone(), format!("{path:?}")));
+        } else if text.contains("${") {
+            return Err(refuse("`${…}` is replaced in paths only".into())
                 .note(format!("paths are the values of {}", PATH_KEYS.join(", "))));
         }
-        let path = expand(text).map_err(|message| {
-            Diagnostic::at(source, node.span.clone(), message)
-                .note("set it: `NAME=… runner …`, or write the path itself")
-        })?;
-        let path = std::path::absolute(&path).map_or(path, |p| p.display().to_string());
-        if let Some((origin, written)) = source.locate(node.span.clone()) {
-            let replacement = Source::standing_for(format!("{path:?}"), origin, written);
-            expanded.splice(node.span.clone(), replacement);
+    }
+    let mut expanded = source.clone();
+    for (span, path) in replacements.into_iter().rev() {
+        if let Some((origin, written)) = source.locate(span.clone()) {
+            expanded.splice(span, Source::standing_for(path, origin, written));
         }
     }
     Ok(expanded)

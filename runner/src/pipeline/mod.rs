@@ -19,6 +19,6 @@ mod validate;
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
 pub use overrides::Override;
-pub use read::{load, to_ron};
+pub use read::{load, load_without_data, to_ron};
 pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
 pub use stages::*;

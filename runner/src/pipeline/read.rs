@@ -6,7 +6,7 @@ use ron::Options;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
-use super::assemble::{assemble, parse_source, resolve_paths};
+use super::assemble::{Variables, assemble, parse_source, resolve_paths};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
@@ -19,26 +19,16 @@ use super::validate::validate;
 /// # Errors
 /// The first mistake, with its place.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Pipeline, Diagnostic> {
-    let mut source = assemble(path)?;
-    let mut unwritten = Vec::new();
-    for change in overrides {
-        if !change.apply_where_written(&mut source)? {
-            unwritten.push(change);
-        }
-    }
-    let source = resolve_paths(&source)?;
-    let mut pipeline = typed(&source)?;
-    if !unwritten.is_empty() {
-        // Fields left to their defaults are not in the file: spell all of them out and look again.
-        let mut complete = Source::spelled_out(to_ron(&pipeline)?);
-        for change in unwritten {
-            change.apply(&mut complete)?;
-        }
-        pipeline = typed(&resolve_paths(&complete)?)?;
-    }
-    let root = parse_source(&source)?;
-    validate(&pipeline, &source, &root, overrides)?;
-    Ok(pipeline)
+    read(path, overrides, Variables::Needed)
+}
+
+/// As [`load`], for uses that touch no data: environment variables need not be set, and paths keep
+/// `${env:NAME}` where they are not.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn load_without_data(path: &Path, overrides: &[Override]) -> Result<Pipeline, Diagnostic> {
+    read(path, overrides, Variables::Optional)
 }
 
 /// A pipeline as RON with every field spelled out; reading it gives the same pipeline.
@@ -54,6 +44,29 @@ pub fn to_ron(pipeline: &Pipeline) -> Result<String, Diagnostic> {
         .to_string_pretty(pipeline, pretty)
         .map(|text| text + "\n")
         .map_err(|e| Diagnostic::new(format!("cannot write the pipeline as RON: {e}")))
+}
+
+fn read(path: &Path, overrides: &[Override], variables: Variables) -> Result<Pipeline, Diagnostic> {
+    let mut source = assemble(path)?;
+    let mut unwritten = Vec::new();
+    for change in overrides {
+        if !change.apply_where_written(&mut source)? {
+            unwritten.push(change);
+        }
+    }
+    let source = resolve_paths(&source, variables)?;
+    let mut pipeline = typed(&source)?;
+    if !unwritten.is_empty() {
+        // Fields left to their defaults are not in the file: spell all of them out and look again.
+        let mut complete = Source::spelled_out(to_ron(&pipeline)?);
+        for change in unwritten {
+            change.apply(&mut complete)?;
+        }
+        pipeline = typed(&resolve_paths(&complete, variables)?)?;
+    }
+    let root = parse_source(&source)?;
+    validate(&pipeline, &source, &root, overrides)?;
+    Ok(pipeline)
 }
 
 fn options() -> Options {

@@ -40,6 +40,13 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
 }
 
+impl Pipeline {
+    /// Whether a stage trains the encoder itself.
+    pub fn trains_encoder(&self) -> bool {
+        self.stages.iter().any(Stage::trains_encoder)
+    }
+}
+
 /// An image encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Encoder {

@@ -232,6 +232,11 @@ impl Stage {
         }
     }
 
+    /// Whether it trains the encoder itself.
+    pub fn trains_encoder(&self) -> bool {
+        matches!(self, Self::Pretrain(s) if matches!(s.objective, Objective::Masked { .. }))
+    }
+
     /// Name of its data set.
     pub fn data(&self) -> &str {
         match self {

@@ -6,7 +6,7 @@ use samora_engine::models::sam::SamConfig;
 use samora_engine::weights::{Weights, resize_positions, resize_relative};
 
 use crate::error::Result;
-use crate::pipeline::{Encoder, Finetune, Objective, Pipeline, Stage};
+use crate::pipeline::{Encoder, Finetune, Pipeline, Stage};
 use crate::run_dir::checkpoint;
 
 /// Weights of the encoder, and of SAM's decoder where published ones are used. `root` is the run
@@ -15,7 +15,6 @@ use crate::run_dir::checkpoint;
 /// # Errors
 /// A file that is missing, damaged or of another configuration.
 pub(super) fn encoder_weights(pipeline: &Pipeline, root: &Path) -> Result<Weights> {
-    let trains_encoder = |s: &&Stage| matches!(s, Stage::Pretrain(p) if matches!(p.objective, Objective::Masked { .. }));
     let published = match &pipeline.weights {
         Some(path) => {
             let Encoder::Sam(config) = &pipeline.encoder;
@@ -23,7 +22,7 @@ pub(super) fn encoder_weights(pipeline: &Pipeline, root: &Path) -> Result<Weight
         }
         None => Weights::default(),
     };
-    let trained = pipeline.stages.iter().filter(trains_encoder);
+    let trained = pipeline.stages.iter().filter(|s| s.trains_encoder());
     let finished = trained.filter(|s| checkpoint(root, s.name()).exists());
     finished
         .map(Stage::name)

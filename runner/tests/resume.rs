@@ -1,0 +1,143 @@
+//! A run that is stopped in every stage and continued ends in the same bytes as one that is not.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const PIPELINE: &str = r#"Pipeline(
+    name: "tiny",
+    seed: 7,
+    data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
+    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
+    decoder: (depth: 1, heads: 2, mlp_dim: 16),
+    lora: Lora(rank: 2),
+    stages: [
+        Pretrain(
+            name: "encoder", data: "phantom", objective: Masked(), epochs: 2, batch: 2,
+            max_steps: 40, optimiser: (learning_rate: 1e-3, clip_norm: 1.0),
+        ),
+        Pretrain(
+            name: "simclr", data: "phantom",
+            objective: Simclr(network: (blocks: [1], width: 4, projection_dim: 8)),
+            epochs: 2, batch: 2, max_steps: 40, optimiser: (learning_rate: 1e-3),
+        ),
+        Pretrain(
+            name: "mae", data: "phantom",
+            objective: Mae(network: (
+                image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2,
+                decoder_dim: 16, decoder_depth: 1, decoder_heads: 2,
+            )),
+            epochs: 2, batch: 2, max_steps: 40, optimiser: (learning_rate: 1e-3),
+        ),
+        Expert(
+            name: "image", level: Image(teacher: "simclr", projector_width: 16),
+            data: "phantom", epochs: 2, batch: 2, max_steps: 40,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Expert(
+            name: "patch", level: Patch(teacher: "mae", projector_width: 16),
+            data: "phantom", epochs: 2, batch: 2, max_steps: 40,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Expert(
+            name: "pixel", level: Pixel(), data: "phantom", epochs: 2, batch: 2, max_steps: 40,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Finetune(
+            name: "finetune", data: "phantom", experts: ["pixel", "patch", "image"],
+            hl_attn: Paper, loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
+            epochs: 2, batch: 2, max_steps: 40,
+            optimiser: (learning_rate: 1e-3, schedule: Poly(warmup_steps: 5)),
+        ),
+        Evaluate(name: "test", data: "phantom", model: "finetune", batch: 4, overlays: 1),
+    ],
+)"#;
+
+const STAGES: [&str; 7] = [
+    "encoder", "simclr", "mae", "image", "patch", "pixel", "finetune",
+];
+
+/// Longest time a stage may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn start(folder: &Path, out: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_runner"))
+        .args(["tiny.ron", "--out", out])
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn finish(folder: &Path, out: &str) {
+    assert!(start(folder, out).wait().unwrap().success());
+}
+
+/// Stops a run with `signal` as soon as it has logged a step of `stage`. Returns how
+/// it ended.
+fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> ExitStatus {
+    let log = folder.join(out).join("events.jsonl");
+    // Steps logged by an earlier run, if any.
+    fs::remove_file(&log).ok();
+    let mut run = start(folder, out);
+    let logged = format!("\"stage\":\"{stage}\"");
+    let begun = Instant::now();
+    while !fs::read_to_string(&log)
+        .unwrap_or_default()
+        .contains(&logged)
+    {
+        assert!(run.try_wait().unwrap().is_none(), "{stage} ended too early");
+        assert!(begun.elapsed() < PATIENCE, "{stage} does not begin");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill")
+        .args([signal, &run.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    run.wait().unwrap()
+}
+
+/// Everything a run leaves that must not depend on when it was stopped.
+fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let stages = STAGES.map(|stage| format!("checkpoints/{stage}.safetensors"));
+    let names = stages
+        .into_iter()
+        .chain(["summary.json".into(), "summary.csv".into()]);
+    names
+        .map(|name| (name.clone(), fs::read(root.join(&name)).expect(&name)))
+        .collect()
+}
+
+#[test]
+fn stopping_in_every_stage_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("tiny.ron"), PIPELINE).unwrap();
+    finish(folder, "whole");
+    for stage in STAGES {
+        let status = stop_in(folder, "stopped", stage, "-KILL");
+        assert_eq!(status.signal(), Some(9), "{stage}: {status}");
+        // The state is saved every few seconds, or on an interruption: these stages go on from it.
+        if ["simclr", "pixel", "finetune"].contains(&stage) {
+            let status = stop_in(folder, "stopped", stage, "-INT");
+            assert_eq!(status.code(), Some(130), "{stage}: {status}");
+            let state = format!("stopped/checkpoints/{stage}.state.safetensors");
+            assert!(folder.join(state).exists(), "{stage}");
+        }
+    }
+    finish(folder, "stopped");
+    let (whole, stopped) = (
+        results(&folder.join("whole")),
+        results(&folder.join("stopped")),
+    );
+    for (name, bytes) in whole {
+        assert!(stopped[&name] == bytes, "{name} differs");
+    }
+}
