@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Gradient, Graph, Value};
+use crate::{Gradient, Graph, Lowering, Node, Type, Value};
 
 /// Which forward values the backward pass recomputes instead of keeping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Recompute {
             .iter()
             .map(|n| match policy {
                 Remat::None => true,
-                Remat::Pointwise => n.inputs.is_empty() || !is_pointwise(n.op.name()),
+                Remat::Pointwise => n.inputs.is_empty() || !is_pointwise(g, n),
                 Remat::Blocks => n.inputs.is_empty() || block(&n.scope).is_none(),
             })
             .collect();
@@ -149,17 +149,9 @@ fn block(scope: &str) -> Option<&str> {
     Some(&scope[..at + digits])
 }
 
-fn is_pointwise(op: &str) -> bool {
-    !matches!(
-        op,
-        "matmul"
-            | "attention"
-            | "sum"
-            | "max"
-            | "layer_norm"
-            | "softmax"
-            | "log_softmax"
-            | "l2_normalize"
-            | "source"
-    )
+/// Whether a node costs no more than reading its inputs: pointwise, or a view.
+fn is_pointwise(g: &Graph, node: &Node) -> bool {
+    let inputs: Vec<Type> = node.inputs.iter().map(|&v| g.ty(v).clone()).collect();
+    let lowered = node.op.lower(&inputs, &node.types);
+    matches!(lowered, Lowering::Map(_) | Lowering::View(_))
 }
