@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use samora_engine::{DType, Data, Graph, Init, Place, Plan, SourceKind, Tensor, Value};
+use samora_shaders::Kernel;
 use samora_shaders::reference::{Words, element};
 
 /// Buffers of a plan between steps.
@@ -48,26 +49,35 @@ impl<'g> HostProgram<'g> {
     /// Runs every kernel once.
     pub fn step(&mut self) {
         for step in &self.plan.steps {
-            let buffers: Vec<Words> = step
-                .places
+            let all = step.places.iter().map(|p| self.buffer(*p).clone());
+            let before: Vec<Words> = all.collect();
+            let bindings = step.kernel.bindings();
+            let written: Vec<usize> = (0..before.len()).filter(|b| bindings[*b].write).collect();
+            // A kernel may read what it overwrites only in a source, and only at the element it
+            // computes; reductions read their whole row before they write it.
+            let mut buffers = before.clone();
+            let updates = |b: &usize| matches!(step.places[*b], Place::Source(_));
+            let reduces = matches!(step.kernel, Kernel::Rows(_));
+            let hidden: Vec<usize> = written
                 .iter()
-                .map(|p| self.buffer(*p).clone())
+                .copied()
+                .filter(|b| !(reduces && updates(b)))
                 .collect();
-            for (b, binding) in step
-                .kernel
-                .bindings()
-                .iter()
-                .enumerate()
-                .filter(|(_, b)| b.write)
-            {
-                assert!(binding.write);
-                let Words::F32(mut after) = buffers[b].clone() else {
+            hidden.iter().for_each(|b| hide(&mut buffers[*b]));
+            for &b in &written {
+                let Words::F32(mut after) = before[b].clone() else {
                     continue;
                 };
                 for (i, x) in after.iter_mut().enumerate() {
+                    for &w in hidden.iter().filter(|w| updates(w)) {
+                        set(&mut buffers[w], i, at(&before[w], i));
+                    }
                     if let Some(value) = element(&step.kernel, &buffers, b, i) {
                         *x = value as f32;
                     }
+                    hidden
+                        .iter()
+                        .for_each(|w| set(&mut buffers[*w], i, f32::NAN));
                 }
                 match step.places[b] {
                     Place::Source(s) => self.sources[s] = Words::F32(after),
@@ -115,5 +125,26 @@ impl<'g> HostProgram<'g> {
             Place::Source(i) => &self.sources[i],
             Place::Slot(i) => &self.slots[i],
         }
+    }
+}
+
+fn hide(words: &mut Words) {
+    if let Words::F32(v) = words {
+        v.fill(f32::NAN);
+    }
+}
+
+fn set(words: &mut Words, i: usize, value: f32) {
+    if let Words::F32(v) = words
+        && let Some(x) = v.get_mut(i)
+    {
+        *x = value;
+    }
+}
+
+fn at(words: &Words, i: usize) -> f32 {
+    match words {
+        Words::F32(v) => v.get(i).copied().unwrap_or(f32::NAN),
+        Words::U32(_) => f32::NAN,
     }
 }

@@ -205,3 +205,21 @@ fn assignments_see_old_values() {
         assert_eq!(program.source("c"), Tensor::f32(&[2], vec![6.0, 7.5]));
     }
 }
+
+/// An update that reads its target at other elements than the one it writes is made elsewhere first.
+#[test]
+fn updates_that_read_elsewhere_are_not_in_place() {
+    let mut g = Graph::new();
+    let w = g.state("w", Tensor::f32(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]));
+    let transposed = g.transpose(w);
+    let sum = g.add(w, transposed);
+    g.assign(w, sum);
+    for fuse in [false, true] {
+        let planned = plan(&g, &[], fuse).expect("a plan");
+        assert_eq!(planned.copies.len(), 1);
+        let mut program = HostProgram::new(&g, planned, &HashMap::new());
+        program.step();
+        let want = Tensor::f32(&[2, 2], vec![2.0, 5.0, 5.0, 8.0]);
+        assert_eq!(program.source("w"), want);
+    }
+}
