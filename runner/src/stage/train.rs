@@ -158,7 +158,8 @@ pub(super) fn train(
         done += 1;
         let stop = interrupt::requested();
         if !last && (stop || saved.elapsed() > SAVE_EVERY) {
-            ctx.run.save_state(stage, state(&program, &built, done)?)?;
+            ctx.run
+                .save_state(stage, state(&program, &built, stage, done)?)?;
             saved = Instant::now();
         }
         if stop && !last {
@@ -170,7 +171,9 @@ pub(super) fn train(
     draw_curve(&ctx.run.path(&format!("curves/{stage}.png")), &losses)?;
     let mut weights = Weights::default();
     for name in &built.saved {
-        weights.tensors.insert(name.clone(), program.tensor(name)?);
+        weights
+            .tensors
+            .extend([finite(&program, name, (stage, done))?]);
     }
     ctx.run.finish(stage, &weights)
 }
@@ -200,16 +203,36 @@ fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Resul
 }
 
 /// Everything that changes between steps: trained parameters and the optimiser's state.
-fn state(program: &Program<'_>, built: &Built, steps: usize) -> Result<State> {
+fn state(program: &Program<'_>, built: &Built, stage: &str, steps: usize) -> Result<State> {
     let states = built
         .graph
         .sources()
         .iter()
         .filter(|s| matches!(s.kind, SourceKind::State(_)));
     let names = states.map(|s| &s.name).chain(&built.trained);
-    let read = |name: &String| Ok((name.clone(), program.tensor(name)?));
+    let tensors = names.map(|name| finite(program, name, (stage, steps)));
     Ok(State {
         steps,
-        tensors: names.map(read).collect::<Result<_>>()?,
+        tensors: tensors.collect::<Result<_>>()?,
+    })
+}
+
+/// Reads a tensor that is about to be saved. A checkpoint with NaN would replace a good one for ever.
+fn finite(
+    program: &Program<'_>,
+    name: &str,
+    (stage, step): (&str, usize),
+) -> Result<(String, Tensor)> {
+    let tensor = program.tensor(name)?;
+    if tensor.as_f32().iter().all(|x| x.is_finite()) {
+        return Ok((name.into(), tensor));
+    }
+    Err(Error::Training {
+        stage: stage.into(),
+        step,
+        problem: format!(
+            "{name} is no longer finite and is not saved; lower the learning rate or lengthen the \
+             warm-up"
+        ),
     })
 }
