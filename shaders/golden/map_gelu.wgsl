@@ -1,5 +1,5 @@
-@group(0) @binding(0) var<storage, read> b0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> b1: array<f32>;
+@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 
 fn erf(x: f32) -> f32 {
     let t = min(abs(x), 4.0f);
@@ -19,14 +19,19 @@ fn erf(x: f32) -> f32 {
     return select(magnitude, -magnitude, x < 0.0f);
 }
 
+fn erf_quad(x: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(erf(x.x), erf(x.y), erf(x.z), erf(x.w));
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let i = id.x;
-    let x_1 = b0[i];
-    let v_2 = x_1 * 0.70710677f;
-    let v_3 = erf(v_2);
-    let v_4 = v_3 + 1.0f;
-    let v_5 = x_1 * 0.5f;
+    let quad = id.x;
+    let i = quad * 4u;
+    let x_1 = b0[i / 4u];
+    let v_2 = x_1 * vec4<f32>(0.70710677f);
+    let v_3 = erf_quad(v_2);
+    let v_4 = v_3 + vec4<f32>(1.0f);
+    let v_5 = x_1 * vec4<f32>(0.5f);
     let v_6 = v_4 * v_5;
-    b1[i] = v_6;
+    b1[i / 4u] = v_6;
 }

@@ -1,15 +1,21 @@
-@group(0) @binding(0) var<storage, read> b0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> b1: array<f32>;
+@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x;
-    let base = row;
-    var part_1 = 0.0f;
-    for (var c_2 = 0u; c_2 < 4096u; c_2 += 1u) {
-        let i_3 = base + c_2 * 768u;
-        let x_4 = b0[i_3];
-        part_1 += x_4;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
+    let first = (group.x) * 8u;
+    for (var quad = first + subgroup; quad < min(first + 8u, 192u); quad += subgroups) {
+        let row = quad * 4u;
+        let base = row;
+        var part_1 = vec4<f32>(0.0f);
+        for (var c_2 = lane; c_2 < 4096u; c_2 += lanes) {
+            let i_3 = base + c_2 * 768u;
+            let x_4 = b0[i_3 / 4u];
+            part_1 += x_4;
+        }
+        let reduced_5 = subgroupAdd(part_1);
+        if lane == 0u {
+            b1[row / 4u] = reduced_5;
+        }
     }
-    b1[row] = part_1;
 }

@@ -1,5 +1,5 @@
-@group(0) @binding(0) var<storage, read> b0: array<f32>;
-@group(0) @binding(1) var<storage, read_write> b1: array<f32>;
+@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 var<workgroup> partial: array<f32, 256>;
 
@@ -9,13 +9,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let wanted = (group.x) * 1u + local / 256u;
     let row = min(wanted, 49u);
     let base = row * 768u;
-    var part_1 = (-3e38f);
-    for (var c_2 = member; c_2 < 768u; c_2 += 256u) {
+    var part_1 = vec4<f32>((-3e38f));
+    for (var c_2 = member * 4u; c_2 < 768u; c_2 += 256u * 4u) {
         let i_3 = base + c_2;
-        let x_4 = b0[i_3];
+        let x_4 = b0[i_3 / 4u];
         part_1 = max(part_1, x_4);
     }
-    partial[local] = part_1;
+    let part_5 = max(max(part_1.x, part_1.y), max(part_1.z, part_1.w));
+    partial[local] = part_5;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -23,17 +24,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced_5 = partial[local - member];
+    let reduced_6 = partial[local - member];
     workgroupBarrier();
-    var part_6 = 0.0f;
-    for (var c_7 = member; c_7 < 768u; c_7 += 256u) {
-        let i_8 = base + c_7;
-        let x_9 = b0[i_8];
-        let v_10 = x_9 - reduced_5;
-        let v_11 = exp(v_10);
-        part_6 += v_11;
+    let reduced_7 = vec4<f32>(reduced_6);
+    var part_8 = vec4<f32>(0.0f);
+    for (var c_9 = member * 4u; c_9 < 768u; c_9 += 256u * 4u) {
+        let i_10 = base + c_9;
+        let x_11 = b0[i_10 / 4u];
+        let v_12 = x_11 - reduced_7;
+        let v_13 = exp(v_12);
+        part_8 += v_13;
     }
-    partial[local] = part_6;
+    let part_14 = (part_8.x + part_8.y) + (part_8.z + part_8.w);
+    partial[local] = part_14;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -41,21 +44,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced_12 = partial[local - member];
+    let reduced_15 = partial[local - member];
     workgroupBarrier();
+    let reduced_16 = vec4<f32>(reduced_15);
     if wanted < 50u {
-        for (var c_13 = member; c_13 < 768u; c_13 += 256u) {
-            let i_14 = base + c_13;
-            let x_15 = b0[i_14];
-            let v_16 = x_15 - reduced_5;
-            let v_17 = exp(v_16);
-            let v_18 = v_17 / reduced_12;
-            b1[i_14] = v_18;
+        for (var c_17 = member * 4u; c_17 < 768u; c_17 += 256u * 4u) {
+            let i_18 = base + c_17;
+            let x_19 = b0[i_18 / 4u];
+            let v_20 = x_19 - reduced_7;
+            let v_21 = exp(v_20);
+            let v_22 = v_21 / reduced_16;
+            b1[i_18 / 4u] = v_22;
         }
         if member == 0u {
-            let v_19 = log(reduced_12);
-            let v_20 = reduced_5 + v_19;
-            b2[row] = v_20;
+            let v_23 = log(reduced_15);
+            let v_24 = reduced_6 + v_23;
+            b2[row] = v_24;
         }
     }
 }

@@ -33,6 +33,29 @@ impl Helper {
             Self::Uniform => UNIFORM,
         }
     }
+
+    /// Text of the function of vec4 that applies it to each component.
+    pub(crate) fn quad_text(self) -> String {
+        let name = self.name();
+        let parameters = if self == Self::Pow {
+            vec!["a", "b"]
+        } else {
+            vec!["x"]
+        };
+        let typed: Vec<String> = parameters
+            .iter()
+            .map(|p| format!("{p}: vec4<f32>"))
+            .collect();
+        let parts = ["x", "y", "z", "w"].map(|c| {
+            let arguments: Vec<String> = parameters.iter().map(|p| format!("{p}.{c}")).collect();
+            format!("{name}({})", arguments.join(", "))
+        });
+        format!(
+            "fn {name}_quad({}) -> vec4<f32> {{\n    return vec4<f32>({});\n}}\n",
+            typed.join(", "),
+            parts.join(", ")
+        )
+    }
 }
 
 /// Below 0.93 an odd polynomial; above, 1 − exp of a polynomial fit of ln(1 − erf).

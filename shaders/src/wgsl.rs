@@ -13,6 +13,8 @@ pub(crate) struct Writer {
     depth: usize,
     names: usize,
     helpers: BTreeSet<Helper>,
+    /// Those also called on four numbers at a time.
+    quads: BTreeSet<Helper>,
 }
 
 impl Writer {
@@ -23,6 +25,7 @@ impl Writer {
             depth: 1,
             names: 0,
             helpers: BTreeSet::new(),
+            quads: BTreeSet::new(),
         }
     }
 
@@ -68,10 +71,15 @@ impl Writer {
         name
     }
 
-    /// Notes that the body calls a helper function; returns the function's name.
-    pub(crate) fn call(&mut self, helper: Helper) -> &'static str {
+    /// Notes that the body calls a helper function, on four numbers at a time if `quad`; returns the
+    /// function's name.
+    pub(crate) fn call(&mut self, helper: Helper, quad: bool) -> String {
         self.helpers.insert(helper);
-        helper.name()
+        if quad {
+            self.quads.insert(helper);
+            return format!("{}_quad", helper.name());
+        }
+        helper.name().to_string()
     }
 
     /// The module: buffers, workgroup variables, helper functions and the entry point.
@@ -82,6 +90,7 @@ impl Writer {
             let ty = match binding.ty {
                 BufferType::F32 if *wide => "vec4<f32>",
                 BufferType::F32 => "f32",
+                BufferType::U32 if *wide => "vec4<u32>",
                 BufferType::U32 => "u32",
             };
             let _ = writeln!(
@@ -95,6 +104,10 @@ impl Writer {
         for helper in self.helpers {
             out.push('\n');
             out.push_str(helper.text());
+        }
+        for helper in self.quads {
+            out.push('\n');
+            out.push_str(&helper.quad_text());
         }
         let builtins: Vec<String> = interface.builtins.iter().map(|b| b.parameter()).collect();
         let _ = write!(

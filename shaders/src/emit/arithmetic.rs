@@ -18,10 +18,23 @@ pub(crate) struct Inputs<'a> {
     pub(crate) leaves: &'a [Leaf],
     /// Name of the linear element index.
     pub(crate) element: &'a str,
+    /// Whether values are the vec4 of the four elements from there on.
+    pub(crate) quad: bool,
     /// Name of the accumulator ([`Scalar::Acc`]).
     pub(crate) acc: &'a str,
     /// Names of the finished reductions ([`Scalar::Reduced`]).
     pub(crate) reduced: &'a [String],
+}
+
+impl Inputs<'_> {
+    /// A literal of the values' type.
+    pub(crate) fn number(&self, x: f32) -> String {
+        if self.quad {
+            format!("vec4<f32>({})", float(x))
+        } else {
+            float(x)
+        }
+    }
 }
 
 /// Writes what the nodes `wanted` need and returns a name or literal for each of them.
@@ -34,20 +47,21 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
             Scalar::Leaf(k) => load(w, &inputs.leaves[*k], inputs),
             Scalar::Acc => inputs.acc.to_string(),
             Scalar::Reduced(k) => inputs.reduced[*k].clone(),
-            Scalar::Const(c) => float(*c),
+            Scalar::Const(c) => inputs.number(*c),
             Scalar::Unary(f, a) => {
                 let a = variable(w, expr, &[*a], name(a));
-                let value = unary(w, *f, &a);
+                let value = unary(w, *f, &a, inputs.quad);
                 w.bind("v", value)
             }
             Scalar::Binary(f, a, b) => {
                 let left = variable(w, expr, &[*a, *b], name(a));
-                let value = binary(w, *f, &left, &name(b));
+                let value = binary(w, *f, [&left, &name(b)], inputs);
                 w.bind("v", value)
             }
             Scalar::Select(c, a, b) => {
                 let condition = variable(w, expr, &[*c, *a, *b], name(c));
-                let value = format!("select({}, {}, {condition} != 0.0f)", name(b), name(a));
+                let zero = inputs.number(0.0);
+                let value = format!("select({}, {}, {condition} != {zero})", name(b), name(a));
                 w.bind("v", value)
             }
         };
@@ -90,7 +104,7 @@ fn variable(w: &mut Writer, expr: &Expr, operands: &[Id], first: String) -> Stri
     }
 }
 
-fn unary(w: &mut Writer, f: Unary, a: &str) -> String {
+fn unary(w: &mut Writer, f: Unary, a: &str, quad: bool) -> String {
     match f {
         Unary::Neg => format!("-{a}"),
         Unary::Exp => format!("exp({a})"),
@@ -99,13 +113,17 @@ fn unary(w: &mut Writer, f: Unary, a: &str) -> String {
         Unary::Abs => format!("abs({a})"),
         Unary::Sin => format!("sin({a})"),
         Unary::Cos => format!("cos({a})"),
-        Unary::Tanh => format!("{}({a})", w.call(Helper::Tanh)),
-        Unary::Erf => format!("{}({a})", w.call(Helper::Erf)),
+        Unary::Tanh => format!("{}({a})", w.call(Helper::Tanh, quad)),
+        Unary::Erf => format!("{}({a})", w.call(Helper::Erf, quad)),
         Unary::Floor => format!("floor({a})"),
     }
 }
 
-fn binary(w: &mut Writer, f: Binary, a: &str, b: &str) -> String {
+fn binary(w: &mut Writer, f: Binary, [a, b]: [&str; 2], inputs: Inputs) -> String {
+    let truth = |condition: String| {
+        let (no, yes) = (inputs.number(0.0), inputs.number(1.0));
+        format!("select({no}, {yes}, {condition})")
+    };
     match f {
         Binary::Add => format!("{a} + {b}"),
         Binary::Sub => format!("{a} - {b}"),
@@ -113,8 +131,8 @@ fn binary(w: &mut Writer, f: Binary, a: &str, b: &str) -> String {
         Binary::Div => format!("{a} / {b}"),
         Binary::Max => format!("max({a}, {b})"),
         Binary::Min => format!("min({a}, {b})"),
-        Binary::Pow => format!("{}({a}, {b})", w.call(Helper::Pow)),
-        Binary::Eq => format!("select(0.0f, 1.0f, {a} == {b})"),
-        Binary::Lt => format!("select(0.0f, 1.0f, {a} < {b})"),
+        Binary::Pow => format!("{}({a}, {b})", w.call(Helper::Pow, inputs.quad)),
+        Binary::Eq => truth(format!("{a} == {b}")),
+        Binary::Lt => truth(format!("{a} < {b}")),
     }
 }

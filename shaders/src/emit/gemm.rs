@@ -45,6 +45,7 @@ pub(crate) fn epilogue(w: &mut Writer, kernel: &Gemm, i: &str, acc: &str) {
     let inputs = Inputs {
         bindings: &kernel.bindings,
         wide: &[],
+        quad: false,
         leaves: &kernel.leaves,
         element: i,
         acc,
@@ -53,6 +54,6 @@ pub(crate) fn epilogue(w: &mut Writer, kernel: &Gemm, i: &str, acc: &str) {
     let wanted: Vec<_> = kernel.outputs.iter().map(|o| o.value).collect();
     let names = values(w, &kernel.expr, &wanted, inputs);
     for (output, name) in kernel.outputs.iter().zip(&names) {
-        w.line(store(&kernel.bindings, output.buffer, i, name));
+        w.line(store(inputs, output.buffer, i, name));
     }
 }

@@ -2,12 +2,39 @@
 
 use super::arithmetic::Inputs;
 use super::index::{coordinate, view_index};
+use super::quad::{Quad, quad};
 use crate::helper::Helper;
 use crate::wgsl::{Writer, float, sum, times};
 use crate::{Access, Axis, BufferType, Leaf, View};
 
-/// Writes what reading `leaf` at the current element needs and returns the name of its value.
+/// Writes what reading `leaf` at the current element needs, or at the four elements from there on if
+/// `inputs.quad`, and returns the name of its value.
 pub(crate) fn load(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
+    if !inputs.quad {
+        return read_leaf(w, leaf, inputs);
+    }
+    let scalar = Inputs {
+        quad: false,
+        ..inputs
+    };
+    match quad(&leaf.access) {
+        Some(Quad::Wide) => read_leaf(w, leaf, inputs),
+        Some(Quad::Splat) => {
+            let value = read_leaf(w, leaf, scalar);
+            w.bind("x", format!("vec4<f32>({value})"))
+        }
+        Some(Quad::Made) | None => {
+            let values = [0, 1, 2, 3].map(|k| {
+                let element = &w.bind("i", format!("{} + {k}u", inputs.element));
+                read_leaf(w, leaf, Inputs { element, ..scalar })
+            });
+            w.bind("x", format!("vec4<f32>({})", values.join(", ")))
+        }
+    }
+}
+
+/// [`load`] of a scalar or, if `inputs.quad`, of an aligned vec4.
+fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
     let i = inputs.element;
     match &leaf.access {
         Access::Strided(view) => {
@@ -45,7 +72,7 @@ pub(crate) fn load(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
             let value_base = w.bind("at", view_index(&values, i));
             let key_base = w.bind("at", view_index(&keys, i));
             let total = w.fresh("x");
-            w.line(format!("var {total} = 0.0f;"));
+            w.line(format!("var {total} = {};", inputs.number(0.0)));
             let m = w.fresh("m");
             w.open_loop(&m, "0u", &format!("{count}u"), "1u");
             let at = |base: String, stride| {
@@ -77,20 +104,28 @@ pub(crate) fn load(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
         } => resize_adjoint(w, leaf.buffer, [*outer, *from, *to, *inner], inputs),
         Access::Uniform { site } => {
             let b = leaf.buffer;
-            let uniform = w.call(Helper::Uniform);
+            let uniform = w.call(Helper::Uniform, false);
             w.bind("x", format!("{uniform}(b{b}[0u], b{b}[1u], {site}u, {i})"))
         }
     }
 }
 
-/// Element `at` of a buffer as f32.
+/// Element `at` of a buffer as f32, or the four elements from there on if `inputs.quad`.
 fn read(inputs: Inputs, buffer: usize, at: &str) -> String {
-    match inputs.bindings[buffer].ty {
-        BufferType::U32 => format!("f32(b{buffer}[{at}])"),
-        BufferType::F32 if inputs.wide.get(buffer) == Some(&true) => {
-            format!("b{buffer}[({at}) / 4u][({at}) % 4u]")
-        }
-        BufferType::F32 => format!("b{buffer}[{at}]"),
+    let wide = inputs.wide.get(buffer) == Some(&true);
+    let at = match at.contains(' ') && wide {
+        true => format!("({at})"),
+        false => at.to_string(),
+    };
+    let value = match (wide, inputs.quad) {
+        (true, true) => format!("b{buffer}[{at} / 4u]"),
+        (true, false) => format!("b{buffer}[{at} / 4u][{at} % 4u]"),
+        (false, _) => format!("b{buffer}[{at}]"),
+    };
+    match (inputs.bindings[buffer].ty, inputs.quad) {
+        (BufferType::F32, _) => value,
+        (BufferType::U32, false) => format!("f32({value})"),
+        (BufferType::U32, true) => format!("vec4<f32>({value})"),
     }
 }
 
@@ -161,7 +196,7 @@ fn affine(
         return w.bind("x", value);
     }
     let name = w.fresh("x");
-    w.line(format!("var {name} = {};", float(fill)));
+    w.line(format!("var {name} = {};", inputs.number(fill)));
     w.open(format!("if {}", conditions.join(" && ")));
     w.line(format!("{name} = {value};"));
     w.close();
@@ -248,7 +283,7 @@ fn resize_adjoint(
     };
     let base = w.bind("at", view_index(&base, i));
     let total = w.fresh("x");
-    w.line(format!("var {total} = 0.0f;"));
+    w.line(format!("var {total} = {};", inputs.number(0.0)));
     let j = w.fresh("j");
     w.open_loop(&j, &first, &end, "1u");
     let place = w.bind("s", source_place(&j, from, to));

@@ -1,45 +1,64 @@
-//! Pointwise kernels: one element per invocation.
+//! Pointwise kernels: four elements per invocation where the leaves allow it, else one.
 
 use super::arithmetic::{Inputs, values};
 use super::grid::{fold, linear_invocation};
+use super::quad::wide_buffers;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Binding, BufferType, Caps, Map, Shader};
+use crate::{BufferType, Caps, Map, Shader};
 
 /// Emits a pointwise kernel.
 pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
     let workgroup = 256.min(caps.workgroup_size as usize);
-    let grid = fold(kernel.len.div_ceil(workgroup), caps);
+    let stored: Vec<usize> = kernel.outputs.iter().map(|o| o.buffer).collect();
+    let wide = wide_buffers(&kernel.bindings, &kernel.leaves, &stored, &[])
+        .filter(|_| kernel.len.is_multiple_of(4));
+    let quad = wide.is_some();
+    let mut interface = Interface::scalar(&kernel.bindings, workgroup, &[Builtin::Invocation]);
+    if let Some(wide) = wide {
+        interface.wide = wide;
+    }
+    let count = if quad { kernel.len / 4 } else { kernel.len };
+    let grid = fold(count.div_ceil(workgroup), caps);
     let mut w = Writer::new();
-    linear_invocation(&mut w, "i", workgroup, kernel.len, grid);
+    if quad {
+        linear_invocation(&mut w, "quad", workgroup, count, grid);
+        w.line("let i = quad * 4u;");
+    } else {
+        linear_invocation(&mut w, "i", workgroup, count, grid);
+    }
     let inputs = Inputs {
         bindings: &kernel.bindings,
-        wide: &[],
+        wide: &interface.wide,
         leaves: &kernel.leaves,
         element: "i",
+        quad,
         acc: "",
         reduced: &[],
     };
     let wanted: Vec<_> = kernel.outputs.iter().map(|o| o.value).collect();
     let names = values(&mut w, &kernel.expr, &wanted, inputs);
     for (output, name) in kernel.outputs.iter().zip(&names) {
-        w.line(store(&kernel.bindings, output.buffer, "i", name));
+        w.line(store(inputs, output.buffer, "i", name));
     }
     Shader {
         name: format!("map {}", kernel.len),
-        source: w.module(&Interface::scalar(
-            &kernel.bindings,
-            workgroup,
-            &[Builtin::Invocation],
-        )),
+        source: w.module(&interface),
         grid,
         bindings: kernel.bindings.clone(),
     }
 }
 
-/// The statement that stores `value` at element `at` of a buffer.
-pub(crate) fn store(bindings: &[Binding], buffer: usize, at: &str, value: &str) -> String {
-    match bindings[buffer].ty {
-        BufferType::F32 => format!("b{buffer}[{at}] = {value};"),
-        BufferType::U32 => format!("b{buffer}[{at}] = u32({value});"),
+/// The statement that stores `value` at element `at` of a buffer, or at the four elements from there
+/// on if `inputs.quad`.
+pub(crate) fn store(inputs: Inputs, buffer: usize, at: &str, value: &str) -> String {
+    let place = if inputs.quad {
+        format!("b{buffer}[{at} / 4u]")
+    } else {
+        format!("b{buffer}[{at}]")
+    };
+    match (inputs.bindings[buffer].ty, inputs.quad) {
+        (BufferType::F32, _) => format!("{place} = {value};"),
+        (BufferType::U32, false) => format!("{place} = u32({value});"),
+        (BufferType::U32, true) => format!("{place} = vec4<u32>({value});"),
     }
 }

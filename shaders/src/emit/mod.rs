@@ -11,7 +11,9 @@ mod index;
 mod load;
 mod map;
 mod matrix;
+mod quad;
 mod rows;
+mod rows_walk;
 
 pub use gemm_tile::tile;
 

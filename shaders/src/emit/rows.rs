@@ -1,14 +1,16 @@
-//! Row reductions: one invocation, one subgroup or a slice of a workgroup per row.
+//! Row reductions: one invocation, one subgroup or a slice of a workgroup per row, or per four
+//! neighbouring rows where columns lie apart.
 
-use super::arithmetic::{Inputs, values};
+use super::arithmetic::values;
 use super::grid::{fold, linear_group, linear_invocation};
 use super::index::view_index;
 use super::map::store;
-use crate::wgsl::{Builtin, Interface, Writer, float, sum, times};
+use super::rows_walk::{Quads, Reduced, Walk};
+use crate::wgsl::{Builtin, Writer, sum, times};
 use crate::{Caps, Reduce, Rows, RowsOutput, Shader, Stage};
 
 /// Rows up to this long are not worth splitting among invocations.
-const SHORT: usize = 8;
+const SHORT: usize = 16;
 /// With at least this many rows, columns that lie apart are better read one row per invocation.
 const MANY: usize = 256;
 /// Rows above this length get a whole workgroup on a GPU.
@@ -17,10 +19,11 @@ const LONG: usize = 2048;
 /// Emits a row kernel.
 pub(crate) fn rows(kernel: &Rows, caps: &Caps) -> Shader {
     let (count, len) = (kernel.rows.len(), kernel.cols.len());
-    let (source, grid) = match split(kernel, caps) {
-        Split::Invocation => per_invocation(kernel, caps),
-        Split::Subgroup { smallest, largest } => per_subgroup(kernel, caps, smallest, largest),
-        Split::Workgroup(team) => per_team(kernel, caps, team),
+    let walk = &Walk::new(kernel, caps);
+    let (source, grid) = match split(walk, caps) {
+        Split::Invocation => per_invocation(walk, caps),
+        Split::Subgroup { smallest, largest } => per_subgroup(walk, caps, smallest, largest),
+        Split::Workgroup(team) => per_team(walk, caps, team),
     };
     Shader {
         name: format!("rows {count}x{len}"),
@@ -49,12 +52,13 @@ struct Team {
     rows_first: bool,
 }
 
-fn split(kernel: &Rows, caps: &Caps) -> Split {
-    let cols = kernel.cols.simplified();
-    let (count, len) = (kernel.rows.len(), cols.len());
+fn split(walk: &Walk, caps: &Caps) -> Split {
+    let cols = walk.kernel.cols.simplified();
+    let (count, len) = (walk.units(), cols.len());
     let adjacent = cols.strides.last() == Some(&1);
     let limit = 256.min(caps.workgroup_size as usize);
-    if len <= SHORT || (!adjacent && count >= MANY && (caps.cpu || len < LONG)) {
+    let short = len <= SHORT && (count >= MANY || len <= SHORT / 2);
+    if short || (!adjacent && count >= MANY && (caps.cpu || len < LONG)) {
         return Split::Invocation;
     }
     if !adjacent && count >= MANY {
@@ -80,19 +84,21 @@ fn split(kernel: &Rows, caps: &Caps) -> Split {
     }
 }
 
-fn per_invocation(kernel: &Rows, caps: &Caps) -> (String, [u32; 3]) {
+fn per_invocation(walk: &Walk, caps: &Caps) -> (String, [u32; 3]) {
     let workgroup = 64;
-    let count = kernel.rows.len();
+    let count = walk.units();
     let grid = fold(count.div_ceil(workgroup), caps);
     let mut w = Writer::new();
-    linear_invocation(&mut w, "row", workgroup, count, grid);
-    w.line(format!("let base = {};", view_index(&kernel.rows, "row")));
+    let name = walk.unit();
+    linear_invocation(&mut w, name, workgroup, count, grid);
+    walk.row(&mut w);
     let columns = |w: &mut Writer, body: &mut Body| {
-        let cols = kernel.cols.simplified();
+        let cols = walk.kernel.cols.simplified();
         let mut terms = vec!["base".to_string()];
         for (&extent, &stride) in cols.shape.iter().zip(&cols.strides) {
             let c = w.fresh("c");
-            w.open_loop(&c, "0u", &format!("{extent}u"), "1u");
+            let step = format!("{}u", walk.width());
+            w.open_loop(&c, "0u", &format!("{extent}u"), &step);
             terms.extend(times(&c, stride));
         }
         let i = w.bind("i", sum(terms));
@@ -100,19 +106,19 @@ fn per_invocation(kernel: &Rows, caps: &Caps) -> (String, [u32; 3]) {
         cols.shape.iter().for_each(|_| w.close());
     };
     let finish = |_: &mut Writer, _: Reduce, part: &str| part.to_string();
-    let reduced = stages(&mut w, kernel, &columns, &finish);
-    outputs(&mut w, kernel, &columns, &reduced);
-    row_outputs(&mut w, kernel, &reduced);
-    let interface = Interface::scalar(&kernel.bindings, workgroup, &[Builtin::Invocation]);
+    let reduced = stages(&mut w, walk, &columns, &finish);
+    outputs(&mut w, walk, &columns, &reduced);
+    row_outputs(&mut w, walk, &reduced);
+    let interface = walk.interface(workgroup, &[Builtin::Invocation]);
     (w.module(&interface), grid)
 }
 
 /// The subgroup size is only known at run time: the subgroups of a workgroup share its rows, of
 /// which there are as many as the workgroup has subgroups of the smallest size.
-fn per_subgroup(kernel: &Rows, caps: &Caps, smallest: u32, largest: u32) -> (String, [u32; 3]) {
+fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (String, [u32; 3]) {
     let workgroup = 64.max(largest as usize);
     let per_group = workgroup / smallest.max(1) as usize;
-    let count = kernel.rows.len();
+    let count = walk.units();
     let grid = fold(count.div_ceil(per_group), caps);
     let mut w = Writer::new();
     w.line(format!(
@@ -120,9 +126,9 @@ fn per_subgroup(kernel: &Rows, caps: &Caps, smallest: u32, largest: u32) -> (Str
         linear_group(grid)
     ));
     let end = format!("min(first + {per_group}u, {count}u)");
-    w.open_loop("row", "first + subgroup", &end, "subgroups");
-    w.line(format!("let base = {};", view_index(&kernel.rows, "row")));
-    let columns = strided_columns(kernel, "lane", "lanes");
+    w.open_loop(walk.unit(), "first + subgroup", &end, "subgroups");
+    walk.row(&mut w);
+    let columns = strided_columns(walk, "lane", "lanes");
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         let f = match reduce {
             Reduce::Sum => "subgroupAdd",
@@ -130,28 +136,28 @@ fn per_subgroup(kernel: &Rows, caps: &Caps, smallest: u32, largest: u32) -> (Str
         };
         w.bind("reduced", format!("{f}({part})"))
     };
-    let reduced = stages(&mut w, kernel, &columns, &finish);
-    outputs(&mut w, kernel, &columns, &reduced);
-    if has_row_outputs(kernel) {
+    let reduced = stages(&mut w, walk, &columns, &finish);
+    outputs(&mut w, walk, &columns, &reduced);
+    if has_row_outputs(walk.kernel) {
         w.open("if lane == 0u");
-        row_outputs(&mut w, kernel, &reduced);
+        row_outputs(&mut w, walk, &reduced);
         w.close();
     }
     w.close();
     let builtins = [Builtin::Workgroup, Builtin::Subgroup];
-    let interface = Interface::scalar(&kernel.bindings, workgroup, &builtins);
+    let interface = walk.interface(workgroup, &builtins);
     (w.module(&interface), grid)
 }
 
 /// Every invocation reaches every barrier: those beyond the last row repeat it and store nothing.
-fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
+fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
     let Team {
         members,
         rows,
         rows_first,
     } = team;
     let workgroup = members * rows;
-    let count = kernel.rows.len();
+    let count = walk.units();
     let grid = fold(count.div_ceil(rows), caps);
     let mut w = Writer::new();
     let (member, place, apart) = if rows_first {
@@ -168,9 +174,10 @@ fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
         "let wanted = ({}) * {rows}u + {place};",
         linear_group(grid)
     ));
-    w.line(format!("let row = min(wanted, {}u);", count.max(1) - 1));
-    w.line(format!("let base = {};", view_index(&kernel.rows, "row")));
-    let columns = strided_columns(kernel, "member", &format!("{members}u"));
+    let last = count.max(1) - 1;
+    w.line(format!("let {} = min(wanted, {last}u);", walk.unit()));
+    walk.row(&mut w);
+    let columns = strided_columns(walk, "member", &format!("{members}u"));
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         w.line(format!("partial[local] = {part};"));
         w.line("workgroupBarrier();");
@@ -200,20 +207,19 @@ fn per_team(kernel: &Rows, caps: &Caps, team: Team) -> (String, [u32; 3]) {
         w.line("workgroupBarrier();");
         reduced
     };
-    let reduced = stages(&mut w, kernel, &columns, &finish);
+    let reduced = stages(&mut w, walk, &columns, &finish);
     w.open(format!("if wanted < {count}u"));
-    outputs(&mut w, kernel, &columns, &reduced);
-    if has_row_outputs(kernel) {
+    outputs(&mut w, walk, &columns, &reduced);
+    if has_row_outputs(walk.kernel) {
         w.open("if member == 0u");
-        row_outputs(&mut w, kernel, &reduced);
+        row_outputs(&mut w, walk, &reduced);
         w.close();
     }
     w.close();
     let builtins = [Builtin::Workgroup, Builtin::Local];
-    let mut interface = Interface::scalar(&kernel.bindings, workgroup, &builtins);
-    interface
-        .shared
-        .push(("partial".to_string(), format!("array<f32, {workgroup}>")));
+    let mut interface = walk.interface(workgroup, &builtins);
+    let ty = format!("array<{}, {workgroup}>", walk.result());
+    interface.shared.push(("partial".to_string(), ty));
     (w.module(&interface), grid)
 }
 
@@ -222,17 +228,18 @@ type Body<'a> = dyn FnMut(&mut Writer, &str) + 'a;
 /// Writes a loop over the columns of a row around a body.
 type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
 
-/// Columns `first`, `first + step`, …
+/// Columns `first`, `first + step`, …, or so of fours of columns.
 fn strided_columns<'a>(
-    kernel: &'a Rows,
-    first: &'a str,
+    walk: &'a Walk,
+    first: &str,
     step: &str,
 ) -> impl Fn(&mut Writer, &mut Body) + 'a {
-    let step = step.to_string();
+    let [first, step] = [first, step].map(|x| times(x, walk.width()).unwrap_or_default());
+    let cols = &walk.kernel.cols;
     move |w, body| {
         let c = w.fresh("c");
-        w.open_loop(&c, first, &format!("{}u", kernel.cols.len()), &step);
-        let i = w.bind("i", format!("base + {}", view_index(&kernel.cols, &c)));
+        w.open_loop(&c, &first, &format!("{}u", cols.len()), &step);
+        let i = w.bind("i", format!("base + {}", view_index(cols, &c)));
         body(w, &i);
         w.close();
     }
@@ -241,28 +248,46 @@ fn strided_columns<'a>(
 /// Writes the stages; `finish` combines the partial results of a row. Returns the results' names.
 fn stages(
     w: &mut Writer,
-    kernel: &Rows,
+    walk: &Walk,
     columns: &Columns,
     finish: &dyn Fn(&mut Writer, Reduce, &str) -> String,
-) -> Vec<String> {
-    let mut reduced: Vec<String> = Vec::new();
-    for &Stage { reduce, value } in &kernel.stages {
-        let part = w.fresh("part");
+) -> Reduced {
+    let mut reduced = Reduced::default();
+    for &Stage { reduce, value } in &walk.kernel.stages {
+        let mut part = w.fresh("part");
         let start = match reduce {
             Reduce::Sum => 0.0,
             Reduce::Max => -3.0e38,
         };
-        w.line(format!("var {part} = {};", float(start)));
+        let start = walk.at_element("", &reduced).number(start);
+        w.line(format!("var {part} = {start};"));
         columns(w, &mut |w, i| {
-            let names = values(w, &kernel.expr, &[value], inputs(kernel, i, &reduced));
-            for name in names {
+            let inputs = walk.at_element(i, &reduced);
+            for name in values(w, &walk.kernel.expr, &[value], inputs) {
                 w.line(combine(reduce, &part, &name));
             }
         });
-        let name = finish(w, reduce, &part);
-        reduced.push(name);
+        if walk.quads == Quads::Columns {
+            part = w.bind("part", across(reduce, &part));
+        }
+        let row = finish(w, reduce, &part);
+        let element = if walk.quads == Quads::Columns {
+            w.bind("reduced", format!("vec4<f32>({row})"))
+        } else {
+            row.clone()
+        };
+        reduced.row.push(row);
+        reduced.element.push(element);
     }
     reduced
+}
+
+/// The components of a vec4 combined.
+fn across(reduce: Reduce, quad: &str) -> String {
+    match reduce {
+        Reduce::Sum => format!("({quad}.x + {quad}.y) + ({quad}.z + {quad}.w)"),
+        Reduce::Max => format!("max(max({quad}.x, {quad}.y), max({quad}.z, {quad}.w))"),
+    }
 }
 
 /// The statement that folds `value` into `total`.
@@ -274,8 +299,9 @@ fn combine(reduce: Reduce, total: &str, value: &str) -> String {
 }
 
 /// Writes the element outputs.
-fn outputs(w: &mut Writer, kernel: &Rows, columns: &Columns, reduced: &[String]) {
-    let (buffers, wanted): (Vec<_>, Vec<_>) = kernel
+fn outputs(w: &mut Writer, walk: &Walk, columns: &Columns, reduced: &Reduced) {
+    let (buffers, wanted): (Vec<_>, Vec<_>) = walk
+        .kernel
         .outputs
         .iter()
         .filter_map(|output| match *output {
@@ -287,9 +313,10 @@ fn outputs(w: &mut Writer, kernel: &Rows, columns: &Columns, reduced: &[String])
         return;
     }
     columns(w, &mut |w, i| {
-        let names = values(w, &kernel.expr, &wanted, inputs(kernel, i, reduced));
+        let inputs = walk.at_element(i, reduced);
+        let names = values(w, &walk.kernel.expr, &wanted, inputs);
         for (buffer, name) in buffers.iter().zip(&names) {
-            w.line(store(&kernel.bindings, *buffer, i, name));
+            w.line(store(inputs, *buffer, i, name));
         }
     });
 }
@@ -299,24 +326,13 @@ fn has_row_outputs(kernel: &Rows) -> bool {
     kernel.outputs.iter().any(row)
 }
 
-fn row_outputs(w: &mut Writer, kernel: &Rows, reduced: &[String]) {
-    for output in &kernel.outputs {
+fn row_outputs(w: &mut Writer, walk: &Walk, reduced: &Reduced) {
+    for output in &walk.kernel.outputs {
         if let RowsOutput::Row { buffer, value } = *output {
-            let inputs = inputs(kernel, "base", reduced);
-            for name in values(w, &kernel.expr, &[value], inputs) {
-                w.line(store(&kernel.bindings, buffer, "row", &name));
+            let inputs = walk.at_row("base", reduced);
+            for name in values(w, &walk.kernel.expr, &[value], inputs) {
+                w.line(store(inputs, buffer, "row", &name));
             }
         }
-    }
-}
-
-fn inputs<'a>(kernel: &'a Rows, element: &'a str, reduced: &'a [String]) -> Inputs<'a> {
-    Inputs {
-        bindings: &kernel.bindings,
-        wide: &[],
-        leaves: &kernel.leaves,
-        element,
-        acc: "",
-        reduced,
     }
 }
