@@ -10,7 +10,7 @@ use super::grey_image;
 use crate::data::slice::{Plane, depth, set_slice, slice};
 use crate::data::source::Axis;
 use crate::data::volume::Volume;
-use crate::data::zoom::{Interpolation, zoom, zoom_nearest};
+use crate::data::zoom::{Interpolation, zoom};
 use crate::error::Result;
 use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
 
@@ -63,10 +63,12 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
 #[derive(Debug)]
 pub struct Segmenter<'d> {
     program: Program<'d>,
-    /// Class logits at image size.
+    /// Class logits on the decoder's grid.
     logits: Value,
     batch: usize,
     size: usize,
+    /// Extent of the decoder's grid.
+    grid: usize,
     axis: Axis,
 }
 
@@ -93,6 +95,7 @@ impl<'d> Segmenter<'d> {
             logits,
             batch,
             size,
+            grid: 4 * config.grid(),
             axis,
         })
     }
@@ -117,16 +120,10 @@ impl<'d> Segmenter<'d> {
             let input = Tensor::f32(&[self.batch, self.size, self.size, 1], input);
             self.program.step(&[("image", &input)])?;
             let logits = self.program.read(self.logits)?;
-            let classes = logits.len() / (self.batch * pixels);
+            let per_slice = logits.len() / self.batch;
             for (k, plane) in planes.iter().enumerate().take(count - start) {
-                let of_plane = &logits.as_f32()[k * pixels * classes..][..pixels * classes];
-                let pixels = of_plane.chunks_exact(classes).map(argmax).collect();
-                let predicted = Plane {
-                    height: self.size,
-                    width: self.size,
-                    pixels,
-                };
-                let native = zoom_nearest(&predicted, plane.height, plane.width);
+                let logits = &logits.as_f32()[k * per_slice..][..per_slice];
+                let native = classify(logits, self.grid, (plane.height, plane.width));
                 set_slice(&mut labels, self.axis, start + k, &native);
             }
         }
@@ -134,26 +131,32 @@ impl<'d> Segmenter<'d> {
     }
 }
 
-/// The inference graph: logits resized to the image, `[batch, size, size, classes + 1]`.
+/// The inference graph: logits on the decoder's grid, `[batch, 4·grid, 4·grid, classes + 1]`.
 pub(super) fn graph(
     pipeline: &Pipeline,
     stage: &Finetune,
     classes: usize,
     batch: usize,
 ) -> (Graph, Value) {
-    let Encoder::Sam(config) = &pipeline.encoder;
     let mut g = Graph::new();
-    let low = network(&mut g, pipeline, stage, classes, batch);
-    let logits = g.resize_bilinear(low, config.image_size_px, config.image_size_px);
+    let logits = network(&mut g, pipeline, stage, classes, batch);
     (g, logits)
 }
 
-fn argmax(logits: &[f32]) -> u8 {
-    let mut best = 0;
-    for (class, value) in logits.iter().enumerate() {
-        if *value > logits[best] {
-            best = class;
+/// The best class of every pixel of a slice, from `logits [grid, grid, classes]` interpolated to the
+/// slice's own size: contours then follow the logits and not the cells of the grid.
+fn classify(logits: &[f32], grid: usize, (height, width): (usize, usize)) -> Plane<u8> {
+    let classes = logits.len() / (grid * grid).max(1);
+    let mut best = Plane::<u8>::blank(height, width);
+    let mut highest = vec![f32::NEG_INFINITY; height * width];
+    for class in 0..classes {
+        let low = Plane::from_fn(grid, grid, |r, c| logits[(r * grid + c) * classes + class]);
+        let native = zoom(&low, height, width, Interpolation::Linear);
+        for (pixel, value) in native.pixels.into_iter().enumerate() {
+            if value > highest[pixel] {
+                (best.pixels[pixel], highest[pixel]) = (class as u8, value);
+            }
         }
     }
-    best as u8
+    best
 }

@@ -8,7 +8,7 @@ mod tests;
 use samora_shaders::Tokens;
 use serde::{Deserialize, Serialize};
 
-pub use patches::{Masking, masked_patch_loss, patchify, sincos_positions};
+pub use patches::{Masking, masked_patch_loss, patch_errors, patchify, sincos_positions};
 
 use crate::nn::{layer_norm, linear_with};
 use crate::ops::attention::Attend;

@@ -37,8 +37,7 @@ pub fn patchify(g: &mut Graph, image: Value, patch: usize) -> Value {
     g.reshape(ordered, &[batch, rows * columns, patch * patch * c])
 }
 
-/// Mean over hidden patches of the mean squared error of `prediction [batch, n, d]`. With
-/// `normalise`, each target patch is standardised: (t − mean)/√(var + 10⁻⁶), variance unbiased.
+/// Mean of [`patch_errors`] over the patches where `hidden [batch, n]` is 1.
 pub fn masked_patch_loss(
     g: &mut Graph,
     prediction: Value,
@@ -46,6 +45,18 @@ pub fn masked_patch_loss(
     hidden: Value,
     normalise: bool,
 ) -> Value {
+    let errors = patch_errors(g, prediction, target, normalise);
+    let counted = g.mul(errors, hidden);
+    let total = g.sum(counted, &[0, 1]);
+    let number = g.sum(hidden, &[0, 1]);
+    let one = g.scalar(1.0);
+    let number = g.maximum(number, one);
+    g.div(total, number)
+}
+
+/// Mean squared error of each patch of `prediction [batch, n, d]`, as `[batch, n]`. With `normalise`,
+/// each target patch is standardised: (t − mean)/√(var + 10⁻⁶), variance unbiased.
+pub fn patch_errors(g: &mut Graph, prediction: Value, target: Value, normalise: bool) -> Value {
     let [batch, n, d] = g.dims(target);
     let mut target = target;
     if normalise {
@@ -62,13 +73,7 @@ pub fn masked_patch_loss(
     }
     let error = g.sub(prediction, target);
     let squares = g.square(error);
-    let per_patch = g.mean(squares, &[2]);
-    let counted = g.mul(per_patch, hidden);
-    let total = g.sum(counted, &[0, 1]);
-    let number = g.sum(hidden, &[0, 1]);
-    let one = g.scalar(1.0);
-    let number = g.maximum(number, one);
-    g.div(total, number)
+    g.mean(squares, &[2])
 }
 
 /// Fixed positions `[1, 1 + grid², dim]` (pos_embed.py), zeros for the class token. The first half of

@@ -2,17 +2,18 @@
 
 use super::encoder::{embed_patches, run_blocks};
 use super::{Adapter, SamConfig};
-use crate::models::mae::{masked_patch_loss, patchify};
+use crate::models::mae::{patch_errors, patchify};
 use crate::nn::linear;
 use crate::{Graph, Init, Value};
 
-/// Loss of reconstructing hidden patches of `image [batch, size, size, 3]`, given `hidden
-/// [batch, grid²]` with 1 where a patch is hidden.
+/// Loss of reconstructing `image [batch, size, size, 3]` from what is not hidden; `hidden
+/// [batch, grid²]` is 1 where a patch is.
 ///
 /// Windows and relative positions need the complete grid, so a learned `mask_token` takes the place of
 /// hidden patch embeddings (SimMIM, Xie et al. 2022) instead of leaving them out as MAE does. A linear
 /// layer, `reconstruction`, predicts each patch's standardised pixels from the neck's output, so that
-/// blocks and neck are both trained.
+/// blocks and neck are both trained. Visible patches count like hidden ones: the encoder is frozen
+/// afterwards, and a mask decoder can only draw the details that its features have kept.
 pub fn reconstruction_loss(
     g: &mut Graph,
     config: &SamConfig,
@@ -35,5 +36,6 @@ pub fn reconstruction_loss(
     let flat = g.reshape(features, &[batch, count, config.out_channels]);
     let prediction = linear(g, "reconstruction", flat, patch * patch * 3);
     let target = patchify(g, image, patch);
-    masked_patch_loss(g, prediction, target, hidden, true)
+    let errors = patch_errors(g, prediction, target, true);
+    g.mean(errors, &[0, 1])
 }
