@@ -1,12 +1,25 @@
-//! Named tensors: safetensors files, and the initial weights of a graph.
+//! Named tensors: weight files of published layouts, and the initial weights of a graph.
 
+mod element;
+mod export;
+mod file;
+mod header;
+mod import;
+mod layout;
+mod map;
+mod pth;
 mod resize;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, View};
 
+pub use element::Element;
+pub use export::{samed_lora, samora, samora_payload};
+pub use file::{Entry, Format, WeightFile};
+pub use import::{Decoder, Import, LoadReport, fit};
+pub use pth::{Item, write_torch};
 pub use resize::{resize_positions, resize_relative};
 
 use crate::{Data, Error, Graph, Result, SourceKind, Tensor};
@@ -41,33 +54,19 @@ pub struct DrawReport {
 }
 
 impl Weights {
-    /// Reads a safetensors file. Half and double precision and signed integers become f32.
+    /// Reads a safetensors or PyTorch file under the names it has. Floats and integers of any size
+    /// become f32.
     ///
     /// # Errors
-    /// A file that cannot be read, is damaged, or holds another element type.
+    /// See [`WeightFile::open`].
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| file_error(path, &e))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| file_error(path, &e))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| file_error(path, &e))?;
-        let mut weights = Self::default();
-        for (key, text) in header.metadata().iter().flatten() {
-            match (key.as_str(), serde_json::from_str(text)) {
-                (METADATA_KEY, Ok(map)) => weights.metadata = map,
-                _ => {
-                    weights.metadata.insert(key.clone(), text.clone());
-                }
-            }
-        }
-        for (name, view) in file.iter() {
-            let data = decode(view.dtype(), view.data()).ok_or_else(|| {
-                let message = format!("{name} holds {:?} elements", view.dtype());
-                file_error(path, &message)
-            })?;
-            let tensor = Tensor {
-                shape: view.shape().to_vec(),
-                data,
-            };
-            weights.tensors.insert(name.to_string(), tensor);
+        let file = WeightFile::open(path)?;
+        let mut weights = Self {
+            metadata: file.metadata().clone(),
+            ..Self::default()
+        };
+        for (name, entry) in file.entries() {
+            weights.tensors.insert(name.clone(), file.read(entry)?);
         }
         Ok(weights)
     }
@@ -78,16 +77,7 @@ impl Weights {
     /// # Errors
     /// A directory that cannot be written, or a full disk.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".partial");
-        let temporary = Path::new(&temporary);
-        let written = self.write_in_place(temporary);
-        let moved = written.and_then(|()| std::fs::rename(temporary, path));
-        moved.map_err(|e| {
-            // The error to report is the first one; a leftover file is harmless.
-            std::fs::remove_file(temporary).ok();
-            file_error(path, &e)
-        })
+        replace(path, |temporary| self.write_in_place(temporary))
     }
 
     /// A tensor for each parameter of `graph`: the one given here under its (renamed) name, else
@@ -202,45 +192,22 @@ impl View for Bytes<'_> {
     }
 }
 
-fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Data> {
-    let floats = match dtype {
-        Dtype::F32 => each(bytes, f32::from_le_bytes),
-        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => each(bytes, |b| half(u16::from_le_bytes(b))),
-        Dtype::BF16 => each(bytes, |b| {
-            f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
-        }),
-        Dtype::I64 => each(bytes, |b| i64::from_le_bytes(b) as f32),
-        Dtype::I32 => each(bytes, |b| i32::from_le_bytes(b) as f32),
-        Dtype::U32 => return Some(Data::U32(each(bytes, u32::from_le_bytes).into())),
-        _ => return None,
-    };
-    Some(Data::F32(floats.into()))
-}
-
-fn each<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    let chunks = bytes.chunks_exact(N);
-    chunks
-        .filter_map(|chunk| chunk.try_into().ok())
-        .map(read)
-        .collect()
-}
-
-/// An IEEE half-precision number.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
-    sign * match exponent {
-        0 => fraction * 2.0f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        e => (1.0 + fraction) * 2.0f32.powi(i32::from(e) - 15),
-    }
-}
-
 fn rename(name: &str, rules: &[Rename]) -> String {
     let renamed = |rule: &Rename| Some(format!("{}{}", rule.to, name.strip_prefix(&rule.from)?));
     rules.iter().find_map(renamed).unwrap_or(name.to_string())
+}
+
+/// Has `write` make a file beside `path`, then puts it in its place.
+fn replace(path: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".partial");
+    let temporary = Path::new(&temporary);
+    let moved = write(temporary).and_then(|()| std::fs::rename(temporary, path));
+    moved.map_err(|e| {
+        // The error to report is the first one; a leftover file is harmless.
+        std::fs::remove_file(temporary).ok();
+        file_error(path, &e)
+    })
 }
 
 fn file_error(path: &Path, message: &dyn std::fmt::Display) -> Error {

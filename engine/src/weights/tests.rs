@@ -55,22 +55,6 @@ fn a_damaged_or_missing_file_is_named() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-#[test]
-fn element_types_are_converted() {
-    let floats = |dtype, bytes: &[u8]| match decode(dtype, bytes) {
-        Some(Data::F32(x)) => x.to_vec(),
-        _ => Vec::new(),
-    };
-    let halves = [0x00, 0x3c, 0x00, 0xc1, 0x01, 0x00, 0xff, 0x7b];
-    assert_eq!(
-        floats(Dtype::F16, &halves),
-        [1.0, -2.5, 2.0f32.powi(-24), 65504.0]
-    );
-    assert_eq!(floats(Dtype::BF16, &[0x20, 0xc0]), [-2.5]);
-    assert_eq!(floats(Dtype::I64, &(-3i64).to_le_bytes()), [-3.0]);
-    assert_eq!(decode(Dtype::BOOL, &[1]), None);
-}
-
 fn graph() -> Graph {
     let mut g = Graph::new();
     g.within("net", |g| {

@@ -1,0 +1,177 @@
+//! Layouts of published checkpoints: how their names map to this engine's. Each is a table in this
+//! folder, one rule a line:
+//!
+//! ```text
+//! FROM TO        a name that matches FROM is called TO here; the first rule that matches applies
+//! FROM -         a name that matches FROM is left out
+//! is NAME        a file with a name like this has this layout
+//! needs NAME     a network's parameter like this must be in the file …
+//! may NAME       … unless it is like this
+//! ```
+//!
+//! Names are patterns; see [`pattern`].
+
+mod pattern;
+
+use std::collections::BTreeMap;
+
+use pattern::{filled, matched};
+
+use super::file::Entry;
+
+/// Published layouts, the most specific first.
+const TABLES: [(&str, &str); 7] = [
+    ("samora", include_str!("samora.txt")),
+    ("samed_lora", include_str!("samed_lora.txt")),
+    ("hf_sam", include_str!("hf_sam.txt")),
+    ("mobile_sam", include_str!("mobile_sam.txt")),
+    ("sam", include_str!("sam.txt")),
+    ("simclr_v2", include_str!("simclr_v2.txt")),
+    ("mae_vit", include_str!("mae_vit.txt")),
+];
+const PROMPT_FREE: &str = include_str!("prompt_free.txt");
+
+/// What a rule makes of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The engine's name.
+    Named(String),
+    /// Left out by a rule.
+    Skipped,
+    /// No rule matches.
+    Unknown,
+}
+
+/// A layout that checkpoints are published in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    name: &'static str,
+    table: &'static str,
+}
+
+impl Layout {
+    /// Names kept as they are, for files of no published layout.
+    pub(super) const UNKNOWN: Self = Self {
+        name: "unknown",
+        table: "** **",
+    };
+
+    /// SAMed's file of low-rank updates.
+    pub(super) const SAMED_LORA: Self = Self {
+        name: "samed_lora",
+        table: include_str!("samed_lora.txt"),
+    };
+
+    /// The layout of a file with these names.
+    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let layouts = TABLES.map(|(name, table)| Self { name, table });
+        let is = |layout: &Self| {
+            let mut marks = layout.directives("is");
+            marks.any(|mark| names.clone().any(|name| matched(mark, name).is_some()))
+        };
+        layouts.into_iter().find(is).unwrap_or(Self::UNKNOWN)
+    }
+
+    /// Whether it is a whole SAM with its own mask decoder.
+    pub(super) fn is_sam(self) -> bool {
+        matches!(self.name, "sam" | "hf_sam" | "mobile_sam")
+    }
+
+    /// What becomes of a name of the file.
+    pub(super) fn import(self, name: &str) -> Verdict {
+        verdict(self.table, name)
+    }
+
+    /// The name in the file of one of the engine's, if a rule gives it another than the engine's.
+    pub(super) fn export(self, name: &str) -> Option<String> {
+        rules(self.table)
+            .filter(|(from, to)| from != to)
+            .find_map(|(from, to)| Some(filled(from, &matched(to, name)?)))
+    }
+
+    /// Whether a network's parameter must be in a file of this layout.
+    pub(super) fn needs(self, name: &str) -> bool {
+        let says = |directive| {
+            let mut patterns = self.directives(directive);
+            patterns.any(|pattern| matched(pattern, name).is_some())
+        };
+        says("needs") && !says("may")
+    }
+
+    fn directives(self, directive: &'static str) -> impl Iterator<Item = &'static str> {
+        words(self.table).filter_map(move |(word, rest)| (word == directive).then_some(rest))
+    }
+}
+
+/// Whether a prompt-free decoder leaves out one of SAM's tensors.
+pub(super) fn is_left_out_without_prompts(name: &str) -> bool {
+    verdict(PROMPT_FREE, name) == Verdict::Skipped
+}
+
+/// Which network a file is of: the layout, and for ViTs the size, such as `sam_vit_b`; `unknown` for
+/// files of no published layout.
+pub(super) fn architecture(
+    layout: Layout,
+    entries: &BTreeMap<String, Entry>,
+    metadata: &BTreeMap<String, String>,
+) -> String {
+    let (blocks, width) = match layout.name {
+        "sam" => ("image_encoder.blocks", "image_encoder.blocks.0.norm1.bias"),
+        "hf_sam" => (
+            "vision_encoder.layers",
+            "vision_encoder.layers.0.layer_norm1.bias",
+        ),
+        "mae_vit" => ("blocks", "blocks.0.norm1.bias"),
+        "samora" => {
+            let declared = metadata.get("state_dict_type");
+            if let Some(stage) = declared.filter(|stage| stage.starts_with("samora_stage")) {
+                return stage.clone();
+            }
+            let fuses = |name: &String| {
+                ["mask_decoder.", ".fuser.", ".hl_attn."]
+                    .iter()
+                    .any(|part| name.contains(part))
+            };
+            let stage = if entries.keys().any(fuses) { 2 } else { 1 };
+            return format!("samora_stage{stage}");
+        }
+        name => return name.into(),
+    };
+    let name = layout.name.trim_end_matches("_vit");
+    let width = entries.get(width).map_or(0, Entry::len);
+    let depth = (0..)
+        .take_while(|i| {
+            let prefix = format!("{blocks}.{i}.");
+            let mut from = entries.range(prefix.clone()..);
+            from.next()
+                .is_some_and(|(name, _)| name.starts_with(&prefix))
+        })
+        .count();
+    match (width, depth) {
+        (768, 12) => format!("{name}_vit_b"),
+        (1024, 24) => format!("{name}_vit_l"),
+        (1280, 32) => format!("{name}_vit_h"),
+        _ => format!("{name}_vit"),
+    }
+}
+
+fn verdict(table: &'static str, name: &str) -> Verdict {
+    let found = rules(table).find_map(|(from, to)| Some((to, matched(from, name)?)));
+    match found {
+        Some(("-", _)) => Verdict::Skipped,
+        Some((to, captures)) => Verdict::Named(filled(to, &captures)),
+        None => Verdict::Unknown,
+    }
+}
+
+fn rules(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    words(table).filter(|(first, _)| !matches!(*first, "is" | "needs" | "may"))
+}
+
+fn words(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(' '))
+}
+
+#[cfg(test)]
+mod tests;
