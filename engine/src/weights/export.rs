@@ -137,3 +137,6 @@ fn refused(message: String) -> Error {
         message,
     }
 }
+
+#[cfg(test)]
+mod tests;

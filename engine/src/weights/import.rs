@@ -1,10 +1,10 @@
 //! Published weights under this engine's names, fitted to a network.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::layout::{Layout, Verdict, architecture, is_left_out_without_prompts};
+use super::report::LoadReport;
 use super::{Entry, WeightFile, Weights, file_error, resize_positions, resize_relative};
 use crate::{Error, Graph, Result, SourceKind, Tensor};
 
@@ -25,25 +25,6 @@ pub struct Import {
     /// What was read, and, after [`fit`], where it went.
     pub report: LoadReport,
     layout: Layout,
-}
-
-/// What became of the tensors of a weight file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadReport {
-    /// The file.
-    pub file: String,
-    /// Which network it is of, such as `sam_vit_b`.
-    pub architecture: String,
-    /// Parameters taken as they are, by full name.
-    pub taken: Vec<String>,
-    /// Position tables resized to another grid.
-    pub resized: Vec<String>,
-    /// The file's names that a rule leaves out.
-    pub skipped: Vec<String>,
-    /// Parameters that no file gives; they start at random.
-    pub missing: Vec<String>,
-    /// Tensors the network has no parameter for.
-    pub unexpected: Vec<String>,
 }
 
 impl WeightFile {
@@ -160,7 +141,7 @@ pub fn fit(
     for name in waiting.into_keys() {
         let need = needed_by.iter().find(|(layout, ..)| layout.needs(name));
         if let Some((_, file, names)) = need {
-            return Err(missing(file, name, names));
+            return Err(missing(file, name, names, graph));
         }
         if let Some(first) = reports.last_mut() {
             first.missing.push(name.into());
@@ -168,28 +149,6 @@ pub fn fit(
     }
     reports.reverse();
     Ok((fitted, reports))
-}
-
-impl fmt::Display for LoadReport {
-    /// One line: how many tensors took which way, and the first of the unexpected ones.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}): {} taken, {} resized, {} skipped by rule, {} missing (drawn), {} unexpected",
-            self.file,
-            self.architecture,
-            self.taken.len(),
-            self.resized.len(),
-            self.skipped.len(),
-            self.missing.len(),
-            self.unexpected.len()
-        )?;
-        match self.unexpected.as_slice() {
-            [] => Ok(()),
-            [one] => write!(f, " ({one})"),
-            [first, ..] => write!(f, " ({first}, …)"),
-        }
-    }
 }
 
 struct Recognised {
@@ -290,10 +249,21 @@ fn names_of(weights: &Weights, report: &LoadReport) -> Vec<String> {
         .collect()
 }
 
-fn missing(file: &str, name: &str, names: &[String]) -> Error {
+/// Of the file's names, those that stand for no other parameter come into question.
+fn missing(file: &str, name: &str, names: &[String], graph: &Graph) -> Error {
     const SHOWN: usize = 3;
-    let mut near: Vec<(usize, &String)> = names
-        .iter()
+    let params: HashSet<&str> = graph.params().map(|source| source.name.as_str()).collect();
+    let unused = || {
+        names
+            .iter()
+            .filter(|known| !params.contains(known.as_str()))
+    };
+    let candidates: Vec<&String> = match unused().next() {
+        Some(_) => unused().collect(),
+        None => names.iter().collect(),
+    };
+    let mut near: Vec<(usize, &String)> = candidates
+        .into_iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .collect();
     near.sort();
@@ -310,3 +280,6 @@ fn missing(file: &str, name: &str, names: &[String]) -> Error {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod import;
 mod layout;
 mod map;
 mod pth;
+mod report;
 mod resize;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +19,9 @@ use safetensors::{Dtype, View};
 pub use element::Element;
 pub use export::{samed_lora, samora, samora_payload};
 pub use file::{Entry, Format, WeightFile};
-pub use import::{Decoder, Import, LoadReport, fit};
+pub use import::{Decoder, Import, fit};
 pub use pth::{Item, write_torch};
+pub use report::LoadReport;
 pub use resize::{resize_positions, resize_relative};
 
 use crate::{Data, Error, Graph, Result, SourceKind, Tensor};

@@ -113,3 +113,33 @@ fn a_tensor_that_is_not_finite_is_named() {
     weights.tensors.insert("bad".into(), nan);
     assert_eq!(weights.non_finite(), ["bad"]);
 }
+
+#[test]
+fn a_safetensors_header_that_names_a_tensor_twice_is_refused() {
+    let folder = folder("twice");
+    let path = folder.join("w.safetensors");
+    let entry = r#""x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+    let header = format!("{{{entry},{entry}}}");
+    let bytes = [
+        &(header.len() as u64).to_le_bytes()[..],
+        header.as_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    std::fs::write(&path, bytes).unwrap();
+    let error = Weights::read(&path).unwrap_err().to_string();
+    assert!(error.contains("x stands there twice"), "{error}");
+    let claim = r#"{"x":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4]}}"#;
+    let bytes = [
+        &(claim.len() as u64).to_le_bytes()[..],
+        claim.as_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    std::fs::write(&path, bytes).unwrap();
+    assert!(Weights::read(&path).is_err());
+    std::fs::write(&path, b"not weights").unwrap();
+    let error = Weights::read(&path).unwrap_err().to_string();
+    assert!(error.contains("neither"), "{error}");
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -2,6 +2,7 @@
 
 mod archive;
 mod legacy;
+mod literal;
 mod pickle;
 mod reader;
 mod rebuild;

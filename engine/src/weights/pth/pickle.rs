@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use super::literal::{number, text};
 use super::reader::Reader;
 use super::rebuild::{Global, Storage, View, global};
 
@@ -91,8 +92,14 @@ impl Machine<'_> {
             }
             b'N' => self.push(Object::None)?,
             0x88 | 0x89 => self.push(Object::Bool(code == 0x88))?,
-            b'J' | b'K' | b'M' | 0x8a | 0x8b | b'I' | b'L' | b'G' | b'F' => self.number(code)?,
-            b'X' | b'V' | 0x8c | 0x8d | b'U' | b'T' | b'S' => self.text(code)?,
+            b'J' | b'K' | b'M' | 0x8a | 0x8b | b'I' | b'L' | b'G' | b'F' => {
+                let number = number(&mut self.input, code)?;
+                self.push(number)?;
+            }
+            b'X' | b'V' | 0x8c | 0x8d | b'U' | b'T' | b'S' => {
+                let text = text(&mut self.input, code)?;
+                self.push(Object::Text(text))?;
+            }
             b'C' | b'B' | 0x8e => {
                 self.input.counted(code)?;
                 self.push(Object::Opaque)?;
@@ -147,41 +154,6 @@ impl Machine<'_> {
     fn pop_mark(&mut self) -> Result<Vec<Id>, String> {
         let mark = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark))
-    }
-
-    fn number(&mut self, code: u8) -> Result<(), String> {
-        let object = match code {
-            b'J' => Object::Int(i64::from(i32::from_le_bytes(self.input.array()?))),
-            b'K' => Object::Int(i64::from(self.input.byte()?)),
-            b'M' => Object::Int(i64::from(u16::from_le_bytes(self.input.array()?))),
-            0x8a | 0x8b => match long(self.input.counted(code)?) {
-                Some(n) => Object::Int(n),
-                None => Object::Opaque,
-            },
-            b'G' => Object::Float(f64::from_be_bytes(self.input.array()?)),
-            _ => {
-                let line = self.input.line()?;
-                let wrong = || format!("{line:?} is no number");
-                match (code, line) {
-                    (b'I', "00" | "01") => Object::Bool(line == "01"),
-                    (b'F', _) => Object::Float(line.parse().map_err(|_| wrong())?),
-                    _ => Object::Int(line.trim_end_matches('L').parse().map_err(|_| wrong())?),
-                }
-            }
-        };
-        self.push(object)
-    }
-
-    fn text(&mut self, code: u8) -> Result<(), String> {
-        let text = match code {
-            b'V' => self.input.line()?.to_string(),
-            b'S' => self.input.line()?.trim_matches(['\'', '"']).to_string(),
-            _ => {
-                let bytes = self.input.counted(code)?;
-                String::from_utf8(bytes.to_vec()).map_err(|_| "a text is not UTF-8")?
-            }
-        };
-        self.push(Object::Text(text))
     }
 
     fn container(&mut self, code: u8) -> Result<(), String> {
@@ -308,12 +280,4 @@ fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
         true => Ok(pairs.iter().map(|&[key, value]| (key, value)).collect()),
         false => Err("a key has no value".into()),
     }
-}
-
-/// A little-endian integer in two's complement, if it fits.
-fn long(bytes: &[u8]) -> Option<i64> {
-    let negative = bytes.last().is_some_and(|b| b & 0x80 != 0);
-    let mut all = [if negative { 0xff } else { 0 }; 8];
-    all.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    Some(i64::from_le_bytes(all))
 }

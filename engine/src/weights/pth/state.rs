@@ -18,6 +18,8 @@ const WRAPPERS: [&str; 9] = [
 ];
 /// Deepest nesting of dictionaries looked into.
 const MAX_DEPTH: usize = 8;
+/// Longest key of a tensor or of a dictionary with tensors, in bytes.
+const MAX_KEY: usize = 1000;
 /// Most values looked at.
 const MAX_VISITS: usize = 1_000_000;
 
@@ -94,6 +96,9 @@ fn flat(pickle: &Pickle, root: Id) -> Result<BTreeMap<String, Id>, String> {
             let Object::Text(key) = &pickle.objects[*key] else {
                 continue;
             };
+            if key.len() > MAX_KEY {
+                return Err(format!("has a key of {} bytes", key.len()));
+            }
             let name = format!("{prefix}{key}");
             let is_new = match pickle.objects[*value] {
                 Object::Tensor(_) => found.insert(name.clone(), *value).is_none(),
