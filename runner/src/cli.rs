@@ -30,6 +30,10 @@ enum Command {
     Plan(PlanArgs),
     /// Segment a volume with a finished run
     Predict(PredictArgs),
+    /// Show the tensors of a weight file (safetensors or PyTorch) and which network it is of
+    Inspect(InspectArgs),
+    /// Write weights in another format, or with the names that SAMed's or SAMora's users know
+    Convert(ConvertArgs),
     /// List the GPU adapters of this machine
     Adapters,
     /// Time one step of every stage on random inputs
@@ -145,6 +149,33 @@ pub struct PredictArgs {
     pub device: DeviceArgs,
 }
 
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Weight file
+    pub file: PathBuf,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Files to read, and last the one to write (.safetensors, or .pth for PyTorch)
+    #[arg(num_args = 2.., required = true, value_names = ["IN", "OUT"])]
+    pub files: Vec<PathBuf>,
+    /// Whose names the tensors get; without it they keep theirs
+    #[arg(long, value_enum)]
+    pub to: Option<Target>,
+}
+
+/// Whose names converted tensors get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// SAMed's file: one LoRA as w_a_000, w_b_000, …, and the mask decoder
+    SamedLora,
+    /// SAMora's payload: experts, HL-Attn and mask decoder
+    Samora,
+}
+
 /// Arguments of `phantom`.
 #[derive(Debug, Args)]
 pub struct PhantomArgs {
@@ -201,6 +232,8 @@ fn execute(command: &Command) -> Result<()> {
         Command::Check(args) => command::check(args),
         Command::Plan(args) => command::plan(args),
         Command::Predict(args) => command::predict(args),
+        Command::Inspect(args) => command::inspect(args),
+        Command::Convert(args) => command::convert(args),
         Command::Adapters => command::adapters(),
         Command::Bench(args) => command::bench(args),
         Command::Phantom(args) => command::phantom(args),

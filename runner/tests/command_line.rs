@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use samora_engine::Tensor;
+use samora_engine::weights::Weights;
 use samora_runner::data::nifti;
 use samora_runner::data::volume::{Grid, Volume};
 use samora_runner::phantom::{Layout, Options, generate};
@@ -244,4 +246,106 @@ fn places_that_cannot_be_written_and_adapters_that_do_not_exist_exit_with_1() {
         &["neither empty nor a run directory"],
     );
     scene.refuses(&["small.ron", "--adapter", "no such card"], 1, &["adapter"]);
+}
+
+/// One expert of SAMora in block 0, its B all ones.
+fn expert(name: &str) -> Weights {
+    let mut weights = Weights::default();
+    let block = "image_encoder.blocks.0.samora_adapter";
+    for (part, shape, value) in [
+        ("linear_a_q", [2, 8], 3.0),
+        ("linear_b_q", [8, 2], 1.0),
+        ("linear_a_v", [2, 8], 5.0),
+        ("linear_b_v", [8, 2], 1.0),
+    ] {
+        let full = format!("{block}.experts.{name}.{part}.weight");
+        weights.tensors.insert(full, Tensor::full(&shape, value));
+    }
+    let scale = format!("{block}.{name}_scale");
+    weights.tensors.insert(scale, Tensor::full(&[], 0.5));
+    weights.metadata.insert("rank".into(), "2".into());
+    weights
+}
+
+#[test]
+fn weight_files_are_shown_and_converted() {
+    let scene = Scene::new();
+    for name in ["image", "pixel"] {
+        let path = scene.path(&format!("{name}.safetensors"));
+        expert(name).write(&path).unwrap();
+    }
+    let done = |arguments: &[&str], parts: &[&str]| scene.refuses(arguments, 0, parts);
+    done(
+        &["inspect", "image.safetensors"],
+        &[
+            "65 parameters in 5 tensors",
+            "samora_stage1",
+            "rank: 2",
+            "2×8",
+            "scalar",
+        ],
+    );
+    done(
+        &[
+            "convert",
+            "image.safetensors",
+            "lora.pth",
+            "--to",
+            "samed-lora",
+        ],
+        &["lora.pth: 4 tensors"],
+    );
+    done(
+        &["inspect", "lora.pth"],
+        &["samed_lora", "w_a_000", "w_b_001", "0.5000"],
+    );
+    done(&["convert", "lora.pth", "lora.safetensors"], &[]);
+    let lora = Weights::read(&scene.path("lora.safetensors")).unwrap();
+    assert_eq!(lora.tensors["w_b_000"], Tensor::full(&[8, 2], 0.5));
+    let both = [
+        "convert",
+        "image.safetensors",
+        "pixel.safetensors",
+        "out.pth",
+        "--to",
+    ];
+    done(&[&both[..], &["samora"]].concat(), &["out.pth: 10 tensors"]);
+    done(
+        &["inspect", "out.pth"],
+        &["samora_stage2", "lora_layer: 0", "use_hl_attn: false"],
+    );
+
+    scene.refuses(
+        &[&both[..], &["samed-lora"]].concat(),
+        1,
+        &["one LoRA", "image, pixel"],
+    );
+    scene.refuses(
+        &[
+            "convert",
+            "image.safetensors",
+            "image.safetensors",
+            "out.pth",
+        ],
+        2,
+        &["is in an earlier file as well"],
+    );
+    scene.refuses(
+        &["convert", "image.safetensors", "out.bin"],
+        2,
+        &["out.bin", ".pth"],
+    );
+    scene.refuses(&["convert", "image.safetensors"], 2, &["Usage"]);
+    scene.refuses(&["inspect", "small.ron"], 1, &["small.ron", "neither"]);
+    scene.refuses(&["inspect", "none.pth"], 1, &["none.pth"]);
+    let mut bad = expert("image");
+    bad.tensors
+        .insert("bad".into(), Tensor::f32(&[2], vec![f32::NAN, 1.0]));
+    bad.write(&scene.path("bad.safetensors")).unwrap();
+    done(&["inspect", "bad.safetensors"], &["1 tensors hold NaN"]);
+    scene.refuses(
+        &["convert", "bad.safetensors", "out.pth", "--to", "samora"],
+        1,
+        &["tensor bad", "runner inspect"],
+    );
 }

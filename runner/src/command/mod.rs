@@ -3,6 +3,8 @@
 mod adapters;
 mod bench;
 mod check;
+mod convert;
+mod inspect;
 mod phantom;
 mod plan;
 mod predict;
@@ -11,6 +13,8 @@ mod run;
 pub use adapters::adapters;
 pub use bench::bench;
 pub use check::check;
+pub use convert::convert;
+pub use inspect::inspect;
 pub use phantom::phantom;
 pub use plan::plan;
 pub use predict::predict;

@@ -15,6 +15,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod weight_files;
 
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
@@ -22,3 +23,4 @@ pub use overrides::Override;
 pub use read::{load, load_without_data, to_ron};
 pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
 pub use stages::*;
+pub use weight_files::WeightFiles;

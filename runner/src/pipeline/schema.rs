@@ -1,13 +1,13 @@
 //! The typed form of a pipeline file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use samora_engine::Remat;
 use samora_engine::models::sam::{MaskDecoderConfig, SamConfig};
 use serde::{Deserialize, Serialize};
 
 use super::stages::Stage;
+use super::weight_files::WeightFiles;
 use crate::data::source::Source;
 
 /// A whole run: data, encoder, experts and stages.
@@ -22,12 +22,13 @@ pub struct Pipeline {
     pub data: BTreeMap<String, Source>,
     /// The image encoder, shared by all stages.
     pub encoder: Encoder,
-    /// Published weights of the encoder and decoder (safetensors); without them the encoder starts
-    /// at random and needs a stage with objective [`Masked`].
+    /// Published weights of the encoder and decoder, PyTorch or safetensors, in any layout that
+    /// `runner inspect` knows; without them the encoder starts at random and needs a stage with
+    /// objective [`Masked`].
     ///
     /// [`Masked`]: super::Objective::Masked
     #[serde(default)]
-    pub weights: Option<PathBuf>,
+    pub weights: Option<WeightFiles>,
     /// The mask decoder; it predicts the classes of the data it is trained on.
     #[serde(default)]
     pub decoder: MaskDecoder,

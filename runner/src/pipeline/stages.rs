@@ -33,7 +33,7 @@ pub struct Pretrain {
     pub data: String,
     /// What is trained, and on what.
     pub objective: Objective,
-    /// Published weights to continue from (safetensors); random ones without.
+    /// Published weights to continue from, PyTorch or safetensors; random ones without.
     #[serde(default)]
     pub weights: Option<PathBuf>,
     /// Passes over the data.

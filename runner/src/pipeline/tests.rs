@@ -68,6 +68,27 @@ fn a_resolved_pipeline_reads_back_the_same() {
 }
 
 #[test]
+fn weights_are_one_file_or_several() {
+    let with =
+        |weights: &str| GOOD.replace("    lora:", &format!("    weights: {weights},\n    lora:"));
+    for (weights, count) in [
+        ("\"a.pth\"", 1),
+        ("Some(\"a.pth\")", 1),
+        ("[\"a.pth\", \"b.safetensors\"]", 2),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let pipeline = load_in(folder.path(), &with(weights), &[]).unwrap();
+        let files = pipeline.weights.clone().unwrap().0;
+        assert_eq!(files.len(), count);
+        assert!(files.iter().all(|path| path.is_absolute()), "{files:?}");
+        let again = load_in(folder.path(), &to_ron(&pipeline).unwrap(), &[]).unwrap();
+        assert_eq!(again, pipeline);
+    }
+    let text = refusal(&with("3"), &[]);
+    assert!(text.contains("small.ron:6"), "{text}");
+}
+
+#[test]
 fn mistakes_in_the_file_are_pointed_at() {
     // What is changed, into what, and what the message must contain.
     let table = [

@@ -13,7 +13,7 @@ use samora_engine::{DType, Graph, Tensor};
 
 use super::pretrain::visible;
 use super::train::{Batch, Built, Length, train};
-use super::weights::{encoder_weights, with_trained};
+use super::weights::stage_weights;
 use super::{Context, grey_image, sampler, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -35,10 +35,11 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, length.steps)?;
     let root = ctx.run.root();
-    let mut given = encoder_weights(ctx.pipeline, root)?;
-    if let Level::Image { teacher, .. } | Level::Patch { teacher, .. } = &stage.level {
-        given = with_trained(given, root, teacher)?;
-    }
+    let teacher = match &stage.level {
+        Level::Image { teacher, .. } | Level::Patch { teacher, .. } => Some(teacher.as_str()),
+        Level::Pixel { .. } => None,
+    };
+    let given = stage_weights(ctx.pipeline, root, &built.graph, teacher)?;
     let stream = Stream::named(seed, &stage.name);
     let views = Views::new(ctx.pipeline, &stage.level)?;
     let make = move |t: u64| {
@@ -132,7 +133,12 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
         saves(param) || param.starts_with("projector.") || param.starts_with("denoise_decoder.")
     };
     let optimiser = (&stage.optimiser, pipeline.recompute);
-    Built::new(g, loss, optimiser, steps, trains, saves)
+    let built = Built::new(g, loss, optimiser, steps, trains, saves)?;
+    Ok(built.saying(&[
+        ("state_dict_type", "samora_stage1".into()),
+        ("expert", name.into()),
+        ("rank", pipeline.lora.rank.to_string()),
+    ]))
 }
 
 /// What a level's batches are made of.

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use samora_engine::models::sam::{Adapter, Fusion};
+use samora_engine::nn::Level;
 use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::Context;
-use super::segment::network;
+use super::segment::{adapter, network};
 use super::train::{Batch, Built, Length, train};
-use super::weights::expert_weights;
+use super::weights::stage_weights;
 use crate::data::augment::{augment, example};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -35,7 +37,8 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     };
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
-    let given = expert_weights(ctx.pipeline, ctx.run.root(), stage)?;
+    let experts = stage.experts.iter().map(String::as_str);
+    let given = stage_weights(ctx.pipeline, ctx.run.root(), &built.graph, experts)?;
     let Encoder::Sam(config) = &ctx.pipeline.encoder;
     let sizes = (config.image_size_px, 4 * config.grid());
     let stream = Stream::named(seed, &stage.name);
@@ -79,14 +82,28 @@ pub(super) fn graph(
     let trains =
         |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
     let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
-    Built::new(
+    let built = Built::new(
         g,
         loss,
         (&stage.optimiser, pipeline.recompute),
         steps,
         trains,
         saves,
-    )
+    )?;
+    Ok(match adapter(pipeline, stage) {
+        Adapter::Experts { rank, fusion } => {
+            let mut facts = vec![
+                ("state_dict_type", "samora_stage2".to_string()),
+                ("rank", rank.to_string()),
+            ];
+            if let Fusion::HlAttn(form) = fusion {
+                facts.push(("hl_attn", format!("{:?}", form.mode)));
+                facts.push(("fusion_order", form.order.map(Level::name).join(",")));
+            }
+            built.saying(&facts)
+        }
+        _ => built,
+    })
 }
 
 fn batch(

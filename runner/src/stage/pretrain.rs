@@ -7,10 +7,11 @@ use samora_engine::models::mae::{self, Masking};
 use samora_engine::models::sam::reconstruction_loss;
 use samora_engine::models::simclr;
 use samora_engine::random::Stream;
+use samora_engine::weights::Weights;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::train::{Batch, Built, Length, train};
-use super::weights::encoder_weights;
+use super::weights::{published, stage_weights};
 use super::{Context, grey_image, sampler, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -31,9 +32,11 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, length.steps)?;
     let given = match (&stage.weights, &stage.objective) {
-        (Some(path), _) => samora_engine::weights::Weights::read(path)?,
-        (None, Objective::Masked { .. }) => encoder_weights(ctx.pipeline, ctx.run.root())?,
-        (None, _) => samora_engine::weights::Weights::default(),
+        (Some(path), _) => published([path], &built.graph, Weights::default())?,
+        (None, Objective::Masked { .. }) => {
+            stage_weights(ctx.pipeline, ctx.run.root(), &built.graph, None)?
+        }
+        (None, _) => Weights::default(),
     };
     let stream = Stream::named(seed, &stage.name);
     let (objective, size) = (stage.objective.clone(), size(ctx.pipeline));

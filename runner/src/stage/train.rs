@@ -1,5 +1,6 @@
 //! The training loop that all training stages share.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use samora_engine::gpu::Program;
@@ -59,6 +60,8 @@ pub(super) struct Built {
     pub trained: Vec<String>,
     /// Full names of the parameters that the stage's checkpoint holds.
     pub saved: Vec<String>,
+    /// What the checkpoint says about itself.
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Built {
@@ -101,7 +104,17 @@ impl Built {
             learning_rate: minimised.learning_rate,
             trained,
             saved,
+            metadata: BTreeMap::new(),
         })
+    }
+
+    /// Adds what the checkpoint says about itself.
+    pub(super) fn saying(mut self, facts: &[(&str, String)]) -> Self {
+        let facts = facts
+            .iter()
+            .map(|(key, text)| ((*key).to_string(), text.clone()));
+        self.metadata.extend(facts);
+        self
     }
 }
 
@@ -169,7 +182,10 @@ pub(super) fn train(
     progress.finish();
     let losses: Vec<f32> = log.of_stage(stage)?.iter().map(|e| e.loss).collect();
     draw_curve(&ctx.run.path(&format!("curves/{stage}.png")), &losses)?;
-    let mut weights = Weights::default();
+    let mut weights = Weights {
+        metadata: built.metadata.clone(),
+        ..Weights::default()
+    };
     for name in &built.saved {
         weights
             .tensors

@@ -78,7 +78,7 @@ fn nothing_is_executed_and_the_refused_name_is_told() {
             "posix.system",
         ),
         (
-            "c__builtin__\neval\n(X\x01\0\0\01tR.".into(),
+            "c__builtin__\neval\n(X\x01\0\0\x001tR.".into(),
             "__builtin__.eval",
         ),
         ("\u{8c}\u{2}os\u{8c}\u{6}system\u{93}.".into(), "os.system"),
@@ -95,7 +95,7 @@ fn nothing_is_executed_and_the_refused_name_is_told() {
     // Instructions that import and call in one.
     let inst = error(
         &folder,
-        &zip(&[("a/data.pkl", b"(X\x01\0\0\01ios\nsystem\n.")]),
+        &zip(&[("a/data.pkl", b"(X\x01\0\0\x001ios\nsystem\n.")]),
     );
     assert!(inst.contains("0x69 is refused"), "{inst}");
     assert!(!marker.exists());

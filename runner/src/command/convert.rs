@@ -1,0 +1,69 @@
+//! `runner convert`: weight files from one format into another.
+
+use std::path::Path;
+
+use samora_engine::weights::{
+    Decoder, Import, Item, Weights, samed_lora, samora, samora_payload, write_torch,
+};
+
+use crate::cli::{ConvertArgs, Target};
+use crate::error::{Error, Result};
+
+/// Reads all files but the last and writes them into the last, whose extension says the format. With a
+/// target, tensors get the names that its users know.
+///
+/// # Errors
+/// A file that cannot be read or written, tensors that two files give, an unknown extension, or weights
+/// the target has no place for.
+pub fn convert(args: &ConvertArgs) -> Result<()> {
+    let Some((output, inputs)) = args.files.split_last() else {
+        return Err(Error::Usage(
+            "give the files to read and the one to write".into(),
+        ));
+    };
+    let extension = output.extension().and_then(|e| e.to_str()).unwrap_or("");
+    if !matches!(extension, "safetensors" | "pth" | "pt") {
+        return Err(Error::Usage(format!(
+            "{}: ends in neither .safetensors nor .pth",
+            output.display()
+        )));
+    }
+    let mut weights = Weights::default();
+    for input in inputs {
+        merge(&mut weights, read(input, args.to)?, input)?;
+    }
+    let weights = match args.to {
+        None => weights,
+        Some(Target::SamedLora) => samed_lora(&weights)?,
+        Some(Target::Samora) => samora(&weights)?,
+    };
+    match (extension, args.to) {
+        ("safetensors", _) => weights.write(output)?,
+        (_, Some(Target::Samora)) => write_torch(output, &samora_payload(&weights))?,
+        _ => write_torch(output, &Item::Tensors(&weights.tensors))?,
+    }
+    eprintln!("{}: {} tensors", output.display(), weights.tensors.len());
+    Ok(())
+}
+
+/// The tensors under the file's names, or for a target under the engine's.
+fn read(path: &Path, target: Option<Target>) -> Result<Weights> {
+    Ok(match target {
+        None => Weights::read(path)?,
+        Some(_) => Import::read(path, Decoder::Prompted)?.weights,
+    })
+}
+
+fn merge(weights: &mut Weights, read: Weights, path: &Path) -> Result<()> {
+    for (name, tensor) in read.tensors {
+        if weights.tensors.contains_key(&name) {
+            let path = path.display();
+            return Err(Error::Usage(format!(
+                "{path}: {name} is in an earlier file as well; leave one of them out"
+            )));
+        }
+        weights.tensors.insert(name, tensor);
+    }
+    weights.metadata.extend(read.metadata);
+    Ok(())
+}
