@@ -197,6 +197,7 @@ fn attention(g: &mut Graph) -> Value {
             heads: 12,
             tokens,
             rel_pos: None,
+            distance_bias: None,
             pad_kv: None,
             scale: None,
         },

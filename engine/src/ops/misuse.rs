@@ -69,6 +69,7 @@ fn attention_refuses_what_does_not_fit() {
             heads,
             tokens,
             rel_pos: tables.then_some((x, x)),
+            distance_bias: None,
             pad_kv: None,
             scale: None,
         };

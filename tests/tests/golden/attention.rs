@@ -80,6 +80,7 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
         k: rows(16),
         v: rows(32),
         rel_pos,
+        distance_bias: None,
         pad_kv,
         bindings,
     })

@@ -90,6 +90,7 @@ fn attend(g: &mut Graph, config: &SamConfig, window: usize) -> Attend {
         heads: config.heads,
         tokens: tokens(grid, window),
         rel_pos: Some((rel_h, rel_w)),
+        distance_bias: None,
         pad_kv: (grid % window != 0).then_some((pad_k, pad_v)),
         scale: None,
     }
