@@ -5,8 +5,10 @@ use crate::{Caps, Gemm, Tile};
 
 /// Products below this many multiplications take a smaller tile, which drivers compile faster.
 const SMALL: usize = 1 << 24;
-/// Enough tiles to keep the cores of a CPU adapter busy.
+/// Enough tiles to keep the cores of a CPU adapter busy, and the height below which more of them cost
+/// more than they give.
 const PARALLEL: usize = 16;
+const LOW: usize = 16;
 /// Enough workgroups to keep a large GPU busy.
 const WORKGROUPS: usize = 128;
 /// Invocations of a GPU's workgroup along rows and along columns.
@@ -27,8 +29,11 @@ pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
 /// As many accumulators as a core still handles well: 32×4 per lane with broadcasts, 8×16 without.
 fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
     let &Gemm { batch, m, n, k, .. } = kernel;
-    let transposed = n < 4 * lanes && m > n;
+    // The share of a row of tiles that lies within the result.
+    let used = |extent: usize| extent as f32 / extent.next_multiple_of(4 * lanes) as f32;
     let [a, b] = Matrix::operands(kernel);
+    // Lanes that read vec4 along n need no transposition of what they read: worth some waste.
+    let transposed = used(n) < used(m) && (b.wide != Wide::Outer || n < 4 * lanes);
     let (common, private) = if transposed { (b, a) } else { (a, b) };
     let (largest_own, mut largest_shared) = if lanes == 1 { (16, 8) } else { (4, 32) };
     if batch * m * n * k < SMALL {
@@ -54,7 +59,7 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
         }
     };
     let mut parts = common.extent.div_ceil(largest_shared);
-    while across * parts < PARALLEL && even(parts) > 4 {
+    while across * parts < PARALLEL && even(parts) > LOW {
         parts *= 2;
     }
     Tile::Lanes {
