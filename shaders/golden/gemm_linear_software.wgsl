@@ -1,23 +1,23 @@
 @group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b1: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b2: array<f32>;
-@group(0) @binding(3) var<storage, read_write> b3: array<f32>;
+@group(0) @binding(2) var<storage, read> b2: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> b3: array<vec4<f32>>;
 var<workgroup> results: array<vec4<f32>, 128>;
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let tile = group.x;
-    let col = tile / 2u % 3u * 16u;
-    let row = tile % 2u * 32u;
-    let batch = tile / 6u;
+    let row = tile / 2u * 16u;
+    let col = tile % 2u * 32u;
+    let batch = 0u;
     let base_1 = 0u;
-    let col_0 = (base_1 + min(col + lane, 47u) * 32u) / 4u;
-    let col_1 = (base_1 + min(col + 8u + lane, 47u) * 32u) / 4u;
+    let row_0 = (base_1 + min(row + lane, 63u) * 32u) / 4u;
+    let row_1 = (base_1 + min(row + 8u + lane, 63u) * 32u) / 4u;
     let base_2 = 0u;
-    let row_0 = (base_2 + min(row + lane, 63u) * 32u) / 4u;
-    let row_1 = (base_2 + min(row + 8u + lane, 63u) * 32u) / 4u;
-    let row_2 = (base_2 + min(row + 16u + lane, 63u) * 32u) / 4u;
-    let row_3 = (base_2 + min(row + 24u + lane, 63u) * 32u) / 4u;
+    let col_0 = (base_2 + min(col + lane * 4u, 47u) * 32u) / 4u;
+    let col_1 = (base_2 + min(col + 1u + lane * 4u, 47u) * 32u) / 4u;
+    let col_2 = (base_2 + min(col + 2u + lane * 4u, 47u) * 32u) / 4u;
+    let col_3 = (base_2 + min(col + 3u + lane * 4u, 47u) * 32u) / 4u;
     var acc_0_0 = vec4<f32>();
     var acc_1_0 = vec4<f32>();
     var acc_2_0 = vec4<f32>();
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var acc_14_0 = vec4<f32>();
     var acc_15_0 = vec4<f32>();
     for (var k = 0u; k < 32u; k += 4u) {
-        let read_3 = b1[col_0 + k / 4u];
+        let read_3 = b0[row_0 + k / 4u];
         let a_0 = subgroupBroadcast(read_3, 0u);
         let a_1 = subgroupBroadcast(read_3, 1u);
         let a_2 = subgroupBroadcast(read_3, 2u);
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let a_5 = subgroupBroadcast(read_3, 5u);
         let a_6 = subgroupBroadcast(read_3, 6u);
         let a_7 = subgroupBroadcast(read_3, 7u);
-        let read_4 = b1[col_1 + k / 4u];
+        let read_4 = b0[row_1 + k / 4u];
         let a_8 = subgroupBroadcast(read_4, 0u);
         let a_9 = subgroupBroadcast(read_4, 1u);
         let a_10 = subgroupBroadcast(read_4, 2u);
@@ -53,10 +53,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let a_13 = subgroupBroadcast(read_4, 5u);
         let a_14 = subgroupBroadcast(read_4, 6u);
         let a_15 = subgroupBroadcast(read_4, 7u);
-        let read_5 = b0[row_0 + k / 4u];
-        let read_6 = b0[row_1 + k / 4u];
-        let read_7 = b0[row_2 + k / 4u];
-        let read_8 = b0[row_3 + k / 4u];
+        let read_5 = b1[col_0 + k / 4u];
+        let read_6 = b1[col_1 + k / 4u];
+        let read_7 = b1[col_2 + k / 4u];
+        let read_8 = b1[col_3 + k / 4u];
         let b_9 = transpose(mat4x4<f32>(read_5, read_6, read_7, read_8));
         acc_0_0 += b_9 * a_0;
         acc_1_0 += b_9 * a_1;
@@ -91,30 +91,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     results[104u + lane] = acc_13_0;
     results[112u + lane] = acc_14_0;
     results[120u + lane] = acc_15_0;
-    let end_10 = min(16u, 48u - col);
+    let end_10 = min(16u, 64u - row);
     for (var e = 0u; e < end_10; e += 1u) {
         let result = results[e * 8u + lane];
-        let at_col = col + e / 1u;
+        let at_row = row + e / 1u;
         let column = e % 1u;
-        let at_11 = row + lane;
-        let i_12 = (batch * 64u + at_11) * 48u + at_col;
-        let x_13 = b2[i_12 % 48u];
-        let v_14 = result.x + x_13;
-        b3[i_12] = v_14;
-        let at_15 = row + lane + 8u;
-        let i_16 = (batch * 64u + at_15) * 48u + at_col;
-        let x_17 = b2[i_16 % 48u];
-        let v_18 = result.y + x_17;
-        b3[i_16] = v_18;
-        let at_19 = row + lane + 16u;
-        let i_20 = (batch * 64u + at_19) * 48u + at_col;
-        let x_21 = b2[i_20 % 48u];
-        let v_22 = result.z + x_21;
-        b3[i_20] = v_22;
-        let at_23 = row + lane + 24u;
-        let i_24 = (batch * 64u + at_23) * 48u + at_col;
-        let x_25 = b2[i_24 % 48u];
-        let v_26 = result.w + x_25;
-        b3[i_24] = v_26;
+        let at_11 = col + lane * 4u;
+        if at_11 < 48u {
+            let i_12 = at_row * 48u + at_11;
+            let x_13 = b2[(i_12 % 48u) / 4u];
+            let v_14 = result + x_13;
+            b3[i_12 / 4u] = v_14;
+        }
     }
 }

@@ -7,9 +7,9 @@ var<workgroup> results: array<f32, 40>;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let tile = group.x;
-    let row = tile / 1u % 1u * 5u;
-    let col = tile % 1u * 8u;
-    let batch = tile / 1u;
+    let row = 0u * 5u;
+    let col = 0u * 8u;
+    let batch = 0u;
     let base_1 = 0u;
     let row_0 = base_1 + min(row + lane, 4u) * 3u;
     let base_2 = 0u;
@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let column = e % 1u;
         let at_6 = col + lane;
         if at_6 < 7u {
-            let i_7 = (batch * 5u + at_row) * 7u + at_6;
+            let i_7 = at_row * 7u + at_6;
             let x_8 = b2[i_7 % 7u];
             let v_9 = result + x_8;
             b3[i_7] = v_9;

@@ -29,11 +29,8 @@ pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
 /// As many accumulators as a core still handles well: 32×4 per lane with broadcasts, 8×16 without.
 fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
     let &Gemm { batch, m, n, k, .. } = kernel;
-    // The share of a row of tiles that lies within the result.
-    let used = |extent: usize| extent as f32 / extent.next_multiple_of(4 * lanes) as f32;
+    let transposed = n < 4 * lanes && m > n;
     let [a, b] = Matrix::operands(kernel);
-    // Lanes that read vec4 along n need no transposition of what they read: worth some waste.
-    let transposed = used(n) < used(m) && (b.wide != Wide::Outer || n < 4 * lanes);
     let (common, private) = if transposed { (b, a) } else { (a, b) };
     let (largest_own, mut largest_shared) = if lanes == 1 { (16, 8) } else { (4, 32) };
     if batch * m * n * k < SMALL {
