@@ -25,8 +25,8 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     /// The adapter it was opened on.
     pub adapter: AdapterSummary,
-    pub(super) checked: bool,
-    pub(super) cache: Option<PathBuf>,
+    /// What it was opened with.
+    pub(super) options: DeviceOptions,
     failure: Arc<Mutex<Option<String>>>,
     created: AtomicUsize,
 }
@@ -73,8 +73,7 @@ impl Device {
             device,
             queue,
             adapter: about,
-            checked: options.checked,
-            cache: options.cache.clone(),
+            options: options.clone(),
             failure,
             created: AtomicUsize::new(0),
         })
