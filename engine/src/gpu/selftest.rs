@@ -91,7 +91,7 @@ impl Passed {
             let others: Vec<_> = (1..workers)
                 .map(|worker| {
                     scope.spawn(move || {
-                        let device = Device::open(&device.options)?;
+                        let device = device.another()?;
                         share(worker).try_for_each(|kernel| kernel.test(&device).map(drop))
                     })
                 })
