@@ -1,4 +1,5 @@
-//! Kernel rates on the adapter in use: `cargo bench -p samora-engine`.
+//! Kernel rates on the adapter in use: `cargo bench -p samora-engine`, or `… -- gemm` for the rows whose
+//! name contains `gemm`.
 //!
 //! Each row runs alternately with the baseline, a plain hand-unrolled 8×16 register tile at 512³, so
 //! that the ratio survives a busy machine. Medians over the rounds; GFLOP/s or GB/s.
@@ -70,6 +71,36 @@ fn main() {
             build: |g| nt(g, 784, 384, 96),
         },
         Row {
+            name: "gemm NT 1536x48x48",
+            work: matmul(1536, 48, 48),
+            unit: "GFLOP/s",
+            build: |g| nt(g, 1536, 48, 48),
+        },
+        Row {
+            name: "gemm NN 1536x48x48",
+            work: matmul(1536, 48, 48),
+            unit: "GFLOP/s",
+            build: |g| nn(g, 1536, 48, 48),
+        },
+        Row {
+            name: "gemm TN 48x48x1536",
+            work: matmul(48, 48, 1536),
+            unit: "GFLOP/s",
+            build: |g| tn(g, 48, 48, 1536),
+        },
+        Row {
+            name: "gemm NT 1536x192x48",
+            work: matmul(1536, 192, 48),
+            unit: "GFLOP/s",
+            build: |g| nt(g, 1536, 192, 48),
+        },
+        Row {
+            name: "gemm TN 192x48x1536",
+            work: matmul(192, 48, 1536),
+            unit: "GFLOP/s",
+            build: |g| tn(g, 192, 48, 1536),
+        },
+        Row {
             name: "gemm NT 1024x4x768 (LoRA down)",
             work: matmul(1024, 4, 768),
             unit: "GFLOP/s",
@@ -116,7 +147,9 @@ fn main() {
         "{:36} {:>10} {:>16} {:>10} {:>8}",
         "kernel", "ms", "rate", "baseline", "ratio"
     );
-    for row in &rows {
+    let wanted = std::env::args().skip(1).find(|a| !a.starts_with("--"));
+    let wanted = wanted.unwrap_or_default();
+    for row in rows.iter().filter(|r| r.name.contains(&wanted)) {
         let mut graph = Graph::new();
         let y = (row.build)(&mut graph);
         let planned = plan(&graph, &[y], true).expect("a plan");
@@ -197,6 +230,7 @@ fn attention(g: &mut Graph) -> Value {
             heads: 12,
             tokens,
             rel_pos: None,
+            distance_bias: None,
             pad_kv: None,
             scale: None,
         },

@@ -8,9 +8,9 @@ var<workgroup> b_tile: array<f32, 528>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = group.x;
-    let row = tile / 2u % 2u * 32u;
+    let row = tile / 2u * 32u;
     let col = tile % 2u * 32u;
-    let batch = tile / 4u;
+    let batch = 0u;
     let local_row = local / 16u;
     let local_col = local % 16u;
     let a_start = 0u;
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let at_row = row + local_row + e / 2u * 16u;
         let at_col = col + local_col + e % 2u * 16u;
         if at_col < 48u {
-            let i = (batch * 64u + at_row) * 48u + at_col;
+            let i = at_row * 48u + at_col;
             let acc = results[e];
             let x_1 = b2[i % 48u];
             let v_2 = acc + x_1;

@@ -7,16 +7,16 @@ var<workgroup> results: array<vec4<f32>, 32>;
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let tile = group.x;
-    let col = tile / 13u % 1u * 4u;
-    let row = tile % 13u * 32u;
-    let batch = tile / 13u;
+    let col = 0u * 4u;
+    let row = tile * 32u;
+    let batch = 0u;
     let base_1 = 0u;
     let col_0 = (base_1 + min(col + lane, 3u) * 64u) / 4u;
     let base_2 = 0u;
-    let row_0 = (base_2 + min(row + lane, 391u) * 64u) / 4u;
-    let row_1 = (base_2 + min(row + 8u + lane, 391u) * 64u) / 4u;
-    let row_2 = (base_2 + min(row + 16u + lane, 391u) * 64u) / 4u;
-    let row_3 = (base_2 + min(row + 24u + lane, 391u) * 64u) / 4u;
+    let row_0 = (base_2 + min(row + lane * 4u, 391u) * 64u) / 4u;
+    let row_1 = (base_2 + min(row + 1u + lane * 4u, 391u) * 64u) / 4u;
+    let row_2 = (base_2 + min(row + 2u + lane * 4u, 391u) * 64u) / 4u;
+    let row_3 = (base_2 + min(row + 3u + lane * 4u, 391u) * 64u) / 4u;
     var acc_0_0 = vec4<f32>();
     var acc_1_0 = vec4<f32>();
     var acc_2_0 = vec4<f32>();
@@ -46,30 +46,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let result = results[e * 8u + lane];
         let at_col = col + e / 1u;
         let column = e % 1u;
-        let at_10 = row + lane;
+        let at_10 = row + lane * 4u;
         if at_10 < 392u {
-            let i_11 = (batch * 392u + at_10) * 4u + at_col;
+            let i_11 = at_10 * 4u + at_col;
             let x_12 = b2[i_11 % 4u];
             let v_13 = result.x + x_12;
             b3[i_11] = v_13;
         }
-        let at_14 = row + lane + 8u;
+        let at_14 = row + lane * 4u + 1u;
         if at_14 < 392u {
-            let i_15 = (batch * 392u + at_14) * 4u + at_col;
+            let i_15 = at_14 * 4u + at_col;
             let x_16 = b2[i_15 % 4u];
             let v_17 = result.y + x_16;
             b3[i_15] = v_17;
         }
-        let at_18 = row + lane + 16u;
+        let at_18 = row + lane * 4u + 2u;
         if at_18 < 392u {
-            let i_19 = (batch * 392u + at_18) * 4u + at_col;
+            let i_19 = at_18 * 4u + at_col;
             let x_20 = b2[i_19 % 4u];
             let v_21 = result.z + x_20;
             b3[i_19] = v_21;
         }
-        let at_22 = row + lane + 24u;
+        let at_22 = row + lane * 4u + 3u;
         if at_22 < 392u {
-            let i_23 = (batch * 392u + at_22) * 4u + at_col;
+            let i_23 = at_22 * 4u + at_col;
             let x_24 = b2[i_23 % 4u];
             let v_25 = result.w + x_24;
             b3[i_23] = v_25;

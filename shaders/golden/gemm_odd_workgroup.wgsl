@@ -8,9 +8,9 @@ var<workgroup> b_tile: array<f32, 68>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = group.x;
-    let row = tile / 1u % 1u * 16u;
-    let col = tile % 1u * 16u;
-    let batch = tile / 1u;
+    let row = 0u * 16u;
+    let col = 0u * 16u;
+    let batch = 0u;
     let local_row = local / 16u;
     let local_col = local % 16u;
     let a_start = 0u;
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let at_row = row + local_row + e / 1u * 16u;
         let at_col = col + local_col + e % 1u * 16u;
         if at_row < 5u && at_col < 7u {
-            let i = (batch * 5u + at_row) * 7u + at_col;
+            let i = at_row * 7u + at_col;
             let acc = results[e];
             let x_1 = b2[i % 7u];
             let v_2 = acc + x_1;

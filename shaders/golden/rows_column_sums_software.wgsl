@@ -4,7 +4,7 @@
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let first = (group.x) * 8u;
-    for (var quad = first + subgroup; quad < min(first + 8u, 192u); quad += subgroups) {
+    for (var quad = first + subgroup; quad < first + 8u; quad += subgroups) {
         let row = quad * 4u;
         let base = row;
         var part_1 = vec4<f32>(0.0f);

@@ -6,7 +6,7 @@ var<workgroup> partial: array<f32, 256>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let member = local / 32u;
     let wanted = (group.x) * 32u + local % 32u;
-    let row = min(wanted, 767u);
+    let row = wanted;
     let base = row;
     var part_1 = 0.0f;
     for (var c_2 = member; c_2 < 4096u; c_2 += 8u) {
@@ -24,9 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let reduced_5 = partial[local % 32u];
     workgroupBarrier();
-    if wanted < 768u {
-        if member == 0u {
-            b1[row] = reduced_5;
-        }
+    if member == 0u {
+        b1[row] = reduced_5;
     }
 }

@@ -5,7 +5,7 @@
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let first = (group.x) * 2u;
-    for (var row = first + subgroup; row < min(first + 2u, 50u); row += subgroups) {
+    for (var row = first + subgroup; row < first + 2u; row += subgroups) {
         let base = row * 768u;
         var part_1 = vec4<f32>((-3e38f));
         for (var c_2 = lane * 4u; c_2 < 768u; c_2 += lanes * 4u) {

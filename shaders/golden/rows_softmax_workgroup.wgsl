@@ -7,7 +7,7 @@ var<workgroup> partial: array<f32, 256>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let member = local % 256u;
     let wanted = (group.x) * 1u + local / 256u;
-    let row = min(wanted, 49u);
+    let row = wanted;
     let base = row * 768u;
     var part_1 = vec4<f32>((-3e38f));
     for (var c_2 = member * 4u; c_2 < 768u; c_2 += 256u * 4u) {
@@ -47,19 +47,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let reduced_15 = partial[local - member];
     workgroupBarrier();
     let reduced_16 = vec4<f32>(reduced_15);
-    if wanted < 50u {
-        for (var c_17 = member * 4u; c_17 < 768u; c_17 += 256u * 4u) {
-            let i_18 = base + c_17;
-            let x_19 = b0[i_18 / 4u];
-            let v_20 = x_19 - reduced_7;
-            let v_21 = exp(v_20);
-            let v_22 = v_21 / reduced_16;
-            b1[i_18 / 4u] = v_22;
-        }
-        if member == 0u {
-            let v_23 = log(reduced_15);
-            let v_24 = reduced_6 + v_23;
-            b2[row] = v_24;
-        }
+    for (var c_17 = member * 4u; c_17 < 768u; c_17 += 256u * 4u) {
+        let i_18 = base + c_17;
+        let x_19 = b0[i_18 / 4u];
+        let v_20 = x_19 - reduced_7;
+        let v_21 = exp(v_20);
+        let v_22 = v_21 / reduced_16;
+        b1[i_18 / 4u] = v_22;
+    }
+    if member == 0u {
+        let v_23 = log(reduced_15);
+        let v_24 = reduced_6 + v_23;
+        b2[row] = v_24;
     }
 }

@@ -3,7 +3,8 @@
 //! For batch `b`, head `h`, window `w`, query token `n` and key token `m`:
 //! `S = scale·q·k + rel`, `P = softmax_m(S)`, `O = Σ_m P·v`. With relative positions (SAM §2.1),
 //! `rel[n, m] = q·R_h[y_n − y_m + s_y − 1] + q·R_w[x_n − x_m + s_x − 1]` with the unscaled `q`,
-//! where tables have `2·s − 1` rows of `head_dim` and `s` is the window (or grid) extent.
+//! where tables have `2·s − 1` rows of `head_dim` and `s` is the window (or grid) extent. With a
+//! distance bias (TinyViT), `bias[h, |y_n − y_m|, |x_n − x_m|]` is added to `S`.
 //!
 //! Forward saves, per query row and head, `lse = max + ln Σ exp(S − max)` and, with relative
 //! positions, the `s_y + s_x` values `q·R_h[y_n − k + s_y − 1]`, `q·R_w[x_n − k + s_x − 1]`.
@@ -33,6 +34,8 @@ pub struct Attention {
     pub v: HeadRows,
     /// Relative position tables `R_h`, `R_w` (bindings), when used.
     pub rel_pos: Option<(usize, usize)>,
+    /// Bias by distance `[heads, s_y·s_x]` (binding), when used.
+    pub distance_bias: Option<usize>,
     /// Key and value of a padding token: bindings of two vectors `[heads·head_dim]` at the given
     /// offsets, for windows that overhang the grid (SAM pads after norm1, so a pad's key and value
     /// are the qkv bias). `None` masks padding tokens out.

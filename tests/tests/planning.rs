@@ -39,6 +39,7 @@ fn network(g: &mut Graph) -> (Value, Vec<Value>) {
         heads: 2,
         tokens,
         rel_pos: Some((rh, rw)),
+        distance_bias: None,
         pad_kv: Some((pad_k, pad_v)),
         scale: None,
     };

@@ -25,8 +25,9 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     /// The adapter it was opened on.
     pub adapter: AdapterSummary,
-    pub(super) checked: bool,
-    pub(super) cache: Option<PathBuf>,
+    /// What it was opened with.
+    pub(super) options: DeviceOptions,
+    source: wgpu::Adapter,
     failure: Arc<Mutex<Option<String>>>,
     created: AtomicUsize,
 }
@@ -38,6 +39,23 @@ impl Device {
     /// No adapter, one that binds too few buffers, or a driver that refuses.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         let adapter = choose(options.adapter.as_deref())?;
+        let device = Self::on(adapter, options)?;
+        if device.adapter.caps.cpu {
+            let name = &device.adapter.name;
+            log::warn!("no GPU in use: {name} runs on the CPU and is slow");
+        }
+        Ok(device)
+    }
+
+    /// Another device on the same adapter.
+    ///
+    /// # Errors
+    /// A driver that refuses.
+    pub(super) fn another(&self) -> Result<Self> {
+        Self::on(self.source.clone(), &self.options)
+    }
+
+    fn on(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let about = summary(&adapter);
         if about.max_bindings < crate::fuse::MAX_BINDINGS as u32 {
             let needed = crate::fuse::MAX_BINDINGS;
@@ -45,9 +63,6 @@ impl Device {
                 "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
                 about.name, about.max_bindings
             )));
-        }
-        if about.caps.cpu {
-            log::warn!("no GPU in use: {} runs on the CPU and is slow", about.name);
         }
         let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         let descriptor = wgpu::DeviceDescriptor {
@@ -73,8 +88,8 @@ impl Device {
             device,
             queue,
             adapter: about,
-            checked: options.checked,
-            cache: options.cache.clone(),
+            options: options.clone(),
+            source: adapter,
             failure,
             created: AtomicUsize::new(0),
         })

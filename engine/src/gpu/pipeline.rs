@@ -73,7 +73,7 @@ fn module(device: &Device, shader: &Shader) -> wgpu::ShaderModule {
         label: Some(&shader.name),
         source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
     };
-    if device.checked {
+    if device.options.checked {
         return device.device.create_shader_module(descriptor);
     }
     // SAFETY: our emitters bound every index by the shapes they bake in; the kernel tests run each

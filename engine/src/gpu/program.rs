@@ -8,7 +8,7 @@ use samora_shaders::{Shader, emit};
 
 use super::device::Device;
 use super::pipeline::pipeline;
-use super::selftest::Passed;
+use super::selftest::{Candidate, Passed};
 use super::source::{Role, SourceBuffer, allocate, tensor_error};
 use super::submission::submissions;
 use super::upload::Upload;
@@ -272,20 +272,29 @@ impl<'d> Program<'d> {
             .iter()
             .map(|s| emit(&s.kernel, caps))
             .collect();
-        let mut pipelines: HashMap<&str, wgpu::ComputePipeline> = HashMap::new();
+        let lens = |step: &Step| step.places.iter().map(|p| self.len(*p)).collect();
+        let lens: Vec<Vec<usize>> = self.plan.steps.iter().map(lens).collect();
+        let kernels = shaders.iter().zip(&self.plan.steps).zip(&lens);
+        let kernels: Vec<Candidate> = kernels
+            .map(|((shader, step), lens)| Candidate {
+                shader,
+                kernel: &step.kernel,
+                label: &step.label,
+                lens,
+            })
+            .collect();
         let mut passed = Passed::load(self.device);
-        for (shader, step) in shaders.iter().zip(&self.plan.steps) {
-            if !pipelines.contains_key(shader.source.as_str()) {
-                let pipeline = pipeline(self.device, shader, &step.label)?;
-                let lens: Vec<usize> = step.places.iter().map(|p| self.len(*p)).collect();
-                passed.check(self.device, shader, &pipeline, &step.kernel, &lens)?;
-                pipelines.insert(&shader.source, pipeline);
+        let mut pipelines = passed.check(self.device, &kernels)?;
+        passed.save();
+        for Candidate { shader, label, .. } in kernels {
+            if !pipelines.contains_key(&shader.source) {
+                let pipeline = pipeline(self.device, shader, label)?;
+                pipelines.insert(shader.source.clone(), pipeline);
             }
         }
-        passed.save();
         let mut dispatches = Vec::with_capacity(shaders.len());
         for (shader, step) in shaders.iter().zip(&self.plan.steps) {
-            let pipeline = pipelines[shader.source.as_str()].clone();
+            let pipeline = pipelines[&shader.source].clone();
             let buffers: Vec<&wgpu::Buffer> = step.places.iter().map(|p| self.place(*p)).collect();
             let group = self.device.bind(&shader.name, &pipeline, &buffers);
             dispatches.push(Dispatch {

@@ -2,9 +2,12 @@
 //! and driver, and samples of its result are compared with the host reference.
 //!
 //! Passed kernels are remembered in a file, by a hash of adapter, driver and module text.
+//!
+//! A software adapter compiles a kernel when it first runs, one at a time on each device. New kernels
+//! are therefore tested on several devices at once; the driver's cache on disk passes them on.
 
-use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
@@ -13,11 +16,15 @@ use samora_shaders::reference::{Words, element};
 use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Shader};
 
 use super::device::Device;
+use super::pipeline::pipeline;
 use crate::random::Stream;
 use crate::{Error, Result};
 
 /// Elements compared per written buffer.
 const SAMPLES: usize = 12;
+/// Devices used at most, and new kernels for which another one is worth opening.
+const WORKERS: usize = 8;
+const WORTH_A_DEVICE: usize = 8;
 /// Allowed difference, relative and absolute: far above rounding, far below a wrong index.
 const TOLERANCE: f64 = 2e-3;
 
@@ -33,7 +40,11 @@ pub(super) struct Passed {
 impl Passed {
     /// Loads what earlier runs found; an unreadable file counts as empty.
     pub(super) fn load(device: &Device) -> Self {
-        let file = device.cache.as_ref().map(|dir| dir.join("selftest.txt"));
+        let file = device
+            .options
+            .cache
+            .as_ref()
+            .map(|dir| dir.join("selftest.txt"));
         let text = file
             .as_ref()
             .and_then(|f| fs::read_to_string(f).ok())
@@ -51,28 +62,53 @@ impl Passed {
         }
     }
 
-    /// Tests a kernel unless it passed before.
+    /// Compiles the kernels that have not passed before and tests them. Returns the pipelines that
+    /// belong to `device`, by module text.
     ///
     /// # Errors
-    /// The kernel gives wrong results on this adapter.
+    /// A kernel that the driver refuses, or that gives wrong results on this adapter.
     pub(super) fn check(
         &mut self,
         device: &Device,
-        shader: &Shader,
-        pipeline: &wgpu::ComputePipeline,
-        kernel: &Kernel,
-        lens: &[usize],
-    ) -> Result<()> {
-        let mut hasher = DefaultHasher::new();
-        (&self.adapter, &shader.source).hash(&mut hasher);
-        let hash = hasher.finish();
-        if self.hashes.contains(&hash) {
-            return Ok(());
+        kernels: &[Candidate],
+    ) -> Result<HashMap<String, wgpu::ComputePipeline>> {
+        let (mut new, mut hashes) = (Vec::new(), HashSet::new());
+        for kernel in kernels {
+            let mut hasher = DefaultHasher::new();
+            (&self.adapter, &kernel.shader.source).hash(&mut hasher);
+            let hash = hasher.finish();
+            if !self.hashes.contains(&hash) && hashes.insert(hash) {
+                new.push(kernel);
+            }
         }
-        run(device, shader, pipeline, kernel, lens)?;
-        self.hashes.insert(hash);
-        self.changed = true;
-        Ok(())
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = match device.adapter.caps.cpu {
+            true => cores.min(WORKERS).min(new.len() / WORTH_A_DEVICE).max(1),
+            false => 1,
+        };
+        let share = |worker: usize| new.iter().skip(worker).step_by(workers);
+        let pipelines: Result<_> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers)
+                .map(|worker| {
+                    scope.spawn(move || {
+                        let device = device.another()?;
+                        share(worker).try_for_each(|kernel| kernel.test(&device).map(drop))
+                    })
+                })
+                .collect();
+            let own = share(0)
+                .map(|kernel| Ok((kernel.shader.source.clone(), kernel.test(device)?)))
+                .collect();
+            for other in others {
+                let died = || Error::Device("a self-test thread panicked".into());
+                other.join().map_err(|_| died())??;
+            }
+            own
+        });
+        let pipelines = pipelines?;
+        self.changed |= !hashes.is_empty();
+        self.hashes.extend(hashes);
+        Ok(pipelines)
     }
 
     /// Writes the file when something was added. Not being able to is no failure: the next start
@@ -92,6 +128,25 @@ impl Passed {
         if let Err(e) = written {
             log::debug!("cannot keep {}: {e}", file.display());
         }
+    }
+}
+
+/// A kernel of a plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) shader: &'a Shader,
+    pub(super) kernel: &'a Kernel,
+    /// Label of its step in the plan.
+    pub(super) label: &'a str,
+    /// Elements of each binding.
+    pub(super) lens: &'a [usize],
+}
+
+impl Candidate<'_> {
+    fn test(&self, device: &Device) -> Result<wgpu::ComputePipeline> {
+        let pipeline = pipeline(device, self.shader, self.label)?;
+        run(device, self.shader, &pipeline, self.kernel, self.lens)?;
+        Ok(pipeline)
     }
 }
 

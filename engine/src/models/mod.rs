@@ -5,3 +5,4 @@ pub mod mae;
 pub mod sam;
 pub mod samora;
 pub mod simclr;
+pub mod tiny_vit;

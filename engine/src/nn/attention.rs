@@ -66,6 +66,7 @@ fn attend(heads: usize, tokens: Tokens) -> Attend {
         heads,
         tokens,
         rel_pos: None,
+        distance_bias: None,
         pad_kv: None,
         scale: None,
     }

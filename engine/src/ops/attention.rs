@@ -19,6 +19,9 @@ pub struct Attend {
     /// Relative position tables `[2·window_h − 1, c/heads]` and `[2·window_w − 1, c/heads]`, for
     /// grids.
     pub rel_pos: Option<(Value, Value)>,
+    /// Learned bias of each head by distance, `[heads, window_h·window_w]` at `|Δy|·window_w + |Δx|`
+    /// (TinyViT), for grids that windows tile; instead of `rel_pos`.
+    pub distance_bias: Option<Value>,
     /// Key and value `[c]` of the tokens that pad overhanging windows; without, pads are masked.
     pub pad_kv: Option<(Value, Value)>,
     /// Factor on `q·k`; `1/√(c/heads)` by default.
@@ -36,18 +39,20 @@ impl Graph {
             tokens: cfg.tokens,
             scale: cfg.scale.unwrap_or(1.0 / (width.max(1) as f32).sqrt()),
             tables: cfg.rel_pos.is_some(),
+            biased: cfg.distance_bias.is_some(),
             pads: cfg.pad_kv.is_some(),
         };
         let mut inputs = vec![q, k, v];
         inputs.extend(cfg.rel_pos.iter().flat_map(|&(h, w)| [h, w]));
+        inputs.extend(cfg.distance_bias);
         inputs.extend(cfg.pad_kv.iter().flat_map(|&(k, v)| [k, v]));
         let pass = Pass::Forward;
         self.push(AttentionOp { layout, pass }, &inputs)
     }
 }
 
-/// Inputs are `q, k, v`, the two tables, the pads' key and value; those of the backward passes then
-/// `dout`, `lse`, `delta` and the saved relative terms.
+/// Inputs are `q, k, v`, the two tables, the distance bias, the pads' key and value; those of the
+/// backward passes then `dout`, `lse`, `delta` and the saved relative terms.
 #[derive(Clone, Copy, Debug)]
 struct AttentionOp {
     layout: Layout,
@@ -71,6 +76,7 @@ pub(super) struct Layout {
     pub(super) tokens: Tokens,
     pub(super) scale: f32,
     pub(super) tables: bool,
+    pub(super) biased: bool,
     pub(super) pads: bool,
 }
 
@@ -106,15 +112,25 @@ impl Layout {
         }
     }
 
+    /// Whether windows reach beyond the grid.
+    fn overhangs(&self) -> bool {
+        let ((wh, ww), (down, across)) = (self.window(), self.windows());
+        down * wh * across * ww > self.counts().1
+    }
+
     /// Whether some key is a pad with its own gradient.
     fn pads_overhang(&self) -> bool {
-        let ((wh, ww), (down, across)) = (self.window(), self.windows());
-        self.pads && down * wh * across * ww > self.counts().1
+        self.pads && self.overhangs()
+    }
+
+    /// Index of the distance bias among the inputs.
+    pub(super) fn bias_input(&self) -> usize {
+        3 + 2 * usize::from(self.tables)
     }
 
     /// Index of the first input after the operands of the forward pass.
     pub(super) fn saved(&self) -> usize {
-        3 + 2 * usize::from(self.tables) + 2 * usize::from(self.pads)
+        self.bias_input() + usize::from(self.biased) + 2 * usize::from(self.pads)
     }
 
     /// What is wrong with the operands, if anything.
@@ -148,7 +164,7 @@ impl Layout {
         }
         let (wh, ww) = self.window();
         let grid = matches!(self.tokens, Tokens::Grid { .. });
-        if (grid && wh * ww == 0) || (!grid && (self.tables || self.pads)) {
+        if (grid && wh * ww == 0) || (!grid && (self.tables || self.biased || self.pads)) {
             return Err(format!("{:?} has no such windows", self.tokens));
         }
         let width = channels(inputs) / self.heads;
@@ -159,7 +175,15 @@ impl Layout {
                 shapes[3], shapes[4]
             ));
         }
-        let pads = &shapes[if self.tables { 5 } else { 3 }..];
+        let biases = [self.heads, wh * ww];
+        if self.biased && (shapes[self.bias_input()] != biases || self.overhangs() || self.tables) {
+            return Err(format!(
+                "the distance bias is {:?}; expected {biases:?}, windows that tile the grid, and no \
+                 relative position tables",
+                shapes[self.bias_input()]
+            ));
+        }
+        let pads = &shapes[self.bias_input() + usize::from(self.biased)..];
         if self.pads && pads[..2].iter().any(|s| *s != [channels(inputs)]) {
             return Err(format!("key and value of padding tokens are {pads:?}"));
         }
@@ -258,6 +282,7 @@ impl Op for AttentionOp {
             k: rows(1),
             v: rows(2),
             rel_pos: layout.tables.then_some((3, 4)),
+            distance_bias: layout.biased.then_some(layout.bias_input()),
             pad_kv: layout.pads.then_some(((saved - 2, 0), (saved - 1, 0))),
             bindings: Vec::new(),
         })
@@ -285,6 +310,10 @@ impl Op for AttentionOp {
                 let (dh, dw) = layout.table_gradients(g, drel, ctx.inputs[0]);
                 (grads[3], grads[4]) = (Some(dh), Some(dw));
             }
+        }
+        let bias = layout.bias_input();
+        if layout.biased && ctx.needs[bias] {
+            grads[bias] = Some(layout.bias_gradient(g, &inputs));
         }
         let saved = layout.saved();
         let pads = layout.pads_overhang() && ctx.needs[saved - 2..saved].contains(&true);

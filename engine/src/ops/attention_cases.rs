@@ -70,6 +70,23 @@ pub(crate) const CASES: &[Case] = &[
             vec![g.attention(q, k, v, cfg)]
         },
     },
+    Case {
+        name: "windows with a bias by distance",
+        build: |g| {
+            let [q, k, v] = ["q", "k", "v"].map(|n| operand(g, n, &[2, 24, 6]));
+            let cfg = biased(g, 2, [4, 6, 2, 3]);
+            vec![g.attention(q, k, v, cfg)]
+        },
+    },
+    Case {
+        name: "whole grid with a bias by distance, keys shared",
+        build: |g| {
+            let (q, k) = (operand(g, "q", &[2, 9, 8]), operand(g, "k", &[1, 9, 8]));
+            let v = operand(g, "v", &[2, 9, 8]);
+            let cfg = biased(g, 1, [3, 3, 3, 3]);
+            vec![g.attention(q, k, v, cfg)]
+        },
+    },
 ];
 
 fn sequence(heads: usize, queries: usize, keys: usize) -> Attend {
@@ -77,6 +94,7 @@ fn sequence(heads: usize, queries: usize, keys: usize) -> Attend {
         heads,
         tokens: Tokens::Sequence { queries, keys },
         rel_pos: None,
+        distance_bias: None,
         pad_kv: None,
         scale: None,
     }
@@ -102,7 +120,22 @@ fn grid(
             window_w,
         },
         rel_pos,
+        distance_bias: None,
         pad_kv,
         scale: None,
+    }
+}
+
+/// Windows over a grid, `[height, width, window_h, window_w]`, with a bias by distance.
+fn biased(g: &mut Graph, heads: usize, [height, width, window_h, window_w]: [usize; 4]) -> Attend {
+    Attend {
+        tokens: Tokens::Grid {
+            height,
+            width,
+            window_h,
+            window_w,
+        },
+        distance_bias: Some(operand(g, "bias", &[heads, window_h * window_w])),
+        ..sequence(heads, 0, 0)
     }
 }

@@ -3,7 +3,7 @@
 use samora_shaders::{Axis, Tokens, View};
 
 use super::attention::Layout;
-use crate::{Graph, Value};
+use crate::{Graph, Tensor, Value};
 
 impl Layout {
     /// Gradients of the two tables from that of the relative terms. The term of query row `y` and
@@ -52,6 +52,60 @@ impl Layout {
         let dh = product([&pixel[..], &[row]].concat(), wh);
         let dw = product([&pixel[..], &[column, second_half]].concat(), ww);
         (dh, dw)
+    }
+}
+
+impl Layout {
+    /// Gradient of the distance bias, from the inputs of a backward pass. The matrix of all pairs is
+    /// formed, as nothing else needs what it holds: `dbias[d] = Σ dS` over the pairs at distance `d`.
+    pub(super) fn bias_gradient(&self, g: &mut Graph, inputs: &[Value]) -> Value {
+        let ((wh, ww), (down, across), heads) = (self.window(), self.windows(), self.heads);
+        let (area, saved) = (wh * ww, self.saved());
+        let [b, _, c] = g.dims::<3>(inputs[saved]);
+        let count = b * down * across;
+        // `[b, tokens, heads·width]` to `[windows, heads, slots, width]`.
+        let split = |g: &mut Graph, x: Value| {
+            let x = g.broadcast_batches(x, b);
+            let x = g.reshape(x, &[b, down, wh, across, ww, heads, c / heads]);
+            let x = g.permute(x, &[0, 1, 3, 5, 2, 4, 6]);
+            g.reshape(x, &[count, heads, area, c / heads])
+        };
+        let row = |g: &mut Graph, x: Value| {
+            let x = g.reshape(x, &[b, heads, down, wh, across, ww]);
+            let x = g.permute(x, &[0, 2, 4, 1, 3, 5]);
+            g.reshape(x, &[count, heads, area, 1])
+        };
+        let [q, k, v, dout] = [0, 1, 2, saved].map(|i| split(g, inputs[i]));
+        let [lse, delta] = [1, 2].map(|i| row(g, inputs[saved + i]));
+        let (k, v) = (g.transpose(k), g.transpose(v));
+        let ids = self.distances(g);
+        let bias = g.gather(inputs[self.bias_input()], 1, ids);
+        let bias = g.reshape(bias, &[heads, area, area]);
+        let scores = g.matmul(q, k);
+        let scores = g.scale(scores, self.scale);
+        let scores = g.add(scores, bias);
+        let shifted = g.sub(scores, lse);
+        let weights = g.exp(shifted);
+        let dp = g.matmul(dout, v);
+        let dp = g.sub(dp, delta);
+        let ds = g.mul(weights, dp);
+        let total = g.sum(ds, &[0]);
+        let total = g.reshape(total, &[heads, area * area]);
+        g.scatter_add(total, area, ids)
+    }
+
+    /// Distance of every pair of slots as an index into the bias, `[heads, slots²]`.
+    fn distances(&self, g: &mut Graph) -> Value {
+        let (wh, ww) = self.window();
+        let (area, heads) = (wh * ww, self.heads);
+        let of = |pair: usize| {
+            let (n, m) = (pair / area, pair % area);
+            let (dy, dx) = ((n / ww).abs_diff(m / ww), (n % ww).abs_diff(m % ww));
+            (dy * ww + dx) as u32
+        };
+        let ids = (0..heads * area * area).map(|i| of(i % (area * area)));
+        let ids = Tensor::u32(&[heads, area * area], ids.collect());
+        g.constant(&format!("distances {wh}×{ww}×{heads}"), ids)
     }
 }
 

@@ -186,7 +186,17 @@ impl<'a> Reference<'a> {
             true => terms[key.y] + terms[self.layout.window().0 + key.x],
             false => 0.0,
         };
-        f64::from(self.layout.scale) * dot(self.query_row(0, query), k) + rel
+        let bias = match self.layout.biased {
+            true => self.distance_bias(query, key),
+            false => 0.0,
+        };
+        f64::from(self.layout.scale) * dot(self.query_row(0, query), k) + rel + bias
+    }
+
+    fn distance_bias(&self, query: Query, key: Place) -> f64 {
+        let (wh, ww) = self.layout.window();
+        let (dy, dx) = (query.place.y.abs_diff(key.y), query.place.x.abs_diff(key.x));
+        self.inputs[self.layout.bias_input()].at(query.h * wh * ww + dy * ww + dx)
     }
 
     /// Products of a query with the table rows of every key row, then of every key column.

@@ -16,6 +16,11 @@ impl Graph {
         let n = self.shape(x).get(1).copied().unwrap_or(0);
         self.push(Gather { n, adjoint: false }, &[x, ids])
     }
+
+    /// Adds the entries of `x [b, m, …]` into `n` sums by `ids [b, m]`: the adjoint of gathering.
+    pub(crate) fn scatter_add(&mut self, x: Value, n: usize, ids: Value) -> Value {
+        self.push(Gather { n, adjoint: true }, &[x, ids])
+    }
 }
 
 /// Gathers from `n` entries, or scatters the sum of gathered entries back to `n`.

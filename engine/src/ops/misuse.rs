@@ -69,6 +69,7 @@ fn attention_refuses_what_does_not_fit() {
             heads,
             tokens,
             rel_pos: tables.then_some((x, x)),
+            distance_bias: None,
             pad_kv: None,
             scale: None,
         };
@@ -79,4 +80,26 @@ fn attention_refuses_what_does_not_fit() {
             (result, _) => unreachable!("{heads} {tokens:?}: {result:?}"),
         }
     }
+}
+
+#[test]
+fn a_bias_by_distance_needs_windows_that_tile() {
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 4, 6], DType::F32);
+    let bias = g.input("bias", &[2, 3], DType::F32);
+    let cfg = Attend {
+        heads: 2,
+        tokens: Tokens::Grid {
+            height: 2,
+            width: 2,
+            window_h: 1,
+            window_w: 3,
+        },
+        rel_pos: None,
+        distance_bias: Some(bias),
+        pad_kv: None,
+        scale: None,
+    };
+    g.attention(x, x, x, cfg);
+    assert!(g.check().unwrap_err().to_string().contains("tile"));
 }

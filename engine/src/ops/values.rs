@@ -192,6 +192,7 @@ fn attention_is_softmax_of_products() {
             keys: 5,
         },
         rel_pos: None,
+        distance_bias: None,
         pad_kv: None,
         scale: None,
     };
@@ -225,6 +226,7 @@ fn windowed_attention_is_sam_with_padding() {
             window_w: s,
         },
         rel_pos: Some((tables[0], tables[1])),
+        distance_bias: None,
         pad_kv: Some((pad_k, pad_v)),
         scale: None,
     };

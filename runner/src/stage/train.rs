@@ -21,8 +21,9 @@ pub(super) type Batch = Vec<(&'static str, Tensor)>;
 
 /// Steps between two looks at the loss; the device is not waited for in between.
 const LOOK_EVERY: usize = 4;
-/// Time between two saves of the state.
+/// Least time between two saves of the state; and at most this share of the time goes into them.
 const SAVE_EVERY: Duration = Duration::from_secs(20);
+const SAVE_SHARE: f32 = 0.05;
 /// Batches prepared ahead of the device, and threads that prepare them.
 const AHEAD: usize = 4;
 const THREADS: usize = 2;
@@ -144,7 +145,7 @@ pub(super) fn train(
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
     let mut progress = Progress::new(stage, length.steps, done, batch);
     let mut loader = Loader::start(done as u64..length.steps as u64, THREADS, AHEAD, make)?;
-    let mut saved = Instant::now();
+    let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
     while done < length.steps {
         let Some(inputs) = loader.next() else { break };
         let mut inputs = inputs?;
@@ -170,9 +171,11 @@ pub(super) fn train(
         }
         done += 1;
         let stop = interrupt::requested();
-        if !last && (stop || saved.elapsed() > SAVE_EVERY) {
+        if !last && (stop || saved.elapsed() > pause) {
+            let begun = Instant::now();
             ctx.run
                 .save_state(stage, state(&program, &built, stage, done)?)?;
+            pause = SAVE_EVERY.max(begun.elapsed().div_f32(SAVE_SHARE));
             saved = Instant::now();
         }
         if stop && !last {

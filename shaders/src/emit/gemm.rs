@@ -40,12 +40,18 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
     }
 }
 
-/// Writes the epilogue of linear element `i` (an identifier) and stores its outputs.
-pub(crate) fn epilogue(w: &mut Writer, kernel: &Gemm, i: &str, acc: &str) {
+/// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quads`
+/// says which buffers are arrays of vec4, and stores its outputs.
+pub(crate) fn epilogue(
+    w: &mut Writer,
+    kernel: &Gemm,
+    (i, acc): (&str, &str),
+    quads: Option<&[bool]>,
+) {
     let inputs = Inputs {
         bindings: &kernel.bindings,
-        wide: &[],
-        quad: false,
+        wide: quads.unwrap_or_default(),
+        quad: quads.is_some(),
         leaves: &kernel.leaves,
         element: i,
         acc,
@@ -55,5 +61,15 @@ pub(crate) fn epilogue(w: &mut Writer, kernel: &Gemm, i: &str, acc: &str) {
     let names = values(w, &kernel.expr, &wanted, inputs);
     for (output, name) in kernel.outputs.iter().zip(&names) {
         w.line(store(inputs, output.buffer, i, name));
+    }
+}
+
+/// Buffer index of the result's element at `row` and `col` of matrix number `batch`.
+pub(crate) fn place(kernel: &Gemm, row: &str, col: &str) -> String {
+    let Gemm { batch, m, n, .. } = kernel;
+    if *batch == 1 {
+        format!("{row} * {n}u + {col}")
+    } else {
+        format!("(batch * {m}u + {row}) * {n}u + {col}")
     }
 }

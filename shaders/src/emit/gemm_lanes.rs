@@ -3,9 +3,11 @@
 //! Lanes that overhang the result read its last row or column again and store nothing, so the main
 //! loop has no branches.
 
-use super::gemm::epilogue;
+use super::gemm::{epilogue, place};
 use super::grid::{fold, linear_group, linear_invocation};
+use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
+use super::quad::wide_buffers;
 use crate::wgsl::{Builtin, Interface, Writer, sum, times};
 use crate::{Caps, Gemm};
 
@@ -72,16 +74,13 @@ impl<'a> Lanes<'a> {
             grid
         };
         // Consecutive tiles share the operand whose rows lie apart, so that it stays in the cache.
+        let batch = self.kernel.batch;
         let (common, private) = if self.private.inner > self.common.inner {
-            (
-                format!("tile % {down}u"),
-                format!("tile / {down}u % {across}u"),
-            )
+            let shape = [batch, across, down];
+            (coordinate(&shape, 2, "tile"), coordinate(&shape, 1, "tile"))
         } else {
-            (
-                format!("tile / {across}u % {down}u"),
-                format!("tile % {across}u"),
-            )
+            let shape = [batch, down, across];
+            (coordinate(&shape, 1, "tile"), coordinate(&shape, 2, "tile"))
         };
         let (shared, own) = self.axes();
         w.line(format!("let {shared} = {common} * {}u;", self.shared));
@@ -89,7 +88,8 @@ impl<'a> Lanes<'a> {
             "let {own} = {private} * {}u;",
             self.lanes * self.own
         ));
-        w.line(format!("let batch = tile / {}u;", down * across));
+        let number = coordinate(&[batch, down * across], 0, "tile");
+        w.line(format!("let batch = {number};"));
         self.starts(&mut w);
         for r in 0..self.shared {
             for c in (0..self.own).step_by(self.width()) {
@@ -118,8 +118,11 @@ impl<'a> Lanes<'a> {
         let registers = self.shared * self.own / self.width() * self.workgroup();
         let ty = format!("array<{}, {registers}>", self.ty());
         interface.shared.push(("results".to_string(), ty));
+        if let Some(wide) = self.quads() {
+            interface.wide = wide;
+        }
         for matrix in [&self.common, &self.private] {
-            interface.wide[matrix.buffer] = matrix.wide != Wide::No;
+            interface.wide[matrix.buffer] |= matrix.wide != Wide::No;
         }
         (w.module(&interface), grid)
     }
@@ -150,47 +153,60 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Positions apart that neighbouring lanes read, and positions per read of a lane.
+    /// Positions per read of a lane.
     fn spread(matrix: &Matrix) -> usize {
         if matrix.wide == Wide::Outer { 4 } else { 1 }
     }
 
+    /// Neighbouring positions that belong to one lane.
+    fn run(&self) -> usize {
+        if self.width() == 4 && self.private.extent.is_multiple_of(4) {
+            4
+        } else {
+            1
+        }
+    }
+
     /// Binds where each read of a lane starts: `row_0`, `row_1`, … and `col_0`, ….
     fn starts(&self, w: &mut Writer) {
-        let sides = [
-            (
-                self.axes().0,
-                &self.common,
-                self.shared
-                    .div_ceil(self.lanes * Self::spread(&self.common)),
-            ),
-            (
-                self.axes().1,
-                &self.private,
-                self.own / Self::spread(&self.private),
-            ),
-        ];
-        for (name, matrix, reads) in sides {
-            let base = w.bind("base", matrix.start("batch"));
-            let spread = Self::spread(matrix);
-            for read in 0..reads {
-                let first = read * self.lanes * spread;
-                let mut place = vec![name.to_string()];
-                if first > 0 {
-                    place.push(format!("{first}u"));
-                }
-                if self.lanes > 1 {
-                    place.extend(times("lane", spread));
-                }
-                let place = format!("min({}, {}u)", sum(place), matrix.extent - spread);
-                let mut terms = vec![base.clone()];
-                terms.extend(times(&place, matrix.outer));
-                let start = match matrix.unit() {
-                    1 => sum(terms),
-                    unit => format!("({}) / {unit}u", sum(terms)),
-                };
-                w.line(format!("let {name}_{read} = {start};"));
+        let (common, own) = (Self::spread(&self.common), Self::spread(&self.private));
+        let reads = self.shared.div_ceil(self.lanes * common);
+        let firsts: Vec<usize> = (0..reads).map(|r| r * self.lanes * common).collect();
+        self.starts_of(w, self.axes().0, &self.common, (&firsts, common));
+        let run = self.run();
+        let firsts: Vec<usize> = (0..self.own)
+            .step_by(own)
+            .map(|p| p / run * run * self.lanes + p % run)
+            .collect();
+        self.starts_of(w, self.axes().1, &self.private, (&firsts, run));
+    }
+
+    /// Those of one operand, from the positions that lane 0 reads and the distance to the next lane's.
+    fn starts_of(
+        &self,
+        w: &mut Writer,
+        name: &str,
+        matrix: &Matrix,
+        (firsts, apart): (&[usize], usize),
+    ) {
+        let base = w.bind("base", matrix.start("batch"));
+        for (read, &first) in firsts.iter().enumerate() {
+            let mut place = vec![name.to_string()];
+            if first > 0 {
+                place.push(format!("{first}u"));
             }
+            if self.lanes > 1 {
+                place.extend(times("lane", apart));
+            }
+            let last = matrix.extent - Self::spread(matrix);
+            let place = format!("min({}, {last}u)", sum(place));
+            let mut terms = vec![base.clone()];
+            terms.extend(times(&place, matrix.outer));
+            let start = match matrix.unit() {
+                1 => sum(terms),
+                unit => format!("({}) / {unit}u", sum(terms)),
+            };
+            w.line(format!("let {name}_{read} = {start};"));
         }
     }
 
@@ -347,45 +363,63 @@ impl<'a> Lanes<'a> {
         w.line(format!("let result = results[e * {holders}u + {holder}];"));
         w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
         w.line(format!("let column = e % {columns}u;"));
-        for part in 0..self.width() {
-            self.store_part(w, part);
+        match self.quads() {
+            Some(wide) => self.store_parts(w, 0, Some(&wide)),
+            None => (0..self.width()).for_each(|part| self.store_parts(w, part, None)),
         }
         w.close();
     }
 
-    /// Stores one component of a register.
-    fn store_part(&self, w: &mut Writer, part: usize) {
-        let Gemm { m, n, .. } = *self.kernel;
+    /// Whether a register's components are neighbours in the result and the epilogue can take all four
+    /// at once: then which buffers are arrays of vec4.
+    fn quads(&self) -> Option<Vec<bool>> {
+        let Gemm {
+            n,
+            bindings,
+            leaves,
+            outputs,
+            ..
+        } = self.kernel;
+        let stored: Vec<usize> = outputs.iter().map(|o| o.buffer).collect();
+        let narrow = [&self.common, &self.private];
+        let narrow = narrow.iter().filter(|m| m.wide == Wide::No);
+        let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
+        let wide = wide_buffers(bindings, leaves, &stored, &narrow)?;
+        (self.run() == 4 && !self.transposed && n.is_multiple_of(4)).then_some(wide)
+    }
+
+    /// Stores component `part` of a register, or all four components if `quads`.
+    fn store_parts(&self, w: &mut Writer, part: usize, quads: Option<&[bool]>) {
         let (shared, own) = self.axes();
-        let spread = Self::spread(&self.private);
-        let mut place = vec![own.to_string()];
+        let run = self.run();
+        let mut position = vec![own.to_string()];
         if self.own > self.width() {
-            place.extend(times("column", self.width() * self.lanes));
+            position.extend(times("column", self.width() * self.lanes));
         }
         if self.lanes > 1 {
-            place.extend(times("lane", spread));
+            position.extend(times("lane", run));
         }
         // Neighbouring components belong to neighbouring positions or to those of the next lanes.
-        let apart = if spread > 1 { part } else { part * self.lanes };
+        let apart = if run > 1 { part } else { part * self.lanes };
         if apart > 0 {
-            place.push(format!("{apart}u"));
+            position.push(format!("{apart}u"));
         }
-        let place = w.bind("at", sum(place));
+        let position = w.bind("at", sum(position));
         let guard = !self.private.extent.is_multiple_of(self.lanes * self.own);
         if guard {
-            w.open(format!("if {place} < {}u", self.private.extent));
+            w.open(format!("if {position} < {}u", self.private.extent));
         }
         let shared = format!("at_{shared}");
         let (row, col) = match self.transposed {
-            true => (&place, &shared),
-            false => (&shared, &place),
+            true => (&position, &shared),
+            false => (&shared, &position),
         };
-        let i = w.bind("i", format!("(batch * {m}u + {row}) * {n}u + {col}"));
-        let acc = match self.width() {
-            1 => "result".to_string(),
+        let i = w.bind("i", place(self.kernel, row, col));
+        let acc = match (self.width(), quads) {
+            (1, _) | (_, Some(_)) => "result".to_string(),
             _ => format!("result.{}", PARTS[part]),
         };
-        epilogue(w, self.kernel, &i, &acc);
+        epilogue(w, self.kernel, (&i, &acc), quads);
         if guard {
             w.close();
         }

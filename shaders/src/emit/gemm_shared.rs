@@ -5,8 +5,9 @@
 //! that neighbours read neighbouring words and store neighbouring results. Reads beyond the matrices
 //! are moved back inside and, along k, replaced by zeros.
 
-use super::gemm::epilogue;
+use super::gemm::{epilogue, place};
 use super::grid::{fold, linear_group};
+use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
 use crate::wgsl::{Builtin, Interface, Writer, sum, times};
 use crate::{Caps, Gemm};
@@ -51,12 +52,11 @@ impl Shared<'_> {
             w.line("return;");
             w.close();
         }
-        w.line(format!(
-            "let row = tile / {across}u % {down}u * {}u;",
-            self.block[0]
-        ));
-        w.line(format!("let col = tile % {across}u * {}u;", self.block[1]));
-        w.line(format!("let batch = tile / {}u;", down * across));
+        let shape = [batch, down, across];
+        let [number, row, col] = [0, 1, 2].map(|d| coordinate(&shape, d, "tile"));
+        w.line(format!("let row = {row} * {}u;", self.block[0]));
+        w.line(format!("let col = {col} * {}u;", self.block[1]));
+        w.line(format!("let batch = {number};"));
         let [threads_m, threads_n] = self.threads();
         w.line(format!("let local_row = local / {threads_n}u;"));
         w.line(format!("let local_col = local % {threads_n}u;"));
@@ -245,9 +245,12 @@ impl Shared<'_> {
         if !inside.is_empty() {
             w.open(format!("if {}", inside.join(" && ")));
         }
-        w.line(format!("let i = (batch * {m}u + at_row) * {n}u + at_col;"));
+        w.line(format!(
+            "let i = {};",
+            place(self.kernel, "at_row", "at_col")
+        ));
         w.line("let acc = results[e];");
-        epilogue(w, self.kernel, "i", "acc");
+        epilogue(w, self.kernel, ("i", "acc"), None);
         if !inside.is_empty() {
             w.close();
         }

@@ -5,8 +5,10 @@ use crate::{Caps, Gemm, Tile};
 
 /// Products below this many multiplications take a smaller tile, which drivers compile faster.
 const SMALL: usize = 1 << 24;
-/// Enough tiles to keep the cores of a CPU adapter busy.
+/// Enough tiles to keep the cores of a CPU adapter busy, and the height below which more of them cost
+/// more than they give.
 const PARALLEL: usize = 16;
+const LOW: usize = 16;
 /// Enough workgroups to keep a large GPU busy.
 const WORKGROUPS: usize = 128;
 /// Invocations of a GPU's workgroup along rows and along columns.
@@ -54,7 +56,7 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
         }
     };
     let mut parts = common.extent.div_ceil(largest_shared);
-    while across * parts < PARALLEL && even(parts) > 4 {
+    while across * parts < PARALLEL && even(parts) > LOW {
         parts *= 2;
     }
     Tile::Lanes {

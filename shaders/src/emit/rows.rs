@@ -125,7 +125,11 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Strin
         "let first = ({}) * {per_group}u;",
         linear_group(grid)
     ));
-    let end = format!("min(first + {per_group}u, {count}u)");
+    let end = if covers(grid, per_group, count) {
+        format!("first + {per_group}u")
+    } else {
+        format!("min(first + {per_group}u, {count}u)")
+    };
     w.open_loop(walk.unit(), "first + subgroup", &end, "subgroups");
     walk.row(&mut w);
     let columns = strided_columns(walk, "lane", "lanes");
@@ -175,7 +179,13 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
         linear_group(grid)
     ));
     let last = count.max(1) - 1;
-    w.line(format!("let {} = min(wanted, {last}u);", walk.unit()));
+    let exact = covers(grid, rows, count);
+    let row = if exact {
+        "wanted".to_string()
+    } else {
+        format!("min(wanted, {last}u)")
+    };
+    w.line(format!("let {} = {row};", walk.unit()));
     walk.row(&mut w);
     let columns = strided_columns(walk, "member", &format!("{members}u"));
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
@@ -208,19 +218,29 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
         reduced
     };
     let reduced = stages(&mut w, walk, &columns, &finish);
-    w.open(format!("if wanted < {count}u"));
+    if !exact {
+        w.open(format!("if wanted < {count}u"));
+    }
     outputs(&mut w, walk, &columns, &reduced);
     if has_row_outputs(walk.kernel) {
         w.open("if member == 0u");
         row_outputs(&mut w, walk, &reduced);
         w.close();
     }
-    w.close();
+    if !exact {
+        w.close();
+    }
     let builtins = [Builtin::Workgroup, Builtin::Local];
     let mut interface = walk.interface(workgroup, &builtins);
     let ty = format!("array<{}, {workgroup}>", walk.result());
     interface.shared.push(("partial".to_string(), ty));
     (w.module(&interface), grid)
+}
+
+/// Whether a grid has exactly the workgroups that `count` units need: then no bound is written, and
+/// kernels for any number of rows can share a text.
+fn covers(grid: [u32; 3], per_group: usize, count: usize) -> bool {
+    grid.iter().map(|&n| n as usize).product::<usize>() * per_group == count
 }
 
 /// Writes the body of a loop for the named element.

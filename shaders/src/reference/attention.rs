@@ -333,7 +333,7 @@ impl Run<'_> {
         let dot: f64 = (0..self.a.head_dim)
             .map(|d| self.query(b, h, n, d) * self.key(b, h, k, d))
             .sum();
-        let scaled = dot * f64::from(self.a.scale);
+        let scaled = dot * f64::from(self.a.scale) + self.distance_bias(h, n, k);
         if self.a.rel_pos.is_none() && rel.is_none() {
             return scaled;
         }
@@ -346,6 +346,24 @@ impl Run<'_> {
             None => self.rel_term(b, h, n, column),
         };
         scaled + term(y) + term(x)
+    }
+
+    fn distance_bias(&self, h: usize, n: usize, k: &Key) -> f64 {
+        let (
+            Some(bias),
+            Tokens::Grid {
+                width,
+                window_h,
+                window_w,
+                ..
+            },
+        ) = (self.a.distance_bias, self.a.tokens)
+        else {
+            return 0.0;
+        };
+        let (y, x) = (n / width % window_h, n % width % window_w);
+        let distance = y.abs_diff(k.y) * window_w + x.abs_diff(k.x);
+        self.buffers[bias].at(h * window_h * window_w + distance)
     }
 
     fn probability(&self, s: &Saved, b: usize, h: usize, n: usize, k: &Key) -> f64 {

@@ -80,7 +80,42 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
         k: rows(16),
         v: rows(32),
         rel_pos,
+        distance_bias: None,
         pad_kv,
         bindings,
+    })
+}
+
+/// The forward pass of two heads of 8 in 3×4 windows with a bias by distance.
+pub(crate) fn biased_attention() -> Kernel {
+    let rows = |buffer| HeadRows {
+        buffer,
+        offset: 0,
+        row_stride: 16,
+        batch: 1,
+    };
+    Kernel::Attention(Attention {
+        pass: AttentionPass::Forward {
+            out: 4,
+            lse: 5,
+            rel: None,
+        },
+        batch: 1,
+        heads: 2,
+        head_dim: 8,
+        tokens: Tokens::Grid {
+            height: 6,
+            width: 8,
+            window_h: 3,
+            window_w: 4,
+        },
+        scale: 8f32.sqrt().recip(),
+        q: rows(0),
+        k: rows(1),
+        v: rows(2),
+        rel_pos: None,
+        distance_bias: Some(3),
+        pad_kv: None,
+        bindings: vec![READ, READ, READ, READ, WRITE, WRITE],
     })
 }

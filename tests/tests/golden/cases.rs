@@ -1,6 +1,6 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention};
+use super::attention::{Pass, attention, biased_attention};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
     Output, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
@@ -62,6 +62,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             attention(Pass::Forward, true),
             cpu,
         ),
+        ("attention_bias_workgroup", biased_attention(), gpu),
         (
             "attention_window_dq_workgroup",
             attention(Pass::Queries, true),

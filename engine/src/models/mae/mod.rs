@@ -215,6 +215,7 @@ fn block(g: &mut Graph, x: Value, heads: usize) -> Value {
             keys: count,
         },
         rel_pos: None,
+        distance_bias: None,
         pad_kv: None,
         scale: None,
     };

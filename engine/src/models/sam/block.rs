@@ -2,8 +2,9 @@
 
 use samora_shaders::Tokens;
 
-use super::{Adapter, Fusion, SamConfig};
-use crate::nn::{hl_attn, layer_norm, linear, low_rank_updates, mlp};
+use super::attention::adapted_attention;
+use super::{Adapter, SamConfig};
+use crate::nn::{layer_norm, linear, mlp};
 use crate::ops::attention::Attend;
 use crate::{Graph, Init, Value};
 
@@ -27,11 +28,7 @@ pub(super) fn block(
     g.add(x, y)
 }
 
-/// Windowed or global attention with relative positions, and what the adapter makes of it.
-///
-/// Experts share k and differ from the frozen block by low-rank updates of q and v, so one product
-/// and one batched attention serve the block and all its experts. `proj` being affine, only the
-/// differences of the experts' outputs go through its weight.
+/// Windowed or global attention with relative positions.
 fn attention(
     g: &mut Graph,
     config: &SamConfig,
@@ -39,42 +36,14 @@ fn attention(
     adapter: &Adapter,
     y: Value,
 ) -> Value {
-    let [batch, count, c] = g.dims(y);
-    let window = config.window(index);
+    let [_, _, c] = g.dims(y);
     let qkv = linear(g, "attn.qkv", y, 3 * c);
-    let [q, k, v] = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
-    let attend = attend(g, config, window);
-    let (updates, rank) = adapter.updates();
-    if updates.is_empty() {
-        let out = g.attention(q, k, v, attend);
-        return linear(g, "attn.proj", out, c);
-    }
-    let (dq, dv) = low_rank_updates(g, y, &updates, rank);
-    let (q_experts, v_experts) = (g.add(q, dq), g.add(v, dv));
-    let Adapter::Experts { fusion, .. } = adapter else {
-        let [q, v] = [q_experts, v_experts].map(|x| g.reshape(x, &[batch, count, c]));
-        let out = g.attention(q, k, v, attend);
-        return linear(g, "attn.proj", out, c);
-    };
-    let [q, v] = [(q, q_experts), (v, v_experts)].map(|(base, experts)| {
-        let base = g.reshape(base, &[1, batch, count, c]);
-        let all = g.concat(&[base, experts], 0);
-        g.reshape(all, &[4 * batch, count, c])
-    });
-    let out = g.attention(q, k, v, attend);
-    let base = g.slice(out, 0, 0, batch);
-    let frozen = linear(g, "attn.proj", base, c);
-    let deltas = differences(g, out, base);
-    let fused = match fusion {
-        Fusion::HlAttn(form) => g.within("samora_adapter.fuser", |g| {
-            hl_attn(g, form, deltas, config.heads, attend.tokens)
-        }),
-        Fusion::Sum => {
-            let split = g.reshape(deltas, &[3, batch, count, c]);
-            g.sum(split, &[0])
-        }
-    };
-    g.add(frozen, fused)
+    let qkv = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
+    let attend = attend(g, config, config.window(index));
+    let fusing = (config.heads, attend.tokens);
+    adapted_attention(g, adapter, fusing, y, qkv, |g, [q, k, v]| {
+        g.attention(q, k, v, attend)
+    })
 }
 
 /// How a block with windows of this extent attends, with its relative position tables, which start
@@ -90,6 +59,7 @@ fn attend(g: &mut Graph, config: &SamConfig, window: usize) -> Attend {
         heads: config.heads,
         tokens: tokens(grid, window),
         rel_pos: Some((rel_h, rel_w)),
+        distance_bias: None,
         pad_kv: (grid % window != 0).then_some((pad_k, pad_v)),
         scale: None,
     }
@@ -102,17 +72,4 @@ fn tokens(grid: usize, window: usize) -> Tokens {
         window_h: window,
         window_w: window,
     }
-}
-
-/// proj.weight·(out_e − base) for the three experts after the base in `out [4·batch, tokens, c]`.
-fn differences(g: &mut Graph, out: Value, base: Value) -> Value {
-    let [batch, count, c] = g.dims(base);
-    let experts = g.slice(out, 0, batch, 3 * batch);
-    let experts = g.reshape(experts, &[3, batch, count, c]);
-    let deltas = g.sub(experts, base);
-    let deltas = g.reshape(deltas, &[3 * batch, count, c]);
-    // Declared by the `proj` layer, which runs first.
-    let weight = g.param("attn.proj.weight", &[c, c], Init::Zeros);
-    let weight = g.transpose(weight);
-    g.matmul(deltas, weight)
 }

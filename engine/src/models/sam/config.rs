@@ -31,11 +31,11 @@ pub struct SamConfig {
     pub out_channels: usize,
 }
 
-/// The mask decoder with one token per class.
+/// The mask decoder with one token per mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskDecoderConfig {
-    /// Number of classes, background included.
+    /// Number of masks: the classes, background included.
     pub classes: usize,
     /// Layers of the two-way transformer.
     #[serde(default = "decoder_depth")]
@@ -151,6 +151,11 @@ impl MaskDecoderConfig {
             heads: decoder_heads(),
             mlp_dim: decoder_mlp_dim(),
         }
+    }
+
+    /// SAM's own four masks: one for a clear prompt, three for an ambiguous one.
+    pub fn sam() -> Self {
+        Self::new(4)
     }
 
     /// Says which field is wrong for an image embedding of `dim` channels, if any.

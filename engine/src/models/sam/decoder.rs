@@ -1,26 +1,79 @@
-//! The prompt-free mask decoder: SAM's, with one mask token per class (SAMed §3.3).
-
-use std::f32::consts::TAU;
+//! The mask decoder (SAM, mask_decoder.py), by prompts as SAM's own, or without and with one mask token
+//! per class (SAMed §3.3).
 
 use super::MaskDecoderConfig;
 use super::block::EPS;
+use super::positions::dense_positions;
+use super::prompt::{EncodedPrompts, Prompts, embedding, encode_prompts};
 use super::transformer::two_way_transformer;
 use crate::nn::{conv_transpose2x2, layer_norm, linear};
-use crate::{Graph, Init, Tensor, Value};
+use crate::{Graph, Init, Value};
 
 /// What the decoder predicts.
 #[derive(Clone, Copy, Debug)]
 pub struct Masks {
-    /// Class logits `[batch, 4·grid, 4·grid, classes]`; class 0 is the background.
+    /// Logits `[batch, 4·grid, 4·grid, n]` of each mask token. Without prompts these are classes, 0
+    /// being the background.
     pub logits: Value,
-    /// Predicted quality of each mask `[batch, classes]`; SAMed's loss does not use it.
+    /// Predicted quality of each mask `[batch, n]`; SAMed's loss does not use it.
     pub quality: Value,
+}
+
+impl Masks {
+    /// SAM's answer to a clear prompt: the first of its masks.
+    pub fn single(self, g: &mut Graph) -> Self {
+        self.part(g, 0, 1)
+    }
+
+    /// SAM's answers to an ambiguous prompt: all masks but the first.
+    pub fn multiple(self, g: &mut Graph) -> Self {
+        let count = g.shape(self.quality).last().map_or(0, |n| n - 1);
+        self.part(g, 1, count)
+    }
+
+    fn part(self, g: &mut Graph, first: usize, count: usize) -> Self {
+        Self {
+            logits: g.slice(self.logits, 3, first, count),
+            quality: g.slice(self.quality, 1, first, count),
+        }
+    }
 }
 
 /// Decodes the encoder's `features [batch, grid, grid, dim]` without prompts: no sparse tokens, and
 /// `no_mask_embed` as the dense one. Parameters are under `prompt_encoder` and `mask_decoder`.
 pub fn decode_masks(g: &mut Graph, config: &MaskDecoderConfig, features: Value) -> Masks {
-    let [batch, grid, _, dim] = g.dims(features);
+    let [batch, _, _, dim] = g.dims(features);
+    let none = encode_prompts(g, &Prompts::default(), 1, dim);
+    decode(g, config, batch, features, none)
+}
+
+/// Decodes the encoder's `features [batch, grid, grid, dim]` of an image of `image_size_px` by prompts
+/// ([`MaskDecoderConfig::sam`] has SAM's heads). The features of one image may meet the prompts for many
+/// objects in it. Parameters are under `prompt_encoder` and `mask_decoder`.
+pub fn decode_prompted(
+    g: &mut Graph,
+    config: &MaskDecoderConfig,
+    features: Value,
+    image_size_px: usize,
+    prompts: &Prompts,
+) -> Masks {
+    let [images, _, _, dim] = g.dims(features);
+    let values = [prompts.points.map(|p| p.0), prompts.boxes, prompts.mask];
+    let batches = values.iter().flatten().map(|&v| g.shape(v)[0]);
+    let batch = batches.fold(images, usize::max);
+    let encoded = encode_prompts(g, prompts, image_size_px, dim);
+    decode(g, config, batch, features, encoded)
+}
+
+/// Decodes features of a batch that is 1 or `batch`.
+fn decode(
+    g: &mut Graph,
+    config: &MaskDecoderConfig,
+    batch: usize,
+    features: Value,
+    prompts: EncodedPrompts,
+) -> Masks {
+    let [images, grid, _, dim] = g.dims(features);
     if let Err((field, message)) = config.check(dim) {
         g.fail("mask_decoder", format!("{field}: {message}"));
         return Masks {
@@ -29,19 +82,20 @@ pub fn decode_masks(g: &mut Graph, config: &MaskDecoderConfig, features: Value) 
         };
     }
     let positions = dense_positions(g, grid, dim);
-    let dense = g.param(
-        "prompt_encoder.no_mask_embed.weight",
-        &[1, dim],
-        Init::Normal(1.0),
-    );
-    let image = g.reshape(features, &[batch, grid * grid, dim]);
-    let image = g.add(image, dense);
+    let image = g.reshape(features, &[images, grid * grid, dim]);
+    let image = g.add(image, prompts.dense);
+    let image = g.broadcast(image, &[batch, grid * grid, dim]);
     g.within("mask_decoder", |g| {
         let classes = config.classes;
-        let iou = g.param("iou_token.weight", &[1, dim], Init::Normal(1.0));
+        let iou = embedding(g, "iou_token", dim);
         let mask = g.param("mask_tokens.weight", &[classes, dim], Init::Normal(1.0));
         let tokens = g.concat(&[iou, mask], 0);
-        let tokens = g.broadcast(tokens, &[batch, classes + 1, dim]);
+        let mut tokens = g.broadcast(tokens, &[batch, classes + 1, dim]);
+        if let Some(sparse) = prompts.sparse {
+            let [_, n, _] = g.dims(sparse);
+            let sparse = g.broadcast(sparse, &[batch, n, dim]);
+            tokens = g.concat(&[tokens, sparse], 1);
+        }
         let (tokens, image) = g.within("transformer", |g| {
             two_way_transformer(g, config, tokens, image, positions)
         });
@@ -66,25 +120,6 @@ pub fn decode_masks(g: &mut Graph, config: &MaskDecoderConfig, features: Value) 
             logits: g.reshape(logits, &[batch, 4 * grid, 4 * grid, classes]),
             quality,
         }
-    })
-}
-
-/// Random Fourier features of every grid cell's centre, `[grid², dim]`: with c = 2·(x, y) − 1 and
-/// the matrix G `[2, dim/2]`, [sin(2π·c·G), cos(2π·c·G)] (SAM, prompt_encoder.py,
-/// `PositionEmbeddingRandom`).
-pub fn dense_positions(g: &mut Graph, grid: usize, dim: usize) -> Value {
-    g.within("prompt_encoder", |g| {
-        let name = "pe_layer.positional_encoding_gaussian_matrix";
-        let gaussian = g.param(name, &[2, dim / 2], Init::Normal(1.0));
-        let at = |i: usize| 2.0 * (i as f32 + 0.5) / grid as f32 - 1.0;
-        let centres = (0..grid * grid)
-            .flat_map(|i| [at(i % grid), at(i / grid)])
-            .collect();
-        let centres = g.constant("centres", Tensor::f32(&[grid * grid, 2], centres));
-        let angle = g.matmul(centres, gaussian);
-        let angle = g.scale(angle, TAU);
-        let (sine, cosine) = (g.sin(angle), g.cos(angle));
-        g.concat(&[sine, cosine], 1)
     })
 }
 

@@ -71,14 +71,18 @@ pub(super) fn run_blocks(
         });
     }
     let map = g.reshape(x, &[batch, grid, grid, dim]);
-    let features = g.within("neck", |g| {
-        let y = conv(g, "0", map, config.out_channels, (1, 1), false, false);
-        let y = layer_norm(g, "1", y, EPS);
-        let y = conv(g, "2", y, config.out_channels, (3, 1), true, false);
-        layer_norm(g, "3", y, EPS)
-    });
     Encoded {
         tokens: x,
-        features,
+        features: neck(g, map, config.out_channels),
     }
+}
+
+/// The encoder's last layers, from `map [batch, h, w, c]` to `[batch, h, w, out]`.
+pub(crate) fn neck(g: &mut Graph, map: Value, out: usize) -> Value {
+    g.within("neck", |g| {
+        let y = conv(g, "0", map, out, (1, 1), false, false);
+        let y = layer_norm(g, "1", y, EPS);
+        let y = conv(g, "2", y, out, (3, 1), true, false);
+        layer_norm(g, "3", y, EPS)
+    })
 }

@@ -1,18 +1,25 @@
-//! Segment Anything (Kirillov et al. 2023): image encoder with optional experts, and the prompt-free
-//! mask decoder of SAMed (Zhang and Liu 2023).
+//! Segment Anything (Kirillov et al. 2023): image encoder with optional experts, prompt encoder, and the
+//! mask decoder, SAM's own or prompt-free as in SAMed (Zhang and Liu 2023).
 
 mod adapter;
+mod attention;
 mod block;
 mod config;
 mod decoder;
 mod encoder;
+mod positions;
+mod prompt;
 mod reconstruct;
 mod transformer;
 
 pub use adapter::{Adapter, Fusion};
+pub(crate) use attention::adapted_attention;
 pub use config::{MaskDecoderConfig, SamConfig};
-pub use decoder::{Masks, decode_masks, dense_positions};
+pub use decoder::{Masks, decode_masks, decode_prompted};
+pub(crate) use encoder::neck;
 pub use encoder::{Encoded, encode};
+pub use positions::dense_positions;
+pub use prompt::{EncodedPrompts, Prompts, encode_prompts};
 pub use reconstruct::reconstruction_loss;
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ impl Emitter<'_> {
                 let across = format!("b{rel}[n_rel + {s_y}u + {name}_x]");
                 score = format!("{score} + {down} + {across}");
             }
+            score += &self.distance_bias("n", name);
             let mut weight = format!("exp({score} - lse)");
             if let Some(condition) = self.takes_part(slot, sides) {
                 weight = format!("select(0.0f, {weight}, {condition})");
@@ -142,6 +143,7 @@ impl Emitter<'_> {
                 let across = format!("b{rel}[{name} * {count}u + {s_y}u + n_x]");
                 score = format!("{score} + {down} + {across}");
             }
+            score += &self.distance_bias("n", name);
             let mut weight = format!("exp({score} - b{}[{name}])", saved.lse);
             if let Some(condition) = self.takes_part(slot, sides) {
                 weight = format!("select(0.0f, {weight}, {condition})");
@@ -225,6 +227,7 @@ impl Emitter<'_> {
                 "base + b{rel}[m * {count}u + pad_y] + b{rel}[m * {count}u + {s_y}u + pad_x]"
             );
         }
+        score += &self.distance_bias("m", "pad");
         self.w.line(format!("weight += exp({score});"));
         if pad.real.is_some() {
             self.w.close();

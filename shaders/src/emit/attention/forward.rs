@@ -49,6 +49,7 @@ impl Emitter<'_> {
                 let across = self.term(&format!("{s_y}u + {name}_x"));
                 score = format!("{score} + {down} + {across}");
             }
+            score += &self.distance_bias("n", &slot.name);
             if let Some(condition) = self.takes_part(slot, sides) {
                 score = format!("select({}, {score}, {condition})", float(MASKED));
             }

@@ -184,6 +184,23 @@ impl Emitter<'_> {
         format!("h * {}u + {}u", self.regs, offset / self.width)
     }
 
+    /// ` + bias` of the pair of slots with these names; empty without a distance bias.
+    pub(super) fn distance_bias(&self, n: &str, m: &str) -> String {
+        let (
+            Some(bias),
+            Tokens::Grid {
+                window_h, window_w, ..
+            },
+        ) = (self.a.distance_bias, self.a.tokens)
+        else {
+            return String::new();
+        };
+        let [y, x] = ["y", "x"]
+            .map(|axis| format!("max({n}_{axis}, {m}_{axis}) - min({n}_{axis}, {m}_{axis})"));
+        let area = window_h * window_w;
+        format!(" + b{bias}[h * {area}u + ({y}) * {window_w}u + {x}]")
+    }
+
     /// Index of query token `t` in a `[batch, heads, tokens]` buffer.
     pub(super) fn scalar_row(&self, t: &str) -> String {
         format!("(b * {}u + h) * {}u + {t}", self.a.heads, self.queries())
