@@ -22,8 +22,9 @@ use crate::{Error, Result};
 
 /// Elements compared per written buffer.
 const SAMPLES: usize = 12;
-/// Devices used at most, and new kernels for which another one is worth opening.
+/// Devices used at most.
 const WORKERS: usize = 8;
+/// New kernels for which another device is worth opening.
 const WORTH_A_DEVICE: usize = 8;
 /// Allowed difference, relative and absolute: far above rounding, far below a wrong index.
 const TOLERANCE: f64 = 2e-3;

@@ -35,26 +35,6 @@ pub struct Weights {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Renames tensors of a file: a name that starts with `from` gets `to` instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rename {
-    /// Prefix in the file; empty for all names.
-    pub from: String,
-    /// Prefix in the graph.
-    pub to: String,
-}
-
-/// Where the parameters of a graph came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DrawReport {
-    /// Parameters given, by full name.
-    pub taken: Vec<String>,
-    /// Parameters drawn from their distribution.
-    pub drawn: Vec<String>,
-    /// Given tensors the graph has no parameter for.
-    pub unexpected: Vec<String>,
-}
-
 impl Weights {
     /// Reads a safetensors or PyTorch file under the names it has. Floats and integers of any size
     /// become f32.
@@ -82,30 +62,20 @@ impl Weights {
         replace(path, |temporary| self.write_in_place(temporary))
     }
 
-    /// A tensor for each parameter of `graph`: the one given here under its (renamed) name, else
-    /// drawn from its distribution with `seed`. The first rule that matches a name applies.
+    /// A tensor for each parameter of `graph`: the one given here, else drawn from its distribution with
+    /// `seed`.
     ///
     /// # Errors
     /// A given tensor of another shape or type than the parameter.
-    pub fn draw(&self, graph: &Graph, seed: u64, rules: &[Rename]) -> Result<(Self, DrawReport)> {
-        let mut given: BTreeMap<String, &Tensor> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (rename(name, rules), tensor))
-            .collect();
+    pub fn draw(&self, graph: &Graph, seed: u64) -> Result<Self> {
         let mut weights = Self::default();
-        let mut report = DrawReport::default();
         for source in graph.sources() {
-            let found = given.remove(&source.name);
             let SourceKind::Param(init) = source.kind else {
                 continue;
             };
             let ty = graph.ty(source.value);
-            let tensor = match found {
-                Some(tensor) if tensor.ty() == *ty => {
-                    report.taken.push(source.name.clone());
-                    tensor.clone()
-                }
+            let tensor = match self.tensors.get(&source.name) {
+                Some(tensor) if tensor.ty() == *ty => tensor.clone(),
                 Some(tensor) => {
                     let message = format!(
                         "the network needs {:?} {:?}, the weights given have {:?} {:?}",
@@ -119,15 +89,11 @@ impl Weights {
                         message,
                     });
                 }
-                None => {
-                    report.drawn.push(source.name.clone());
-                    init.draw(&ty.shape, seed, &source.name)
-                }
+                None => init.draw(&ty.shape, seed, &source.name),
             };
             weights.tensors.insert(source.name.clone(), tensor);
         }
-        report.unexpected = given.into_keys().collect();
-        Ok((weights, report))
+        Ok(weights)
     }
 
     /// The tensors whose names start with `prefix`, without it.
@@ -192,11 +158,6 @@ impl View for Bytes<'_> {
     fn data_len(&self) -> usize {
         self.0.bytes().len()
     }
-}
-
-fn rename(name: &str, rules: &[Rename]) -> String {
-    let renamed = |rule: &Rename| Some(format!("{}{}", rule.to, name.strip_prefix(&rule.from)?));
-    rules.iter().find_map(renamed).unwrap_or(name.to_string())
 }
 
 /// Has `write` make a file beside `path`, then puts it in its place.

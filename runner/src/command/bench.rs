@@ -71,7 +71,7 @@ fn measure(
     let (graph, wanted, _) = stage_graph(pipeline, stage)?;
     let planned = plan(&graph, &wanted, !args.device.no_fuse)?;
     let (count, flops) = (planned.steps.len(), planned.flops() as f64);
-    let (weights, _) = Weights::default().draw(&graph, pipeline.seed, &[])?;
+    let weights = Weights::default().draw(&graph, pipeline.seed)?;
     let begun = Instant::now();
     let mut program = Program::new(device, &graph, planned, &weights.tensors)?;
     let inputs = inputs(&graph);

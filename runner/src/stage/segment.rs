@@ -88,7 +88,7 @@ impl<'d> Segmenter<'d> {
         let size = config.image_size_px;
         let (graph, logits) = graph(pipeline, stage, classes, batch);
         let planned = plan(&graph, &[logits], fuse)?;
-        let (weights, _) = weights.draw(&graph, pipeline.seed, &[])?;
+        let weights = weights.draw(&graph, pipeline.seed)?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
         Ok(Self {
             program,

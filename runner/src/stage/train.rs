@@ -132,7 +132,7 @@ pub(super) fn train(
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
     let planned = plan(&built.graph, &[built.loss, built.learning_rate], ctx.fuse)?;
-    let (weights, _) = given.draw(&built.graph, ctx.pipeline.seed, &[])?;
+    let weights = given.draw(&built.graph, ctx.pipeline.seed)?;
     let mut tensors = weights.tensors;
     let mut done = 0;
     if let Some(state) = ctx.run.state(stage)? {

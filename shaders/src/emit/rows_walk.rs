@@ -28,6 +28,7 @@ pub(super) enum Quads {
 }
 
 impl<'a> Walk<'a> {
+    /// Takes four at a time where strides and leaves allow it.
     pub(super) fn new(kernel: &'a Rows, caps: &Caps) -> Self {
         let (rows, cols) = (kernel.rows.simplified(), kernel.cols.simplified());
         let fours = |list: &[usize]| list.iter().all(|x| x % 4 == 0);

@@ -111,7 +111,7 @@ fn the_order_of_visible_patches_does_not_matter() {
     let tokens = encode(&mut g, &config, image, masking.ids_keep);
     let prediction = decode(&mut g, &config, tokens, masking.ids_restore);
     g.check().unwrap();
-    let (weights, _) = Weights::default().draw(&g, 1, &[]).unwrap();
+    let weights = Weights::default().draw(&g, 1).unwrap();
     let mut feeds: HashMap<String, Tensor> = weights.tensors.into_iter().collect();
     let pixels = Init::Normal(1.0).draw(&[1, 6, 6, 3], 1, "image");
     feeds.insert("image".into(), pixels);

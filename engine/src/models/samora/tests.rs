@@ -9,7 +9,7 @@ use crate::{DType, Graph, Init, Tensor, Value, cpu};
 /// Evaluates with drawn parameters and random inputs.
 fn evaluate(g: &mut Graph, wanted: &[Value]) -> Vec<Tensor> {
     g.check().unwrap();
-    let (weights, _) = Weights::default().draw(g, 1, &[]).unwrap();
+    let weights = Weights::default().draw(g, 1).unwrap();
     let mut feeds: HashMap<String, Tensor> = weights.tensors.into_iter().collect();
     for source in g.sources() {
         if matches!(source.kind, crate::SourceKind::Input) {

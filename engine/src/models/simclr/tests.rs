@@ -109,7 +109,7 @@ fn training_reaches_all_parameters_and_tracks_statistics() {
             .collect();
         let values: Vec<Value> = params.iter().map(|(_, v)| *v).collect();
         let gradients = differentiate(&mut g, loss, &values, Remat::None);
-        let (weights, _) = Weights::default().draw(&g, 1, &[]).unwrap();
+        let weights = Weights::default().draw(&g, 1).unwrap();
         let mut feeds: HashMap<String, Tensor> = weights.tensors.into_iter().collect();
         for (name, tensor) in &mut feeds {
             // Branches start at zero; open them so that gradients pass.

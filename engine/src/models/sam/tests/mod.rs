@@ -215,7 +215,7 @@ fn fresh_weights_of_experts_leave_the_network_unchanged() {
     let adapter = Adapter::Lora { rank: 2 };
     let adapted = encode(&mut g, &config, &adapter, x);
     let plain = encode(&mut g, &config, &Adapter::None, x);
-    let (weights, _) = Weights::default().draw(&g, 5, &[]).unwrap();
+    let weights = Weights::default().draw(&g, 5).unwrap();
     let mut feeds: HashMap<String, Tensor> = weights.tensors.into_iter().collect();
     let pixels = Init::Normal(1.0).draw(g.shape(x), 1, "image");
     feeds.insert("image".into(), pixels);
