@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::{Binding, BufferType, helper::Helper};
+use crate::emit::{Form, UNPACK};
+use crate::{Binding, helper::Helper};
 
 /// Collects the body of an entry point: lines at the current depth, fresh names and the helper
 /// functions that the body calls.
@@ -85,14 +86,9 @@ impl Writer {
     /// The module: buffers, workgroup variables, helper functions and the entry point.
     pub(crate) fn module(self, interface: &Interface) -> String {
         let mut out = String::new();
-        for (b, (binding, wide)) in interface.bindings.iter().zip(&interface.wide).enumerate() {
+        for (b, (binding, form)) in interface.bindings.iter().zip(&interface.forms).enumerate() {
             let access = if binding.write { "read_write" } else { "read" };
-            let ty = match binding.ty {
-                BufferType::F32 if *wide => "vec4<f32>",
-                BufferType::F32 => "f32",
-                BufferType::U32 if *wide => "vec4<u32>",
-                BufferType::U32 => "u32",
-            };
+            let ty = form.element(binding.ty);
             let _ = writeln!(
                 out,
                 "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{ty}>;"
@@ -100,6 +96,10 @@ impl Writer {
         }
         for (name, ty) in &interface.shared {
             let _ = writeln!(out, "var<workgroup> {name}: {ty};");
+        }
+        if interface.forms.contains(&Form::Words) {
+            out.push('\n');
+            out.push_str(UNPACK);
         }
         for helper in self.helpers {
             out.push('\n');
@@ -126,8 +126,8 @@ impl Writer {
 pub(crate) struct Interface {
     /// Buffers, named `b0`, `b1`, … in order.
     pub(crate) bindings: Vec<Binding>,
-    /// Which of them are declared as arrays of vec4.
-    pub(crate) wide: Vec<bool>,
+    /// How each is declared.
+    pub(crate) forms: Vec<Form>,
     /// Workgroup variables: name and type.
     pub(crate) shared: Vec<(String, String)>,
     /// Invocations per workgroup.
@@ -141,7 +141,7 @@ impl Interface {
     pub(crate) fn scalar(bindings: &[Binding], workgroup: usize, builtins: &[Builtin]) -> Self {
         Self {
             bindings: bindings.to_vec(),
-            wide: vec![false; bindings.len()],
+            forms: vec![Form::Scalar; bindings.len()],
             shared: Vec::new(),
             workgroup,
             builtins: builtins.to_vec(),

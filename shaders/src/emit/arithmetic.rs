@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::form::Form;
 use super::load::load;
 use crate::helper::Helper;
 use crate::wgsl::{Writer, float};
@@ -12,8 +13,8 @@ use crate::{Binary, Binding, Expr, Id, Leaf, Scalar, Unary};
 pub(crate) struct Inputs<'a> {
     /// Buffers.
     pub(crate) bindings: &'a [Binding],
-    /// Which buffers are declared as arrays of vec4; empty when none is.
-    pub(crate) wide: &'a [bool],
+    /// How buffers are declared.
+    pub(crate) forms: &'a [Form],
     /// Leaves of the kernel.
     pub(crate) leaves: &'a [Leaf],
     /// Name of the linear element index.

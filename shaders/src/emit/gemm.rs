@@ -1,6 +1,7 @@
 //! Matrix products: what the kinds of tile have in common.
 
 use super::arithmetic::{Inputs, values};
+use super::form::Form;
 use super::gemm_lanes::Lanes;
 use super::gemm_shared::Shared;
 use super::gemm_tile::tile;
@@ -16,7 +17,7 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
             shared,
             own,
             transposed,
-        } => Lanes::new(kernel, lanes, shared, own, transposed).emit(caps),
+        } => Lanes::new(kernel, caps, [lanes, shared, own], transposed).emit(),
         Tile::Shared {
             block_m,
             block_n,
@@ -41,16 +42,17 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
 }
 
 /// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quads`
-/// says which buffers are arrays of vec4, and stores its outputs.
+/// gives the forms of the buffers, and stores its outputs.
 pub(crate) fn epilogue(
     w: &mut Writer,
     kernel: &Gemm,
     (i, acc): (&str, &str),
-    quads: Option<&[bool]>,
+    quads: Option<&[Form]>,
 ) {
+    let scalar = vec![Form::Scalar; kernel.bindings.len()];
     let inputs = Inputs {
         bindings: &kernel.bindings,
-        wide: quads.unwrap_or_default(),
+        forms: quads.unwrap_or(&scalar),
         quad: quads.is_some(),
         leaves: &kernel.leaves,
         element: i,

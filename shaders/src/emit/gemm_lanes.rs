@@ -5,6 +5,7 @@
 
 mod store;
 
+use super::form::Form;
 use super::grid::{fold, linear_group, linear_invocation};
 use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
@@ -21,6 +22,7 @@ const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 /// A product and its tile.
 pub(crate) struct Lanes<'a> {
     kernel: &'a Gemm,
+    caps: &'a Caps,
     lanes: usize,
     /// The operand read once per subgroup, and positions of it per tile.
     common: Matrix,
@@ -35,15 +37,15 @@ impl<'a> Lanes<'a> {
     /// See [`crate::Tile::Lanes`].
     pub(crate) fn new(
         kernel: &'a Gemm,
-        lanes: usize,
-        shared: usize,
-        own: usize,
+        caps: &'a Caps,
+        [lanes, shared, own]: [usize; 3],
         transposed: bool,
     ) -> Self {
         let [a, b] = Matrix::operands(kernel);
         let (common, private) = if transposed { (b, a) } else { (a, b) };
         Self {
             kernel,
+            caps,
             lanes,
             common,
             shared,
@@ -54,17 +56,17 @@ impl<'a> Lanes<'a> {
     }
 
     /// The module's text and its grid.
-    pub(crate) fn emit(&self, caps: &Caps) -> (String, [u32; 3]) {
+    pub(crate) fn emit(&self) -> (String, [u32; 3]) {
         let mut w = Writer::new();
         let down = self.common.extent.div_ceil(self.shared);
         let across = self.private.extent.div_ceil(self.lanes * self.own);
         let tiles = self.kernel.batch * down * across;
         let grid = if self.lanes == 1 {
-            let grid = fold(tiles.div_ceil(ALONE), caps);
+            let grid = fold(tiles.div_ceil(ALONE), self.caps);
             linear_invocation(&mut w, "tile", ALONE, tiles, grid);
             grid
         } else {
-            let grid = fold(tiles, caps);
+            let grid = fold(tiles, self.caps);
             w.line(format!("let tile = {};", linear_group(grid)));
             if grid.iter().map(|&n| n as usize).product::<usize>() != tiles {
                 w.open(format!("if tile >= {tiles}u"));
@@ -118,11 +120,13 @@ impl<'a> Lanes<'a> {
         let registers = self.shared * self.own / self.width() * self.workgroup();
         let ty = format!("array<{}, {registers}>", self.ty());
         interface.shared.push(("results".to_string(), ty));
-        if let Some(wide) = self.quads() {
-            interface.wide = wide;
+        if let Some(forms) = self.quads() {
+            interface.forms = forms;
         }
         for matrix in [&self.common, &self.private] {
-            interface.wide[matrix.buffer] |= matrix.wide != Wide::No;
+            if matrix.wide != Wide::No {
+                interface.forms[matrix.buffer] = self.form(matrix);
+            }
         }
         (w.module(&interface), grid)
     }
@@ -223,7 +227,12 @@ impl<'a> Lanes<'a> {
             };
             terms.extend(times(&k, matrix.inner / matrix.unit()));
         }
-        format!("b{}[{}]", matrix.buffer, sum(terms))
+        self.form(matrix).read(matrix.buffer, &sum(terms))
+    }
+
+    fn form(&self, matrix: &Matrix) -> Form {
+        let binding = self.kernel.bindings[matrix.buffer];
+        Form::of(binding, matrix.wide != Wide::No, self.caps)
     }
 
     /// `value` as the lane that holds shared position `r` has it.

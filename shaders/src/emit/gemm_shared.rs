@@ -5,6 +5,7 @@
 //! that neighbours read neighbouring words and store neighbouring results. Reads beyond the matrices
 //! are moved back inside and, along k, replaced by zeros.
 
+use super::form::Form;
 use super::gemm::{epilogue, place};
 use super::grid::{fold, linear_group};
 use super::index::coordinate;
@@ -104,7 +105,9 @@ impl Shared<'_> {
         let builtins = [Builtin::Workgroup, Builtin::Local];
         let mut interface = Interface::scalar(&self.kernel.bindings, workgroup, &builtins);
         for side in &sides {
-            interface.wide[side.matrix.buffer] = side.matrix.wide != Wide::No;
+            if side.matrix.wide != Wide::No {
+                interface.forms[side.matrix.buffer] = Form::Quad;
+            }
             let ty = format!("array<f32, {}>", self.depth * side.pitch);
             interface.shared.push((side.names[0].to_string(), ty));
         }

@@ -1,6 +1,7 @@
 //! Leaves: the value of an input at the current element.
 
 use super::arithmetic::Inputs;
+use super::form::Form;
 use super::index::{coordinate, view_index};
 use super::quad::{Quad, quad};
 use crate::helper::Helper;
@@ -112,15 +113,14 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
 
 /// Element `at` of a buffer as f32, or the four elements from there on if `inputs.quad`.
 fn read(inputs: Inputs, buffer: usize, at: &str) -> String {
-    let wide = inputs.wide.get(buffer) == Some(&true);
-    let at = match at.contains(' ') && wide {
+    let form = inputs.forms[buffer];
+    let at = match at.contains(' ') && form != Form::Scalar {
         true => format!("({at})"),
         false => at.to_string(),
     };
-    let value = match (wide, inputs.quad) {
-        (true, true) => format!("b{buffer}[{at} / 4u]"),
-        (true, false) => format!("b{buffer}[{at} / 4u][{at} % 4u]"),
-        (false, _) => format!("b{buffer}[{at}]"),
+    let value = match (form, inputs.quad) {
+        (Form::Scalar, _) | (_, false) => form.read_scalar(buffer, &at),
+        (_, true) => form.read(buffer, &format!("{at} / 4u")),
     };
     match (inputs.bindings[buffer].ty, inputs.quad) {
         (BufferType::F32, _) => value,

@@ -2,7 +2,7 @@
 
 use super::arithmetic::{Inputs, values};
 use super::grid::{fold, linear_invocation};
-use super::quad::wide_buffers;
+use super::quad::quad_forms;
 use crate::wgsl::{Builtin, Interface, Writer};
 use crate::{BufferType, Caps, Map, Shader};
 
@@ -10,12 +10,12 @@ use crate::{BufferType, Caps, Map, Shader};
 pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
     let workgroup = 256.min(caps.workgroup_size as usize);
     let stored: Vec<usize> = kernel.outputs.iter().map(|o| o.buffer).collect();
-    let wide = wide_buffers(&kernel.bindings, &kernel.leaves, &stored, &[])
+    let forms = quad_forms(&kernel.bindings, &kernel.leaves, (&stored, &[]), caps)
         .filter(|_| kernel.len.is_multiple_of(4));
-    let quad = wide.is_some();
+    let quad = forms.is_some();
     let mut interface = Interface::scalar(&kernel.bindings, workgroup, &[Builtin::Invocation]);
-    if let Some(wide) = wide {
-        interface.wide = wide;
+    if let Some(forms) = forms {
+        interface.forms = forms;
     }
     let count = if quad { kernel.len / 4 } else { kernel.len };
     let grid = fold(count.div_ceil(workgroup), caps);
@@ -28,7 +28,7 @@ pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
     }
     let inputs = Inputs {
         bindings: &kernel.bindings,
-        wide: &interface.wide,
+        forms: &interface.forms,
         leaves: &kernel.leaves,
         element: "i",
         quad,

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod attention;
+mod form;
 mod gemm;
 mod gemm_lanes;
 mod gemm_shared;
@@ -15,6 +16,7 @@ mod quad;
 mod rows;
 mod rows_walk;
 
+pub(crate) use form::{Form, UNPACK};
 pub use gemm_tile::tile;
 
 use crate::{Binding, Caps, Kernel};

@@ -1,7 +1,8 @@
 //! Four neighbouring elements at a time, as one vec4: a quarter of the loads and stores. Element
 //! indices are then multiples of four.
 
-use crate::{Access, Axis, Binding, Leaf, View};
+use super::form::Form;
+use crate::{Access, Axis, Binding, Caps, Leaf, View};
 
 /// What a leaf is at the four elements of a quad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +15,14 @@ pub(crate) enum Quad {
     Made,
 }
 
-/// Which buffers are declared as arrays of vec4 so that a kernel can take four elements at a time;
-/// `None` when it cannot. `stored` are the buffers stored as vec4, `apart` those stored otherwise.
-pub(crate) fn wide_buffers(
+/// How buffers are declared so that a kernel can take four elements at a time; `None` when it cannot.
+/// `stored` are the buffers stored as vec4, `apart` those stored otherwise.
+pub(crate) fn quad_forms(
     bindings: &[Binding],
     leaves: &[Leaf],
-    stored: &[usize],
-    apart: &[usize],
-) -> Option<Vec<bool>> {
+    (stored, apart): (&[usize], &[usize]),
+    caps: &Caps,
+) -> Option<Vec<Form>> {
     let mut wide = vec![false; bindings.len()];
     for leaf in leaves {
         if quad(&leaf.access)? == Quad::Wide {
@@ -38,7 +39,9 @@ pub(crate) fn wide_buffers(
             _ => {}
         }
     }
-    scalar.iter().all(|b| !wide[*b]).then_some(wide)
+    let forms = bindings.iter().zip(&wide);
+    let forms = forms.map(|(binding, wide)| Form::of(*binding, *wide, caps));
+    scalar.iter().all(|b| !wide[*b]).then(|| forms.collect())
 }
 
 /// What a leaf is at four neighbours; `None` when they lie apart.

@@ -1,8 +1,9 @@
 //! How a row kernel walks its elements: one by one or four at a time, along rows or across them.
 
 use super::arithmetic::Inputs;
+use super::form::Form;
 use super::index::view_index;
-use super::quad::wide_buffers;
+use super::quad::quad_forms;
 use crate::wgsl::{Builtin, Interface, Writer};
 use crate::{Caps, Rows, RowsOutput};
 
@@ -12,8 +13,8 @@ pub(super) struct Walk<'a> {
     pub(super) kernel: &'a Rows,
     /// Which elements are taken together.
     pub(super) quads: Quads,
-    /// Buffers declared as arrays of vec4.
-    pub(super) wide: Vec<bool>,
+    /// How buffers are declared.
+    pub(super) forms: Vec<Form>,
 }
 
 /// Which elements are taken four at a time.
@@ -49,9 +50,9 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let wide = wide_buffers(&kernel.bindings, &kernel.leaves, &stored, &apart)
+        let forms = quad_forms(&kernel.bindings, &kernel.leaves, (&stored, &apart), caps)
             .filter(|_| (columns || lines) && rows.offset.is_multiple_of(4));
-        let quads = match wide {
+        let quads = match forms {
             None => Quads::No,
             Some(_) if lines => Quads::Rows,
             Some(_) => Quads::Columns,
@@ -59,7 +60,7 @@ impl<'a> Walk<'a> {
         Self {
             kernel,
             quads,
-            wide: wide.unwrap_or_else(|| vec![false; kernel.bindings.len()]),
+            forms: forms.unwrap_or_else(|| vec![Form::Scalar; kernel.bindings.len()]),
         }
     }
 
@@ -105,7 +106,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn interface(&self, workgroup: usize, builtins: &[Builtin]) -> Interface {
         Interface {
-            wide: self.wide.clone(),
+            forms: self.forms.clone(),
             ..Interface::scalar(&self.kernel.bindings, workgroup, builtins)
         }
     }
@@ -123,7 +124,7 @@ impl<'a> Walk<'a> {
     pub(super) fn at_row<'b>(&'b self, row: &'b str, reduced: &'b Reduced) -> Inputs<'b> {
         Inputs {
             bindings: &self.kernel.bindings,
-            wide: &self.wide,
+            forms: &self.forms,
             leaves: &self.kernel.leaves,
             element: row,
             quad: self.quads == Quads::Rows,

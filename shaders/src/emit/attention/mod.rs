@@ -8,6 +8,7 @@ mod geometry;
 mod relative;
 mod walk;
 
+use super::form::Form;
 use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
 use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
@@ -87,6 +88,8 @@ struct Emitter<'a> {
     width: usize,
     /// Registers per head.
     regs: usize,
+    /// How buffers are declared.
+    forms: Vec<Form>,
     supply: Supply,
     workgroup: usize,
     grid: [u32; 3],
@@ -116,6 +119,10 @@ impl<'a> Emitter<'a> {
             && [&a.q, &a.k, &a.v].into_iter().all(aligned);
         let width = if wide { 4 } else { 1 };
         let regs = a.head_dim / width;
+        let mut forms = vec![Form::Scalar; a.bindings.len()];
+        for buffer in row_buffers(a) {
+            forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
+        }
         let supply = supply(a, caps);
         let workgroup = match supply {
             Supply::Broadcast(lanes) => lanes,
@@ -135,6 +142,7 @@ impl<'a> Emitter<'a> {
             w: Writer::new(),
             width,
             regs,
+            forms,
             supply,
             workgroup,
             grid: fold(a.batch * a.heads * geometry::windows(a) * chunks, caps),
@@ -153,11 +161,7 @@ impl<'a> Emitter<'a> {
         };
         let builtins = [Builtin::Workgroup, invocation];
         let mut interface = Interface::scalar(&a.bindings, self.workgroup, &builtins);
-        if self.width == 4 {
-            for buffer in self.row_buffers() {
-                interface.wide[buffer] = true;
-            }
-        }
+        interface.forms = self.forms;
         interface.shared = self.shared;
         Shader {
             name: format!(
@@ -168,22 +172,6 @@ impl<'a> Emitter<'a> {
             grid: self.grid,
             bindings: a.bindings.clone(),
         }
-    }
-
-    /// Bindings made of head rows, which are read as vec4 where possible.
-    fn row_buffers(&self) -> Vec<usize> {
-        let a = self.a;
-        let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
-        rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
-        rows.extend(a.pad_kv.into_iter().flat_map(|((k, _), (v, _))| [k, v]));
-        match a.pass {
-            AttentionPass::Forward { out, .. } => rows.push(out),
-            AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
-            AttentionPass::BackwardKv {
-                dout, dk, dv, dpad, ..
-            } => rows.extend([dout, dk, dv].into_iter().chain(dpad)),
-        }
-        rows
     }
 
     /// Name of the invocation's index in its workgroup.
@@ -202,8 +190,8 @@ impl<'a> Emitter<'a> {
     fn load(&mut self, name: &str, buffer: usize, row: &str) {
         let base = self.w.bind("row", row);
         for r in 0..self.regs {
-            let line = format!("let {name}{r} = b{buffer}[{base} + {r}u];");
-            self.w.line(line);
+            let value = self.forms[buffer].read(buffer, &format!("{base} + {r}u"));
+            self.w.line(format!("let {name}{r} = {value};"));
         }
     }
 
@@ -232,6 +220,21 @@ impl<'a> Emitter<'a> {
         };
         (0..self.regs).map(term).collect::<Vec<_>>().join(" + ")
     }
+}
+
+/// Bindings made of head rows, which are read as vec4 where possible.
+fn row_buffers(a: &Attention) -> Vec<usize> {
+    let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
+    rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
+    rows.extend(a.pad_kv.into_iter().flat_map(|((k, _), (v, _))| [k, v]));
+    match a.pass {
+        AttentionPass::Forward { out, .. } => rows.push(out),
+        AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
+        AttentionPass::BackwardKv {
+            dout, dk, dv, dpad, ..
+        } => rows.extend([dout, dk, dv].into_iter().chain(dpad)),
+    }
+    rows
 }
 
 fn supply(a: &Attention, caps: &Caps) -> Supply {

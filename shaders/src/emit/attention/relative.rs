@@ -98,8 +98,8 @@ impl Emitter<'_> {
             let own = self.w.bind("own", format!("{own} * {regs}u"));
             for turn in 0..regs.div_ceil(lanes) {
                 let register = self.lane_register(turn, lanes);
-                let line = format!("let read_{turn} = b{table}[{own} + {register}];");
-                self.w.line(line);
+                let value = self.forms[table].read(table, &format!("{own} + {register}"));
+                self.w.line(format!("let read_{turn} = {value};"));
             }
             for j in 0..group {
                 let k = self

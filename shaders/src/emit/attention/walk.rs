@@ -214,10 +214,10 @@ impl Emitter<'_> {
             Source::Head(rows) => rows.buffer,
             Source::Plain(buffer) => *buffer,
         };
-        let real = format!("b{buffer}[{}_{slot} + {r}]", side.name);
+        let real = self.forms[buffer].read(buffer, &format!("{}_{slot} + {r}", side.name));
         match side.pad {
             Some((pad, offset)) if self.overhangs() => {
-                let pad = format!("b{pad}[{} + {r}]", self.pad_row(offset));
+                let pad = self.forms[pad].read(pad, &format!("{} + {r}", self.pad_row(offset)));
                 format!("select({pad}, {real}, {slot}_real)")
             }
             _ => real,

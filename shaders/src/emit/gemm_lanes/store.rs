@@ -2,9 +2,10 @@
 
 use super::{Lanes, PARTS};
 use crate::Gemm;
+use crate::emit::form::Form;
 use crate::emit::gemm::{epilogue, place};
 use crate::emit::matrix::Wide;
-use crate::emit::quad::wide_buffers;
+use crate::emit::quad::quad_forms;
 use crate::wgsl::{Writer, sum, times};
 
 impl Lanes<'_> {
@@ -31,15 +32,15 @@ impl Lanes<'_> {
         w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
         w.line(format!("let column = e % {columns}u;"));
         match self.quads() {
-            Some(wide) => self.store_parts(w, 0, Some(&wide)),
+            Some(forms) => self.store_parts(w, 0, Some(&forms)),
             None => (0..self.width()).for_each(|part| self.store_parts(w, part, None)),
         }
         w.close();
     }
 
     /// Whether a register's components are neighbours in the result and the epilogue can take all four
-    /// at once: then which buffers are arrays of vec4.
-    pub(super) fn quads(&self) -> Option<Vec<bool>> {
+    /// at once: then the forms of the buffers.
+    pub(super) fn quads(&self) -> Option<Vec<Form>> {
         let Gemm {
             n,
             bindings,
@@ -51,12 +52,12 @@ impl Lanes<'_> {
         let narrow = [&self.common, &self.private];
         let narrow = narrow.iter().filter(|m| m.wide == Wide::No);
         let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
-        let wide = wide_buffers(bindings, leaves, &stored, &narrow)?;
-        (self.run() == 4 && !self.transposed && n.is_multiple_of(4)).then_some(wide)
+        let forms = quad_forms(bindings, leaves, (&stored, &narrow), self.caps)?;
+        (self.run() == 4 && !self.transposed && n.is_multiple_of(4)).then_some(forms)
     }
 
     /// Stores component `part` of a register, or all four components if `quads`.
-    fn store_parts(&self, w: &mut Writer, part: usize, quads: Option<&[bool]>) {
+    fn store_parts(&self, w: &mut Writer, part: usize, quads: Option<&[Form]>) {
         let (shared, own) = self.axes();
         let run = self.run();
         let mut position = vec![own.to_string()];
