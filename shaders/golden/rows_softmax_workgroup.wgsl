@@ -9,14 +9,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let wanted = (group.x) * 1u + local / 256u;
     let row = wanted;
     let base = row * 768u;
-    var part_1 = vec4<f32>((-3e38f));
-    for (var c_2 = member * 4u; c_2 < 768u; c_2 += 256u * 4u) {
-        let i_3 = base + c_2;
-        let x_4 = b0[i_3 / 4u];
-        part_1 = max(part_1, x_4);
+    let c_1 = member * 4u;
+    let c_2 = min(c_1, 764u);
+    let i_3 = base + c_2;
+    let x_4 = b0[i_3 / 4u];
+    var part_5 = vec4<f32>((-3e38f));
+    if c_1 <= 764u {
+        part_5 = max(part_5, x_4);
     }
-    let part_5 = max(max(part_1.x, part_1.y), max(part_1.z, part_1.w));
-    partial[local] = part_5;
+    let part_6 = max(max(part_5.x, part_5.y), max(part_5.z, part_5.w));
+    partial[local] = part_6;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -24,19 +26,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced_6 = partial[local - member];
+    let reduced_7 = partial[local - member];
     workgroupBarrier();
-    let reduced_7 = vec4<f32>(reduced_6);
-    var part_8 = vec4<f32>(0.0f);
-    for (var c_9 = member * 4u; c_9 < 768u; c_9 += 256u * 4u) {
-        let i_10 = base + c_9;
-        let x_11 = b0[i_10 / 4u];
-        let v_12 = x_11 - reduced_7;
-        let v_13 = exp(v_12);
-        part_8 += v_13;
+    let reduced_8 = vec4<f32>(reduced_7);
+    var part_9 = vec4<f32>(0.0f);
+    if c_1 <= 764u {
+        let v_10 = x_4 - reduced_8;
+        let v_11 = exp(v_10);
+        part_9 += v_11;
     }
-    let part_14 = (part_8.x + part_8.y) + (part_8.z + part_8.w);
-    partial[local] = part_14;
+    let part_12 = (part_9.x + part_9.y) + (part_9.z + part_9.w);
+    partial[local] = part_12;
     workgroupBarrier();
     for (var half = 128u; half > 0u; half /= 2u) {
         if member < half {
@@ -44,20 +44,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    let reduced_15 = partial[local - member];
+    let reduced_13 = partial[local - member];
     workgroupBarrier();
-    let reduced_16 = vec4<f32>(reduced_15);
-    for (var c_17 = member * 4u; c_17 < 768u; c_17 += 256u * 4u) {
-        let i_18 = base + c_17;
-        let x_19 = b0[i_18 / 4u];
-        let v_20 = x_19 - reduced_7;
-        let v_21 = exp(v_20);
-        let v_22 = v_21 / reduced_16;
-        b1[i_18 / 4u] = v_22;
+    let reduced_14 = vec4<f32>(reduced_13);
+    if c_1 <= 764u {
+        let v_15 = x_4 - reduced_8;
+        let v_16 = exp(v_15);
+        let v_17 = v_16 / reduced_14;
+        b1[i_3 / 4u] = v_17;
     }
     if member == 0u {
-        let v_23 = log(reduced_15);
-        let v_24 = reduced_6 + v_23;
-        b2[row] = v_24;
+        let v_18 = log(reduced_13);
+        let v_19 = reduced_7 + v_18;
+        b2[row] = v_19;
     }
 }

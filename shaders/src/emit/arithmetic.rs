@@ -17,6 +17,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) forms: &'a [Form],
     /// Leaves of the kernel.
     pub(crate) leaves: &'a [Leaf],
+    /// Names of leaves that have been read before; empty when none has.
+    pub(crate) held: &'a [Option<String>],
     /// Name of the linear element index.
     pub(crate) element: &'a str,
     /// Whether values are the vec4 of the four elements from there on.
@@ -45,7 +47,10 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
     for (id, node) in expr.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
         let name = |id: &Id| names.get(id).cloned().unwrap_or_default();
         let text = match node {
-            Scalar::Leaf(k) => load(w, &inputs.leaves[*k], inputs),
+            Scalar::Leaf(k) => match inputs.held.get(*k) {
+                Some(Some(held)) => held.clone(),
+                _ => load(w, &inputs.leaves[*k], inputs),
+            },
             Scalar::Acc => inputs.acc.to_string(),
             Scalar::Reduced(k) => inputs.reduced[*k].clone(),
             Scalar::Const(c) => inputs.number(*c),
@@ -75,7 +80,7 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
 }
 
 /// Which nodes the wanted ones depend on, themselves included.
-fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
+pub(super) fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
     let mut needed = vec![false; expr.nodes.len()];
     for &id in wanted {
         needed[id] = true;

@@ -55,6 +55,7 @@ pub(crate) fn epilogue(
         forms: quads.unwrap_or(&scalar),
         quad: quads.is_some(),
         leaves: &kernel.leaves,
+        held: &[],
         element: i,
         acc,
         reduced: &[],

@@ -30,6 +30,7 @@ pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
         bindings: &kernel.bindings,
         forms: &interface.forms,
         leaves: &kernel.leaves,
+        held: &[],
         element: "i",
         quad,
         acc: "",

@@ -1,10 +1,11 @@
 //! Row reductions: one invocation, one subgroup or a slice of a workgroup per row, or per four
 //! neighbouring rows where columns lie apart.
 
-use super::arithmetic::values;
+use super::arithmetic::{Inputs, values};
 use super::grid::{fold, linear_group, linear_invocation};
 use super::index::view_index;
 use super::map::store;
+use super::rows_held::{Held, Turn};
 use super::rows_walk::{Quads, Reduced, Walk};
 use crate::wgsl::{Builtin, Writer, sum, times};
 use crate::{Caps, Reduce, Rows, RowsOutput, Shader, Stage};
@@ -15,6 +16,11 @@ const SHORT: usize = 16;
 const MANY: usize = 256;
 /// Rows above this length get a whole workgroup on a GPU.
 const LONG: usize = 2048;
+
+/// Rows of a subgroup that share what depends on the column alone, and workgroups that should be left
+/// then.
+const SHARE: usize = 8;
+const FILL: usize = 16;
 
 /// Emits a row kernel.
 pub(crate) fn rows(kernel: &Rows, caps: &Caps) -> Shader {
@@ -102,7 +108,7 @@ fn per_invocation(walk: &Walk, caps: &Caps) -> (String, [u32; 3]) {
             terms.extend(times(&c, stride));
         }
         let i = w.bind("i", sum(terms));
-        body(w, &i);
+        body(w, &i, &[]);
         cols.shape.iter().for_each(|_| w.close());
     };
     let finish = |_: &mut Writer, _: Reduce, part: &str| part.to_string();
@@ -117,8 +123,15 @@ fn per_invocation(walk: &Walk, caps: &Caps) -> (String, [u32; 3]) {
 /// which there are as many as the workgroup has subgroups of the smallest size.
 fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (String, [u32; 3]) {
     let workgroup = 64.max(largest as usize);
-    let per_group = workgroup / smallest.max(1) as usize;
+    let [fewest, most] = [smallest, largest].map(|lanes| lanes.max(1) as usize);
     let count = walk.units();
+    let held = Held::new(walk, fewest, most);
+    let subgroups = workgroup / fewest;
+    let each = match &held {
+        Some(held) if held.shares() => (count / (subgroups * FILL)).clamp(1, SHARE),
+        _ => 1,
+    };
+    let per_group = subgroups * each;
     let grid = fold(count.div_ceil(per_group), caps);
     let mut w = Writer::new();
     w.line(format!(
@@ -130,9 +143,20 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Strin
     } else {
         format!("min(first + {per_group}u, {count}u)")
     };
+    let shared = held.map(|held| {
+        let turns = held.columns(&mut w, walk, ["lane", "lanes"]);
+        (held, turns)
+    });
     w.open_loop(walk.unit(), "first + subgroup", &end, "subgroups");
     walk.row(&mut w);
-    let columns = strided_columns(walk, "lane", "lanes");
+    let columns: Box<Columns> = match shared {
+        Some((held, mut turns)) => {
+            held.row(&mut w, walk, &mut turns);
+            Box::new(held_columns(turns))
+        }
+        None => Box::new(strided_columns(walk, "lane", "lanes")),
+    };
+    let columns = &*columns;
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         let f = match reduce {
             Reduce::Sum => "subgroupAdd",
@@ -140,8 +164,8 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Strin
         };
         w.bind("reduced", format!("{f}({part})"))
     };
-    let reduced = stages(&mut w, walk, &columns, &finish);
-    outputs(&mut w, walk, &columns, &reduced);
+    let reduced = stages(&mut w, walk, columns, &finish);
+    outputs(&mut w, walk, columns, &reduced);
     if has_row_outputs(walk.kernel) {
         w.open("if lane == 0u");
         row_outputs(&mut w, walk, &reduced);
@@ -187,7 +211,16 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
     };
     w.line(format!("let {} = {row};", walk.unit()));
     walk.row(&mut w);
-    let columns = strided_columns(walk, "member", &format!("{members}u"));
+    let step = format!("{members}u");
+    let columns: Box<Columns> = match Held::new(walk, members, members) {
+        Some(held) => {
+            let mut turns = held.columns(&mut w, walk, ["member", &step]);
+            held.row(&mut w, walk, &mut turns);
+            Box::new(held_columns(turns))
+        }
+        None => Box::new(strided_columns(walk, "member", &step)),
+    };
+    let columns = &*columns;
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         w.line(format!("partial[local] = {part};"));
         w.line("workgroupBarrier();");
@@ -217,11 +250,11 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
         w.line("workgroupBarrier();");
         reduced
     };
-    let reduced = stages(&mut w, walk, &columns, &finish);
+    let reduced = stages(&mut w, walk, columns, &finish);
     if !exact {
         w.open(format!("if wanted < {count}u"));
     }
-    outputs(&mut w, walk, &columns, &reduced);
+    outputs(&mut w, walk, columns, &reduced);
     if has_row_outputs(walk.kernel) {
         w.open("if member == 0u");
         row_outputs(&mut w, walk, &reduced);
@@ -243,9 +276,9 @@ fn covers(grid: [u32; 3], per_group: usize, count: usize) -> bool {
     grid.iter().map(|&n| n as usize).product::<usize>() * per_group == count
 }
 
-/// Writes the body of a loop for the named element.
-type Body<'a> = dyn FnMut(&mut Writer, &str) + 'a;
-/// Writes a loop over the columns of a row around a body.
+/// Writes what is done with an element, given its name and the leaves that have been read.
+type Body<'a> = dyn FnMut(&mut Writer, &str, &[Option<String>]) + 'a;
+/// Writes a visit of the columns of a row.
 type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
 
 /// Columns `first`, `first + step`, …, or so of fours of columns.
@@ -260,8 +293,23 @@ fn strided_columns<'a>(
         let c = w.fresh("c");
         w.open_loop(&c, &first, &format!("{}u", cols.len()), &step);
         let i = w.bind("i", format!("base + {}", view_index(cols, &c)));
-        body(w, &i);
+        body(w, &i, &[]);
         w.close();
+    }
+}
+
+/// The columns of a row that is kept.
+fn held_columns(turns: Vec<Turn>) -> impl Fn(&mut Writer, &mut Body) {
+    move |w, body| {
+        for turn in &turns {
+            if let Some(condition) = &turn.takes_part {
+                w.open(format!("if {condition}"));
+            }
+            body(w, &turn.element, &turn.leaves);
+            if turn.takes_part.is_some() {
+                w.close();
+            }
+        }
     }
 }
 
@@ -281,8 +329,11 @@ fn stages(
         };
         let start = walk.at_element("", &reduced).number(start);
         w.line(format!("var {part} = {start};"));
-        columns(w, &mut |w, i| {
-            let inputs = walk.at_element(i, &reduced);
+        columns(w, &mut |w, i, held| {
+            let inputs = Inputs {
+                held,
+                ..walk.at_element(i, &reduced)
+            };
             for name in values(w, &walk.kernel.expr, &[value], inputs) {
                 w.line(combine(reduce, &part, &name));
             }
@@ -332,8 +383,11 @@ fn outputs(w: &mut Writer, walk: &Walk, columns: &Columns, reduced: &Reduced) {
     if wanted.is_empty() {
         return;
     }
-    columns(w, &mut |w, i| {
-        let inputs = walk.at_element(i, reduced);
+    columns(w, &mut |w, i, held| {
+        let inputs = Inputs {
+            held,
+            ..walk.at_element(i, reduced)
+        };
         let names = values(w, &walk.kernel.expr, &wanted, inputs);
         for (buffer, name) in buffers.iter().zip(&names) {
             w.line(store(inputs, *buffer, i, name));

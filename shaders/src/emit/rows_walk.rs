@@ -126,6 +126,7 @@ impl<'a> Walk<'a> {
             bindings: &self.kernel.bindings,
             forms: &self.forms,
             leaves: &self.kernel.leaves,
+            held: &[],
             element: row,
             quad: self.quads == Quads::Rows,
             acc: "",
