@@ -40,6 +40,8 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ("rows_softmax_software", softmax(768), cpu),
         ("rows_softmax_workgroup", softmax(768), gpu),
         ("rows_softmax_invocation", softmax(4), gpu),
+        ("rows_scaled_norm_software", scaled_norm(), cpu),
+        ("rows_scaled_norm_subgroup", scaled_norm(), discrete),
         ("rows_column_sums_software", column_sums(), cpu),
         ("rows_column_sums_workgroup", column_sums(), gpu),
         ("gemm_linear_software", linear([64, 48, 32]), cpu),
@@ -259,6 +261,46 @@ fn softmax(len: usize) -> Kernel {
                 value: 7,
             },
         ],
+    })
+}
+
+/// `scale·x / |x|` for the rows of `[4096, 48]`.
+fn scaled_norm() -> Kernel {
+    let nodes = vec![
+        Scalar::Leaf(0),
+        Scalar::Binary(Binary::Mul, 0, 0),
+        Scalar::Reduced(0),
+        Scalar::Unary(Unary::Sqrt, 2),
+        Scalar::Binary(Binary::Div, 0, 3),
+        Scalar::Leaf(1),
+        Scalar::Binary(Binary::Mul, 4, 5),
+    ];
+    let scale = Leaf {
+        buffer: 1,
+        access: Access::Strided(View {
+            shape: vec![4096, 48],
+            strides: vec![0, 1],
+            offset: 0,
+        }),
+    };
+    Kernel::Rows(Rows {
+        rows: View {
+            shape: vec![4096],
+            strides: vec![48],
+            offset: 0,
+        },
+        cols: View::contiguous(&[48]),
+        bindings: vec![READ, READ, WRITE],
+        leaves: vec![identity(0, &[4096, 48]), scale],
+        expr: Expr { nodes },
+        stages: vec![Stage {
+            reduce: Reduce::Sum,
+            value: 1,
+        }],
+        outputs: vec![RowsOutput::Element {
+            buffer: 2,
+            value: 6,
+        }],
     })
 }
 

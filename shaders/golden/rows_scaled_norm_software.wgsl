@@ -1,0 +1,51 @@
+@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
+@group(0) @binding(1) var<storage, read> b1: array<vec2<u64>>;
+@group(0) @binding(2) var<storage, read_write> b2: array<vec4<f32>>;
+
+fn unpack(words: vec2<u64>) -> vec4<f32> {
+    let low = vec2<u32>(words);
+    let high = vec2<u32>(words >> vec2<u32>(32u));
+    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
+    let first = (group.x) * 64u;
+    let c_1 = lane * 4u;
+    let c_2 = min(c_1, 44u);
+    let x_3 = unpack(b1[(c_2 % 48u) / 4u]);
+    let c_4 = lane * 4u + lanes * 4u;
+    let c_5 = min(c_4, 44u);
+    let x_6 = unpack(b1[(c_5 % 48u) / 4u]);
+    for (var row = first + subgroup; row < first + 64u; row += subgroups) {
+        let base = row * 48u;
+        let i_7 = base + c_2;
+        let x_8 = unpack(b0[i_7 / 4u]);
+        let i_9 = base + c_5;
+        let x_10 = unpack(b0[i_9 / 4u]);
+        var part_11 = vec4<f32>(0.0f);
+        if c_1 <= 44u {
+            let v_12 = x_8 * x_8;
+            part_11 += v_12;
+        }
+        if c_4 <= 44u {
+            let v_13 = x_10 * x_10;
+            part_11 += v_13;
+        }
+        let part_14 = (part_11.x + part_11.y) + (part_11.z + part_11.w);
+        let reduced_15 = subgroupAdd(part_14);
+        let reduced_16 = vec4<f32>(reduced_15);
+        if c_1 <= 44u {
+            let v_17 = sqrt(reduced_16);
+            let v_18 = x_8 / v_17;
+            let v_19 = v_18 * x_3;
+            b2[i_7 / 4u] = v_19;
+        }
+        if c_4 <= 44u {
+            let v_20 = sqrt(reduced_16);
+            let v_21 = x_10 / v_20;
+            let v_22 = v_21 * x_6;
+            b2[i_9 / 4u] = v_22;
+        }
+    }
+}
