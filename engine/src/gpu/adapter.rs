@@ -2,6 +2,7 @@
 
 use samora_shaders::Caps;
 
+use crate::fuse::MAX_BINDINGS;
 use crate::{Error, Result};
 
 /// An adapter and what it offers.
@@ -25,6 +26,20 @@ pub struct AdapterSummary {
     pub timestamps: bool,
     /// Storage buffers one kernel can bind.
     pub max_bindings: u32,
+}
+
+impl AdapterSummary {
+    /// Fails when kernels need more than the adapter offers.
+    pub(super) fn suffices(&self) -> Result<()> {
+        let needed = MAX_BINDINGS as u32;
+        if self.max_bindings < needed {
+            return Err(Error::Adapter(format!(
+                "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
+                self.name, self.max_bindings
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// The adapters of this machine, in the order they are preferred: discrete, integrated, others, software.
@@ -119,4 +134,36 @@ fn enumerate() -> Vec<wgpu::Adapter> {
         wgpu::DeviceType::Cpu => 3,
     });
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use samora_shaders::Caps;
+
+    use super::AdapterSummary;
+    use crate::fuse::MAX_BINDINGS;
+
+    #[test]
+    fn an_adapter_with_too_few_bindings_is_refused_by_name() {
+        let mut adapter = AdapterSummary {
+            name: "Old GPU".into(),
+            backend: "Vulkan".into(),
+            kind: "integrated",
+            driver: String::new(),
+            caps: Caps::portable(),
+            max_binding_bytes: 1 << 27,
+            f16: false,
+            timestamps: false,
+            max_bindings: MAX_BINDINGS as u32,
+        };
+        assert!(adapter.suffices().is_ok());
+        adapter.max_bindings = 4;
+        let message = adapter.suffices().err().map(|e| e.to_string());
+        let message = message.unwrap_or_default();
+        assert!(
+            message.contains("Old GPU binds 4 storage buffers"),
+            "{message}"
+        );
+        assert!(message.contains("--adapter"), "{message}");
+    }
 }

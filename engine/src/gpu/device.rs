@@ -57,13 +57,7 @@ impl Device {
 
     fn on(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let about = summary(&adapter);
-        if about.max_bindings < crate::fuse::MAX_BINDINGS as u32 {
-            let needed = crate::fuse::MAX_BINDINGS;
-            return Err(Error::Adapter(format!(
-                "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
-                about.name, about.max_bindings
-            )));
-        }
+        about.suffices()?;
         let wanted = wgpu::Features::SUBGROUP
             | wgpu::Features::SHADER_INT64
             | wgpu::Features::TIMESTAMP_QUERY;
