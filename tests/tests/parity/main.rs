@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adamw;
+mod autograd;
 mod gradients;
 mod lite_medsam;
 mod sam;
+mod teachers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
