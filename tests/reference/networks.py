@@ -137,13 +137,8 @@ def neck(p, x, out):
     return p.norm2d("image_encoder.neck.3", x)
 
 
-def sam_encoder(p, image, mode, out=16):
-    x = sam_tokens(p, image, mode)
-    return neck(p, x.permute(0, 3, 1, 2), out)
-
-
-def sam_tokens(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5)):
-    """[b, grid, grid, dim] before the neck."""
+def sam_encoder(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5), out=16):
+    """Features [b, out, grid, grid], and the tokens [b, grid², dim] before the neck."""
     weight = p.get("image_encoder.patch_embed.proj.weight", dim, 3, patch, patch)
     x = F.conv2d(image, weight, p.get("image_encoder.patch_embed.proj.bias", dim), stride=patch)
     grid = x.shape[-1]
@@ -169,7 +164,7 @@ def sam_tokens(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5
         x = x + with_experts(p, block, mode, y, *qkv, attend, heads, grid, window)
         y = p.linear(f"{block}.mlp.lin1", p.norm(f"{block}.norm2", x, 1e-6), 2 * dim)
         x = x + p.linear(f"{block}.mlp.lin2", F.gelu(y), dim)
-    return x.reshape(-1, grid, grid, dim)
+    return neck(p, x.reshape(-1, grid, grid, dim).permute(0, 3, 1, 2), out), x
 
 
 def conv_bn(p, name, x, out, kernel, stride=1, depthwise=False):

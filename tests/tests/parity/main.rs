@@ -4,6 +4,7 @@
 
 mod adamw;
 mod autograd;
+mod curves;
 mod gradients;
 mod lite_medsam;
 mod sam;
