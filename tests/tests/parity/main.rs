@@ -7,6 +7,8 @@ mod autograd;
 mod curves;
 mod gradients;
 mod lite_medsam;
+mod metrics;
+mod resampling;
 mod sam;
 mod teachers;
 
