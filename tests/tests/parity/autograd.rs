@@ -53,7 +53,7 @@ pub(super) fn assert_autograds(
             let want: &Tensor = &feeds[&format!("grad.{parameter}")];
             let own = want.as_f32().iter().fold(0.0f32, |m, x| m.max(x.abs()));
             let floor = FLOOR * largest;
-            let off = (difference(got, want) - floor).max(0.0) / f64::from(own).max(floor);
+            let off = (difference(got, want) - floor) / f64::from(own).max(floor);
             assert!(off <= GRADIENTS, "{name}: {parameter} is off by {off:e}");
             worst = worst.max(off);
         }
