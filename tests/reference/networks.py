@@ -7,6 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+LEVELS = "image", "patch", "pixel"
+
 
 class Parameters(dict):
     """Tensors by name, drawn when asked for: factors of norms around 1, variances around 2. They hold
@@ -97,21 +99,26 @@ def hl_attn(p, scope, mode, deltas, heads, grid, window):
 
 
 def with_experts(p, block, mode, y, q, k, v, attend, heads, grid, window, rank=2):
-    """The frozen attention plus fused differences of the experts; `attend` ends at [b, grid², c]."""
+    """The attention with the expert of the level `mode`, or else frozen plus the fused differences of all
+    experts; `attend` ends at [b, grid², c]."""
     c = q.shape[-1]
     project = lambda out: p.linear(f"{block}.attn.proj", out, c)
-    frozen = project(attend(q, k, v))
-    deltas = []
-    for level in ("image", "patch", "pixel"):
-        expert = f"{block}.samora_adapter.experts.{level}"
+
+    def expert(level):
+        scope = f"{block}.samora_adapter.experts.{level}"
         scale = p.get(f"{block}.samora_adapter.{level}_scale")
 
         def update(side):
-            a = p.get(f"{expert}.linear_a_{side}.weight", rank, y.shape[-1])
-            b = p.get(f"{expert}.linear_b_{side}.weight", c, rank)
+            a = p.get(f"{scope}.linear_a_{side}.weight", rank, y.shape[-1])
+            b = p.get(f"{scope}.linear_b_{side}.weight", c, rank)
             return scale * F.linear(F.linear(y, a), b)
 
-        deltas.append(project(attend(q + update("q"), k, v + update("v"))) - frozen)
+        return project(attend(q + update("q"), k, v + update("v")))
+
+    if mode in LEVELS:
+        return expert(mode)
+    frozen = project(attend(q, k, v))
+    deltas = [expert(level) - frozen for level in LEVELS]
     return frozen + hl_attn(p, f"{block}.samora_adapter.fuser", mode, deltas, heads, grid, window)
 
 
@@ -131,6 +138,7 @@ def neck(p, x, out):
 
 
 def sam_encoder(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5), out=16):
+    """Features [b, out, grid, grid], and the tokens [b, grid², dim] before the neck."""
     weight = p.get("image_encoder.patch_embed.proj.weight", dim, 3, patch, patch)
     x = F.conv2d(image, weight, p.get("image_encoder.patch_embed.proj.bias", dim), stride=patch)
     grid = x.shape[-1]
@@ -156,7 +164,7 @@ def sam_encoder(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 
         x = x + with_experts(p, block, mode, y, *qkv, attend, heads, grid, window)
         y = p.linear(f"{block}.mlp.lin1", p.norm(f"{block}.norm2", x, 1e-6), 2 * dim)
         x = x + p.linear(f"{block}.mlp.lin2", F.gelu(y), dim)
-    return neck(p, x.reshape(-1, grid, grid, dim).permute(0, 3, 1, 2), out)
+    return neck(p, x.reshape(-1, grid, grid, dim).permute(0, 3, 1, 2), out), x
 
 
 def conv_bn(p, name, x, out, kernel, stride=1, depthwise=False):

@@ -81,12 +81,13 @@ def prompts():
     return out
 
 
-torch.manual_seed(1)
-tensors = {
-    **vision("overhanging", 28, 4, heads=2, window=3, global_blocks=[1]),
-    **vision("fitting", 30, 5, heads=4, window=3, global_blocks=[0, 2]),
-    **vision("resized", 15, 3, heads=1, window=4, global_blocks=[0, 1], table_of_grid=8),
-    **prompts(),
-}
-tensors = {n: t.detach().float().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
-save_file(tensors, Path(__file__).parent.parent / "fixtures/sam.safetensors")
+if __name__ == "__main__":
+    torch.manual_seed(1)
+    tensors = {
+        **vision("overhanging", 28, 4, heads=2, window=3, global_blocks=[1]),
+        **vision("fitting", 30, 5, heads=4, window=3, global_blocks=[0, 2]),
+        **vision("resized", 15, 3, heads=1, window=4, global_blocks=[0, 1], table_of_grid=8),
+        **prompts(),
+    }
+    tensors = {n: t.detach().float().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}
+    save_file(tensors, Path(__file__).parent.parent / "fixtures/sam.safetensors")

@@ -5,14 +5,10 @@ use samora_engine::models::sam::{
 };
 use samora_engine::models::tiny_vit::{self, Stem, TinyVitConfig};
 use samora_engine::nn::{HlAttn, HlAttnMode};
-use samora_engine::{DType, Graph, Remat, Tensor, Value, differentiate};
+use samora_engine::{DType, Graph, Value};
 
-use super::{assert_all_fed, assert_close, both, difference, fixture};
-
-/// As a part of the largest element of each gradient.
-const TOLERANCE: f64 = 1e-3;
-/// What rounding may leave of a gradient that is zero, as a part of the largest of all gradients.
-const FLOOR: f64 = 1e-6;
+use super::autograd::assert_autograds;
+use super::fixture;
 
 fn check(name: &str, mode: HlAttnMode, encode: impl Fn(&mut Graph, &Adapter, Value) -> Value) {
     let feeds = fixture(&format!("gradients_{name}")).tensors;
@@ -38,41 +34,13 @@ fn check(name: &str, mode: HlAttnMode, encode: impl Fn(&mut Graph, &Adapter, Val
         g.sum(product, &axes)
     });
     let loss = g.add(a, b);
-    assert_all_fed(&g, &feeds);
-    let wanted_names: Vec<&str> = feeds
-        .keys()
-        .filter_map(|name| name.strip_prefix("grad."))
-        .collect();
-    let trained: Vec<Value> = wanted_names
-        .iter()
-        .map(|name| g.params().find(|s| s.name == *name).expect(name).value)
-        .collect();
-    let gradients = differentiate(&mut g, loss, &trained, Remat::None);
-    let mut wanted: Vec<Value> = vec![masks.logits, masks.quality];
-    wanted.extend(gradients.into_iter().map(Option::unwrap));
-    let largest = wanted_names
-        .iter()
-        .flat_map(|name| feeds[&format!("grad.{name}")].as_f32())
-        .fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
-    for got in both(&g, &feeds, &wanted) {
-        assert_close(&format!("{name} logits"), &got[0], &feeds["logits"], 1e-4);
-        assert_close(&format!("{name} quality"), &got[1], &feeds["quality"], 1e-4);
-        let mut worst = 0.0f64;
-        for (parameter, got) in wanted_names.iter().zip(&got[2..]) {
-            let want: &Tensor = &feeds[&format!("grad.{parameter}")];
-            let own = want.as_f32().iter().fold(0.0f32, |m, x| m.max(x.abs()));
-            let floor = FLOOR * largest;
-            let off = (difference(got, want) - floor).max(0.0) / f64::from(own).max(floor);
-            assert!(off <= TOLERANCE, "{name}: {parameter} is off by {off:e}");
-            worst = worst.max(off);
-        }
-        let count = wanted_names.len();
-        println!("{name}, {count} gradients: {worst:.1e} of at most {TOLERANCE:.0e}");
-    }
+    let outputs = [("logits", masks.logits), ("quality", masks.quality)];
+    assert_autograds(name, &mut g, &feeds, loss, &outputs);
 }
 
-fn sam(g: &mut Graph, adapter: &Adapter, image: Value) -> Value {
-    let config = SamConfig {
+/// Two blocks, windows that overhang and a global one, on 5×5 tokens.
+pub(super) fn small_sam() -> SamConfig {
+    SamConfig {
         image_size_px: 20,
         patch_size_px: 4,
         dim: 16,
@@ -82,8 +50,11 @@ fn sam(g: &mut Graph, adapter: &Adapter, image: Value) -> Value {
         global_blocks: vec![1],
         mlp_ratio: 2,
         out_channels: 16,
-    };
-    encode(g, &config, adapter, image).features
+    }
+}
+
+fn sam(g: &mut Graph, adapter: &Adapter, image: Value) -> Value {
+    encode(g, &small_sam(), adapter, image).features
 }
 
 fn tiny_vit(image_size_px: usize, stem: Stem) -> impl Fn(&mut Graph, &Adapter, Value) -> Value {

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adamw;
+mod autograd;
+mod curves;
 mod gradients;
 mod lite_medsam;
+mod metrics;
+mod resampling;
 mod sam;
+mod teachers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -1,12 +1,14 @@
 //! SAM's image and prompt encoders against Hugging Face's (`sam.py`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
 
 use samora_engine::models::sam::{Adapter, Prompts, SamConfig, encode, encode_prompts};
 use samora_engine::weights::{Weights, resize_relative};
 use samora_engine::{DType, Graph, Tensor, Value};
 
-use super::{assert_all_fed, assert_close, both, fixture};
+use super::{assert_all_fed, assert_close, both, fixture, on_adapter};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -70,6 +72,23 @@ fn resized_relative_positions_agree() {
         }
     }
     check_encoder("resized", &config, &weights);
+}
+
+/// At its real size, with the file that `vit_b.py` writes.
+#[test]
+#[ignore = "takes a file of 350 MB, named by SAMORA_VIT_B"]
+fn vit_b_at_512_pixels_agrees() {
+    let path = std::env::var("SAMORA_VIT_B").expect("SAMORA_VIT_B names no file");
+    let feeds = Weights::read(Path::new(&path)).unwrap().tensors;
+    let mut g = Graph::new();
+    let image = g.input("image", &feeds["image"].shape, DType::F32);
+    let features = encode(&mut g, &SamConfig::vit_b(512), &Adapter::None, image).features;
+    assert_all_fed(&g, &feeds);
+    let start = Instant::now();
+    let got = on_adapter(&g, &feeds, &[features]);
+    println!("planned, loaded and run in {:.1?}", start.elapsed());
+    let label = "ViT-B features";
+    assert_close(label, &got[0], &feeds["features"], TOLERANCE);
 }
 
 #[test]
