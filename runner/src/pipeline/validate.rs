@@ -5,8 +5,9 @@ use std::ops::Range;
 use samora_engine::models::mae::MaeConfig;
 
 use super::diagnostic::Diagnostic;
+use super::encoder::Encoder;
 use super::overrides::Override;
-use super::schema::{Encoder, Pipeline};
+use super::schema::Pipeline;
 use super::source::Source as Text;
 use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage};
 use super::syntax::{Kind, Node};
@@ -69,12 +70,13 @@ impl Check<'_> {
     }
 
     fn sizes(&self) -> Result<(), Diagnostic> {
-        let Encoder::Sam(sam) = &self.pipeline.encoder;
-        sam.check()
+        let encoder = &self.pipeline.encoder;
+        encoder
+            .check()
             .map_err(|(field, rule)| self.fault(&["encoder", field], format!("{field}: {rule}")))?;
         let decoder = self.pipeline.decoder.for_classes(1);
         decoder
-            .check(sam.out_channels)
+            .check(encoder.out_channels())
             .map_err(|(field, rule)| self.fault(&["decoder", field], format!("{field}: {rule}")))?;
         if self.pipeline.lora.rank == 0 {
             return Err(self.fault(&["lora", "rank"], "rank must be at least 1".into()));
@@ -108,6 +110,13 @@ impl Check<'_> {
 
     fn pretrain(&self, index: usize, stage: &Pretrain) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
+        if let (Objective::Masked { .. }, Encoder::TinyVit(_)) =
+            (&stage.objective, &self.pipeline.encoder)
+        {
+            let message = "Masked trains SAM's ViT; TinyViT has no patches to hide".to_string();
+            let note = "give the pipeline `weights`, or an encoder `Sam(…)`";
+            return Err(self.stage_fault(index, "objective", message).note(note));
+        }
         let (ratio, sizes) = match &stage.objective {
             Objective::Masked { mask_ratio } => (Some(mask_ratio), Ok(())),
             Objective::Mae {
@@ -132,20 +141,23 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A teacher must see the same patches as the encoder.
+    /// A teacher must see the same image as the encoder, in patches of whole tokens.
     fn mae_sizes(&self, network: &MaeConfig) -> Result<(), (&'static str, String)> {
         network.check()?;
-        let Encoder::Sam(sam) = &self.pipeline.encoder;
-        let same = [
-            ("image_size_px", network.image_size_px, sam.image_size_px),
-            ("patch_size_px", network.patch_size_px, sam.patch_size_px),
-        ];
-        match same.into_iter().find(|(_, own, encoder)| own != encoder) {
-            Some((field, own, encoder)) => {
-                Err((field, format!("{own} differs from the encoder's {encoder}")))
-            }
-            None => Ok(()),
+        let (size, stride) = (
+            self.pipeline.encoder.image_size_px(),
+            self.pipeline.encoder.stride_px(),
+        );
+        let (own, patch) = (network.image_size_px, network.patch_size_px);
+        if own != size {
+            let message = format!("{own} differs from the encoder's {size}");
+            return Err(("image_size_px", message));
         }
+        if patch % stride != 0 {
+            let message = format!("{patch} is not a multiple of {stride}, the encoder's stride");
+            return Err(("patch_size_px", message));
+        }
+        Ok(())
     }
 
     fn expert(&self, index: usize, stage: &Expert) -> Result<(), Diagnostic> {

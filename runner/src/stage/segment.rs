@@ -1,7 +1,7 @@
 //! The fine-tuned network as a function from volumes to label maps.
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::sam::{Adapter, Fusion, decode_masks, encode};
+use samora_engine::models::sam::{Adapter, Fusion, decode_masks};
 use samora_engine::nn::{self, HlAttn, HlAttnMode};
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
@@ -12,7 +12,7 @@ use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom};
 use crate::error::Result;
-use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
+use crate::pipeline::{self, Finetune, Pipeline, Stage};
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
@@ -23,9 +23,9 @@ pub(super) fn network(
     classes: usize,
     batch: usize,
 ) -> Value {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    let image = grey_image(g, "image", batch, config.image_size_px);
-    let encoded = encode(g, config, &adapter(pipeline, stage), image);
+    let encoder = &pipeline.encoder;
+    let image = grey_image(g, "image", batch, encoder.image_size_px());
+    let encoded = encoder.encode(g, &adapter(pipeline, stage), image);
     decode_masks(g, &pipeline.decoder.for_classes(classes), encoded.features).logits
 }
 
@@ -84,8 +84,7 @@ impl<'d> Segmenter<'d> {
         (classes, axis, batch): (usize, Axis, usize),
         weights: &Weights,
     ) -> Result<Self> {
-        let Encoder::Sam(config) = &pipeline.encoder;
-        let size = config.image_size_px;
+        let encoder = &pipeline.encoder;
         let (graph, logits) = graph(pipeline, stage, classes, batch);
         let planned = plan(&graph, &[logits], fuse)?;
         let weights = weights.draw(&graph, pipeline.seed)?;
@@ -94,8 +93,8 @@ impl<'d> Segmenter<'d> {
             program,
             logits,
             batch,
-            size,
-            grid: 4 * config.grid(),
+            size: encoder.image_size_px(),
+            grid: 4 * encoder.grid(),
             axis,
         })
     }
