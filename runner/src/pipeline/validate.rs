@@ -9,7 +9,9 @@ use super::encoder::Encoder;
 use super::overrides::Override;
 use super::schema::Pipeline;
 use super::source::Source as Text;
-use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage};
+use super::stages::{
+    Adapter, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
+};
 use super::syntax::{Kind, Node};
 use crate::data::source::Source;
 
@@ -207,17 +209,44 @@ impl Check<'_> {
             }
             levels.push(level);
         }
-        if stage.hl_attn != HlAttn::Off && levels.len() != 3 {
-            let message = format!("HL-Attn fuses three experts, {} are given", levels.len());
-            let note = "give one per level, or set `hl_attn: Off` to add up what there is";
-            return Err(self.stage_fault(index, "experts", message).note(note));
-        }
+        self.adapter(index, stage)?;
         let weights = [stage.loss.cross_entropy, stage.loss.dice];
         if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights == [0.0, 0.0] {
             let message = "loss weights must not be negative, nor all zero".to_string();
             return Err(self.stage_fault(index, "loss", message));
         }
         Ok(())
+    }
+
+    /// What the encoder carries must go with the experts named and their fusion.
+    fn adapter(&self, index: usize, stage: &Finetune) -> Result<(), Diagnostic> {
+        let fused = stage.hl_attn != HlAttn::Off;
+        let fault = |field: &str, message: String| Err(self.stage_fault(index, field, message));
+        match (stage.adapter, stage.experts.len()) {
+            (Adapter::Experts, 3) => Ok(()),
+            (Adapter::Experts, 0) if !fused => Ok(()),
+            (Adapter::Experts, given) if fused => fault(
+                "experts",
+                format!("HL-Attn fuses three experts, {given} are given"),
+            ),
+            (Adapter::Experts, given) => fault(
+                "experts",
+                format!("give one expert for each level, or none; {given} are given"),
+            ),
+            (adapter, 1..) => fault(
+                "experts",
+                format!("adapter {adapter:?} takes no trained experts; leave the list empty"),
+            ),
+            (Adapter::Lora, _) if fused => fault(
+                "hl_attn",
+                "HL-Attn fuses experts, adapter Lora has none; set `hl_attn: Off`".into(),
+            ),
+            (Adapter::UntrainedExperts, _) if !fused => fault(
+                "hl_attn",
+                "the sum of untrained experts is nothing; set `hl_attn: Paper`".into(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {

@@ -78,8 +78,10 @@ pub(super) fn graph(
     let ce = g.scale(ce, stage.loss.cross_entropy);
     let dice = g.scale(dice, stage.loss.dice);
     let loss = g.add(ce, dice);
-    let trains =
-        |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
+    let trains = |name: &str| {
+        let of_encoder = [".samora_adapter.fuser.", ".attn.qkv.linear_"];
+        name.starts_with("mask_decoder.") || of_encoder.iter().any(|part| name.contains(part))
+    };
     let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
     let built = Built::new(
         g,

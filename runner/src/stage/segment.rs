@@ -31,17 +31,15 @@ pub(super) fn network(
 
 /// What the encoder carries in this stage.
 pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
-    let level = |name: &String| {
-        pipeline.stages.iter().find_map(|s| match s {
-            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
-            _ => None,
-        })
-    };
-    let levels: Vec<nn::Level> = stage.experts.iter().filter_map(level).collect();
     let rank = pipeline.lora.rank;
-    // Validation has seen to it that all three levels are there, or none.
-    let Ok(order) = <[nn::Level; 3]>::try_from(levels) else {
-        return Adapter::None;
+    let order = match stage.adapter {
+        pipeline::Adapter::Lora => return Adapter::Lora { rank },
+        pipeline::Adapter::UntrainedExperts => HlAttn::default().order,
+        // Validation has seen to it that all three levels are there, or none.
+        pipeline::Adapter::Experts => match levels(pipeline, stage).try_into() {
+            Ok(order) => order,
+            Err(_) => return Adapter::None,
+        },
     };
     let mode = match stage.hl_attn {
         pipeline::HlAttn::Paper => HlAttnMode::Paper,
@@ -57,6 +55,17 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
         rank,
         fusion: Fusion::HlAttn(HlAttn { mode, order }),
     }
+}
+
+/// Levels of the experts that the stage names.
+fn levels(pipeline: &Pipeline, stage: &Finetune) -> Vec<nn::Level> {
+    let level = |name: &String| {
+        pipeline.stages.iter().find_map(|s| match s {
+            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
+            _ => None,
+        })
+    };
+    stage.experts.iter().filter_map(level).collect()
 }
 
 /// A program that segments volumes slice by slice.
