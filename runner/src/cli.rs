@@ -24,6 +24,8 @@ struct Cli {
 enum Command {
     /// Run a pipeline; an interrupted run goes on where it stopped. `runner FILE` is short for this
     Run(RunArgs),
+    /// Run several pipelines with several seeds and print their results as a table
+    Compare(CompareArgs),
     /// Check a pipeline and its data: every volume is read
     Check(PipelineArgs),
     /// Show what a run would train, compute and write; needs neither GPU nor data
@@ -70,9 +72,13 @@ impl PipelineArgs {
     }
 
     fn overrides(&self) -> Result<Vec<Override>> {
-        let parsed = self.sets.iter().map(|set| Override::parse(set));
-        Ok(parsed.collect::<Result<_, _>>()?)
+        overrides(&self.sets)
     }
+}
+
+fn overrides(sets: &[String]) -> Result<Vec<Override>> {
+    let parsed = sets.iter().map(|set| Override::parse(set));
+    Ok(parsed.collect::<Result<_, _>>()?)
 }
 
 /// Arguments of `run`.
@@ -90,6 +96,38 @@ pub struct RunArgs {
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Pipeline files (.ron)
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Replace a field in all of them, such as `stages.finetune.epochs=2`; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub sets: Vec<String>,
+    /// Runs of each pipeline, with its seed and those that follow
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Folder of the run directories and the table
+    #[arg(long, value_name = "DIR", default_value = "runs/compare")]
+    pub out: PathBuf,
+    /// Where they are run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl CompareArgs {
+    /// Reads the pipelines.
+    ///
+    /// # Errors
+    /// The first mistake in a file or an override.
+    pub fn load(&self) -> Result<Vec<Pipeline>> {
+        let sets = overrides(&self.sets)?;
+        let pipelines = self.files.iter().map(|file| load(file, &sets));
+        Ok(pipelines.collect::<Result<_, _>>()?)
+    }
 }
 
 /// Choice of the device and of how kernels are made.
@@ -229,6 +267,7 @@ fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 fn execute(command: &Command) -> Result<()> {
     match command {
         Command::Run(args) => command::run(args),
+        Command::Compare(args) => command::compare(args),
         Command::Check(args) => command::check(args),
         Command::Plan(args) => command::plan(args),
         Command::Predict(args) => command::predict(args),

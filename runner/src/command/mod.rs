@@ -3,6 +3,7 @@
 mod adapters;
 mod bench;
 mod check;
+mod compare;
 mod convert;
 mod inspect;
 mod phantom;
@@ -13,6 +14,7 @@ mod run;
 pub use adapters::adapters;
 pub use bench::bench;
 pub use check::check;
+pub use compare::compare;
 pub use convert::convert;
 pub use inspect::inspect;
 pub use phantom::phantom;

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use samora_engine::gpu::Device;
+
 use super::open_device;
 use crate::cli::RunArgs;
 use crate::error::Result;
 use crate::interrupt;
+use crate::pipeline::Pipeline;
 use crate::provenance;
 use crate::run_dir::RunDir;
 use crate::stage::Context;
@@ -16,20 +19,38 @@ use crate::stage::Context;
 /// Configuration, data, device or disk are unusable, training fails, or the user interrupts.
 pub fn run(args: &RunArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
+    warn_of_random_encoder(&pipeline);
+    interrupt::listen()?;
+    let default = || Path::new("runs").join(&pipeline.name);
+    let root = args.out.clone().unwrap_or_else(default);
+    let run = RunDir::open(&root, &pipeline, args.fresh)?;
+    let device = open_device(&args.device)?;
+    execute(&run, &pipeline, &device, !args.device.no_fuse)?;
+    eprintln!("results: {}", root.display());
+    Ok(())
+}
+
+/// Runs all stages that are not finished, and records what they ran on.
+///
+/// # Errors
+/// Data, device or disk are unusable, training fails, or the user interrupts.
+pub(super) fn execute(
+    run: &RunDir,
+    pipeline: &Pipeline,
+    device: &Device,
+    fuse: bool,
+) -> Result<()> {
+    let context = Context::open(pipeline, run, device, fuse)?;
+    provenance::record(run, pipeline, &device.adapter, context.datasets())?;
+    context.run()
+}
+
+/// Tells the user of an encoder that nothing trains.
+pub(super) fn warn_of_random_encoder(pipeline: &Pipeline) {
     if pipeline.weights.is_none() && !pipeline.trains_encoder() {
         eprintln!(
             "warning: the encoder has neither `weights` nor a stage with objective Masked; \
              it stays at random"
         );
     }
-    interrupt::listen()?;
-    let default = || Path::new("runs").join(&pipeline.name);
-    let root = args.out.clone().unwrap_or_else(default);
-    let run = RunDir::open(&root, &pipeline, args.fresh)?;
-    let device = open_device(&args.device)?;
-    let context = Context::open(&pipeline, &run, &device, !args.device.no_fuse)?;
-    provenance::record(&run, &pipeline, &device.adapter, context.datasets())?;
-    context.run()?;
-    eprintln!("results: {}", root.display());
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a run says and leaves behind: progress, events, curves, overlays and the summary.
 
+mod comparison;
 mod curve;
 mod events;
 mod overlay;
@@ -8,6 +9,7 @@ mod results;
 mod summary;
 mod table;
 
+pub use comparison::Comparison;
 pub use curve::draw_curve;
 pub use events::{Event, EventLog};
 pub use overlay::{Overlay, draw_overlay};

@@ -37,6 +37,22 @@ impl Report {
         }
     }
 
+    /// The report that a run has written; `None` before.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is damaged.
+    pub fn read(run: &RunDir) -> Result<Option<Self>> {
+        let path = run.path("summary.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, "read", e))?;
+        let report = serde_json::from_str(&text);
+        report
+            .map(Some)
+            .map_err(|e| Error::file(&path, "read", e.into()))
+    }
+
     /// Writes `summary.json` and `summary.csv`. Equal reports give equal bytes.
     ///
     /// # Errors

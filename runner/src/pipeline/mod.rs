@@ -6,6 +6,7 @@ mod assemble;
 mod describe;
 mod diagnostic;
 mod differences;
+mod encoder;
 mod overrides;
 mod read;
 mod schema;
@@ -19,8 +20,9 @@ mod weight_files;
 
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
+pub use encoder::Encoder;
 pub use overrides::Override;
 pub use read::{load, load_without_data, to_ron};
-pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
+pub use schema::{Lora, MaskDecoder, Pipeline};
 pub use stages::*;
 pub use weight_files::WeightFiles;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use samora_engine::Remat;
-use samora_engine::models::sam::{MaskDecoderConfig, SamConfig};
+use samora_engine::models::sam::MaskDecoderConfig;
 use serde::{Deserialize, Serialize};
 
+use super::encoder::Encoder;
 use super::stages::Stage;
 use super::weight_files::WeightFiles;
 use crate::data::source::Source;
@@ -46,13 +47,6 @@ impl Pipeline {
     pub fn trains_encoder(&self) -> bool {
         self.stages.iter().any(Stage::trains_encoder)
     }
-}
-
-/// An image encoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Encoder {
-    /// Segment Anything's ViT (Kirillov et al. 2023).
-    Sam(SamConfig),
 }
 
 /// The two-way transformer of SAM's mask decoder.

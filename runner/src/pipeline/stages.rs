@@ -145,6 +145,9 @@ pub struct Finetune {
     pub name: String,
     /// Name of the data set; its labelled slices are used.
     pub data: String,
+    /// What the frozen encoder carries.
+    #[serde(default)]
+    pub adapter: Adapter,
     /// Names of the [`Expert`] stages, in the order HL-Attn fuses them.
     pub experts: Vec<String>,
     /// How the experts are fused.
@@ -162,6 +165,18 @@ pub struct Finetune {
     pub max_steps: Option<usize>,
     /// Update rule and learning rate.
     pub optimiser: OptimConfig,
+}
+
+/// What the frozen encoder carries in a [`Finetune`] stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adapter {
+    /// The experts that the stage names, as their stages trained them; SAM itself if it names none.
+    #[default]
+    Experts,
+    /// Three experts that no stage trained, so that HL-Attn learns without what they know.
+    UntrainedExperts,
+    /// One LoRA that is trained with the mask decoder (SAMed, Zhang and Liu 2023).
+    Lora,
 }
 
 /// How expert outputs are fused in each encoder block.

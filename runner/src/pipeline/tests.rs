@@ -30,7 +30,7 @@ const GOOD: &str = r#"Pipeline(
             ),
         ),
         Finetune(
-            name: "finetune", data: "scans", experts: ["image"], hl_attn: Off,
+            name: "finetune", data: "scans", experts: [], hl_attn: Off,
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
             epochs: 3, batch: 4,
             optimiser: (
@@ -216,7 +216,22 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "hl_attn: Off",
             "hl_attn: Paper",
-            vec!["HL-Attn fuses three experts, 1 are given"],
+            vec!["HL-Attn fuses three experts, 0 are given"],
+        ),
+        (
+            "experts: []",
+            "experts: [\"image\"]",
+            vec!["give one expert for each level, or none; 1 are given"],
+        ),
+        (
+            "experts: [], hl_attn: Off",
+            "adapter: Lora, experts: [], hl_attn: Paper",
+            vec!["adapter Lora has none", "small.ron:33:"],
+        ),
+        (
+            "experts: [], hl_attn: Off",
+            "adapter: UntrainedExperts, experts: [\"image\"], hl_attn: Paper",
+            vec!["adapter UntrainedExperts takes no trained experts"],
         ),
         (
             "dice: 0.8",
@@ -253,11 +268,35 @@ fn mistakes_in_the_file_are_pointed_at() {
 }
 
 #[test]
+fn tiny_vit_is_an_encoder_and_its_mistakes_are_placed() {
+    let sam = "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)";
+    let with = |encoder: &str| GOOD.replace(sam, encoder);
+    let pipeline = load_text(&with("TinyVit(image_size_px: 128, stem: Pointwise)"), &[]).unwrap();
+    assert_eq!(
+        (pipeline.encoder.grid(), pipeline.encoder.stride_px()),
+        (32, 4)
+    );
+    let message = refusal(&with("TinyVit(image_size_px: 130, stem: Pointwise)"), &[]);
+    assert!(
+        message.contains("image_size_px: 130 is not a multiple of 4"),
+        "{message}"
+    );
+    assert!(message.contains("small.ron:5:37"), "{message}");
+    let masked = with("TinyVit(image_size_px: 128, stem: Pointwise)")
+        .replace("Simclr(network: (width: 16))", "Masked()");
+    let message = refusal(&masked, &[]);
+    assert!(
+        message.contains("TinyViT has no patches to hide"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_stage_before_what_it_needs_is_refused() {
     let start = GOOD.find("        Finetune(").unwrap();
     let end = GOOD.find("        Evaluate(").unwrap();
-    let finetune = &GOOD[start..end];
-    let moved = GOOD.replace(finetune, "");
+    let moved = GOOD.replace(&GOOD[start..end], "");
+    let finetune = GOOD[start..end].replace("experts: []", "experts: [\"image\"]");
     let moved = moved.replace("        Pretrain(", &format!("{finetune}        Pretrain("));
     let message = refusal(&moved, &[]);
     let expected = "stage `finetune` needs `image`, which comes after it";

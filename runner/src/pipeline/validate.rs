@@ -5,10 +5,13 @@ use std::ops::Range;
 use samora_engine::models::mae::MaeConfig;
 
 use super::diagnostic::Diagnostic;
+use super::encoder::Encoder;
 use super::overrides::Override;
-use super::schema::{Encoder, Pipeline};
+use super::schema::Pipeline;
 use super::source::Source as Text;
-use super::stages::{Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage};
+use super::stages::{
+    Adapter, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
+};
 use super::syntax::{Kind, Node};
 use crate::data::source::Source;
 
@@ -69,12 +72,13 @@ impl Check<'_> {
     }
 
     fn sizes(&self) -> Result<(), Diagnostic> {
-        let Encoder::Sam(sam) = &self.pipeline.encoder;
-        sam.check()
+        let encoder = &self.pipeline.encoder;
+        encoder
+            .check()
             .map_err(|(field, rule)| self.fault(&["encoder", field], format!("{field}: {rule}")))?;
         let decoder = self.pipeline.decoder.for_classes(1);
         decoder
-            .check(sam.out_channels)
+            .check(encoder.out_channels())
             .map_err(|(field, rule)| self.fault(&["decoder", field], format!("{field}: {rule}")))?;
         if self.pipeline.lora.rank == 0 {
             return Err(self.fault(&["lora", "rank"], "rank must be at least 1".into()));
@@ -108,6 +112,13 @@ impl Check<'_> {
 
     fn pretrain(&self, index: usize, stage: &Pretrain) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
+        if let (Objective::Masked { .. }, Encoder::TinyVit(_)) =
+            (&stage.objective, &self.pipeline.encoder)
+        {
+            let message = "Masked trains SAM's ViT; TinyViT has no patches to hide".to_string();
+            let note = "give the pipeline `weights`, or an encoder `Sam(…)`";
+            return Err(self.stage_fault(index, "objective", message).note(note));
+        }
         let (ratio, sizes) = match &stage.objective {
             Objective::Masked { mask_ratio } => (Some(mask_ratio), Ok(())),
             Objective::Mae {
@@ -132,20 +143,23 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// A teacher must see the same patches as the encoder.
+    /// A teacher must see the same image as the encoder, in patches of whole tokens.
     fn mae_sizes(&self, network: &MaeConfig) -> Result<(), (&'static str, String)> {
         network.check()?;
-        let Encoder::Sam(sam) = &self.pipeline.encoder;
-        let same = [
-            ("image_size_px", network.image_size_px, sam.image_size_px),
-            ("patch_size_px", network.patch_size_px, sam.patch_size_px),
-        ];
-        match same.into_iter().find(|(_, own, encoder)| own != encoder) {
-            Some((field, own, encoder)) => {
-                Err((field, format!("{own} differs from the encoder's {encoder}")))
-            }
-            None => Ok(()),
+        let (size, stride) = (
+            self.pipeline.encoder.image_size_px(),
+            self.pipeline.encoder.stride_px(),
+        );
+        let (own, patch) = (network.image_size_px, network.patch_size_px);
+        if own != size {
+            let message = format!("{own} differs from the encoder's {size}");
+            return Err(("image_size_px", message));
         }
+        if patch % stride != 0 {
+            let message = format!("{patch} is not a multiple of {stride}, the encoder's stride");
+            return Err(("patch_size_px", message));
+        }
+        Ok(())
     }
 
     fn expert(&self, index: usize, stage: &Expert) -> Result<(), Diagnostic> {
@@ -195,17 +209,44 @@ impl Check<'_> {
             }
             levels.push(level);
         }
-        if stage.hl_attn != HlAttn::Off && levels.len() != 3 {
-            let message = format!("HL-Attn fuses three experts, {} are given", levels.len());
-            let note = "give one per level, or set `hl_attn: Off` to add up what there is";
-            return Err(self.stage_fault(index, "experts", message).note(note));
-        }
+        self.adapter(index, stage)?;
         let weights = [stage.loss.cross_entropy, stage.loss.dice];
         if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights == [0.0, 0.0] {
             let message = "loss weights must not be negative, nor all zero".to_string();
             return Err(self.stage_fault(index, "loss", message));
         }
         Ok(())
+    }
+
+    /// What the encoder carries must go with the experts named and their fusion.
+    fn adapter(&self, index: usize, stage: &Finetune) -> Result<(), Diagnostic> {
+        let fused = stage.hl_attn != HlAttn::Off;
+        let fault = |field: &str, message: String| Err(self.stage_fault(index, field, message));
+        match (stage.adapter, stage.experts.len()) {
+            (Adapter::Experts, 3) => Ok(()),
+            (Adapter::Experts, 0) if !fused => Ok(()),
+            (Adapter::Experts, given) if fused => fault(
+                "experts",
+                format!("HL-Attn fuses three experts, {given} are given"),
+            ),
+            (Adapter::Experts, given) => fault(
+                "experts",
+                format!("give one expert for each level, or none; {given} are given"),
+            ),
+            (adapter, 1..) => fault(
+                "experts",
+                format!("adapter {adapter:?} takes no trained experts; leave the list empty"),
+            ),
+            (Adapter::Lora, _) if fused => fault(
+                "hl_attn",
+                "HL-Attn fuses experts, adapter Lora has none; set `hl_attn: Off`".into(),
+            ),
+            (Adapter::UntrainedExperts, _) if !fused => fault(
+                "hl_attn",
+                "the sum of untrained experts is nothing; set `hl_attn: Paper`".into(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use samora_engine::models::mae;
-use samora_engine::models::sam::{Adapter, encode};
+use samora_engine::models::sam::Adapter;
 use samora_engine::models::samora::{image_loss, patch_loss, pixel_loss};
 use samora_engine::models::simclr;
 use samora_engine::nn::Statistics;
 use samora_engine::random::Stream;
-use samora_engine::{DType, Graph, Tensor};
+use samora_engine::{DType, Graph, Tensor, Value};
 
 use super::pretrain::visible;
 use super::train::{Batch, Built, Length, train};
@@ -21,7 +21,7 @@ use crate::data::slice::Plane;
 use crate::data::split::SliceId;
 use crate::data::views::{image_view, mae_mask, min_max, patch_view, pixel_views};
 use crate::error::{Error, Result};
-use crate::pipeline::{Encoder, Expert, Level, Objective, Pipeline, Stage};
+use crate::pipeline::{Expert, Level, Objective, Pipeline, Stage};
 
 /// Trains the stage.
 ///
@@ -61,8 +61,8 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
 /// # Errors
 /// A configuration the networks cannot take.
 pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result<Built> {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    let (batch, size) = (stage.batch, config.image_size_px);
+    let encoder = &pipeline.encoder;
+    let (batch, size) = (stage.batch, encoder.image_size_px());
     let level = stage.level.level();
     let adapter = Adapter::Expert {
         level,
@@ -81,7 +81,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             let views = grey_image(&mut g, "views", 2 * batch, size);
             let seen = grey_image(&mut g, "teacher_views", 2 * batch, size);
             let target = simclr::features(&mut g, network, seen, Statistics::Running);
-            let student = encode(&mut g, config, &adapter, views).features;
+            let student = encoder.encode(&mut g, &adapter, views).features;
             image_loss(&mut g, *regression, *projector_width, student, target)
         }
         Level::Patch {
@@ -97,14 +97,15 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             else {
                 return Err(wrong_teacher(teacher));
             };
-            let patches = config.grid() * config.grid();
+            let patches = network.grid() * network.grid();
             let kept = visible(patches, *mask_ratio);
             let image = grey_image(&mut g, "image", batch, size);
             let seen = grey_image(&mut g, "teacher_image", batch, size);
             let ids_keep = g.input("ids_keep", &[batch, kept], DType::U32);
             let tokens = mae::encode(&mut g, network, seen, ids_keep);
             let target = g.slice(tokens, 1, 1, kept);
-            let student = encode(&mut g, config, &adapter, image).tokens;
+            let student = encoder.encode(&mut g, &adapter, image).tokens;
+            let student = per_patch(&mut g, student, (encoder.grid(), network.grid()));
             let projection = (*regression, *projector_width);
             patch_loss(
                 &mut g,
@@ -121,7 +122,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
         } => {
             let noisy = grey_image(&mut g, "image", batch, size);
             let clean = grey_image(&mut g, "clean", batch, size);
-            let features = encode(&mut g, config, &adapter, noisy).features;
+            let features = encoder.encode(&mut g, &adapter, noisy).features;
             pixel_loss(&mut g, *output, *dice_weight, features, clean)
         }
     };
@@ -141,41 +142,57 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
     ]))
 }
 
+/// Means of `tokens [batch, from², c]` over the tokens of each patch of a teacher, which has a grid of
+/// `to`: `[batch, to², c]`.
+fn per_patch(g: &mut Graph, tokens: Value, (from, to): (usize, usize)) -> Value {
+    let [batch, _, c] = g.dims(tokens);
+    let side = from / to;
+    let rows = g.reshape(tokens, &[batch * to, side, from * c]);
+    let rows = g.mean(rows, &[1]);
+    let patches = g.reshape(rows, &[batch * to * to, side, c]);
+    let patches = g.mean(patches, &[1]);
+    g.reshape(patches, &[batch, to * to, c])
+}
+
 /// What a level's batches are made of.
-enum Views {
-    Image {
-        size: usize,
-    },
-    Patch {
-        size: usize,
-        patches: usize,
-        mask_ratio: f32,
-    },
-    Pixel {
-        size: usize,
-    },
+struct Views {
+    size: usize,
+    /// Whether the student's images are standardised, or in 0…1.
+    standardised: bool,
+    kind: Kind,
+}
+
+enum Kind {
+    Image,
+    Patch { patches: usize, mask_ratio: f32 },
+    Pixel,
 }
 
 impl Views {
     fn new(pipeline: &Pipeline, level: &Level) -> Result<Self> {
-        let Encoder::Sam(config) = &pipeline.encoder;
-        let size = config.image_size_px;
-        Ok(match level {
-            Level::Image { .. } => Self::Image { size },
+        let kind = match level {
+            Level::Image { .. } => Kind::Image,
             Level::Patch { teacher, .. } => match teacher_objective(pipeline, teacher)? {
-                Objective::Mae { mask_ratio, .. } => Self::Patch {
-                    size,
-                    patches: config.grid() * config.grid(),
+                Objective::Mae {
+                    network,
+                    mask_ratio,
+                    ..
+                } => Kind::Patch {
+                    patches: network.grid() * network.grid(),
                     mask_ratio: *mask_ratio,
                 },
                 _ => return Err(wrong_teacher(teacher)),
             },
-            Level::Pixel { .. } => Self::Pixel { size },
+            Level::Pixel { .. } => Kind::Pixel,
+        };
+        Ok(Self {
+            size: pipeline.encoder.image_size_px(),
+            standardised: pipeline.encoder.standardises(),
+            kind,
         })
     }
 
-    /// The student sees standardised images as in the released code; the teacher sees the same ones
-    /// scaled to 0…1, as in its own training.
+    /// The teacher sees the images of the student scaled to 0…1, as in its own training.
     fn batch(
         &self,
         data: &Dataset,
@@ -187,20 +204,17 @@ impl Views {
             .map(|id| data.image_slice(*id))
             .collect::<Result<_, _>>()?;
         let streams = || (0..).map(|k| stream.at(k));
-        Ok(match *self {
-            Self::Image { size } => {
+        let size = self.size;
+        Ok(match self.kind {
+            Kind::Image => {
                 let twice = planes.iter().chain(&planes).zip(streams());
                 let views: Vec<_> = twice
                     .map(|(plane, mut s)| image_view(plane, size, &mut s))
                     .collect();
                 let seen = stack(views.iter().map(min_max), size);
-                vec![
-                    ("views", stack(views.into_iter(), size)),
-                    ("teacher_views", seen),
-                ]
+                vec![("views", self.student(&views)), ("teacher_views", seen)]
             }
-            Self::Patch {
-                size,
+            Kind::Patch {
                 patches,
                 mask_ratio,
             } => {
@@ -213,21 +227,29 @@ impl Views {
                 vec![
                     ("ids_keep", Tensor::u32(&[views.len(), kept], keep)),
                     ("teacher_image", stack(views.iter().map(min_max), size)),
-                    ("image", stack(views.into_iter(), size)),
+                    ("image", self.student(&views)),
                 ]
             }
-            Self::Pixel { size } => {
+            Kind::Pixel => {
                 let pairs = planes.iter().zip(streams());
                 let (noisy, clean): (Vec<_>, Vec<_>) = pairs
                     .map(|(plane, mut s)| pixel_views(plane, size, &mut s))
                     .map(|views| (views.noisy, views.clean))
                     .unzip();
                 vec![
-                    ("image", stack(noisy.into_iter(), size)),
+                    ("image", self.student(&noisy)),
                     ("clean", stack(clean.into_iter(), size)),
                 ]
             }
         })
+    }
+
+    /// The student's input from standardised images.
+    fn student(&self, views: &[Plane<f32>]) -> Tensor {
+        match self.standardised {
+            true => stack(views.iter().cloned(), self.size),
+            false => stack(views.iter().map(min_max), self.size),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::data::error::DataError;
 use crate::data::loader::Sampler;
 use crate::data::split::SliceId;
 use crate::error::{Error, Result};
-use crate::pipeline::{Augmentation, Encoder, Finetune, Pipeline};
+use crate::pipeline::{Augmentation, Finetune, Pipeline};
 
 /// Trains the stage.
 ///
@@ -39,8 +39,8 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
     let experts = stage.experts.iter().map(String::as_str);
     let given = stage_weights(ctx.pipeline, ctx.run.root(), &built.graph, experts)?;
-    let Encoder::Sam(config) = &ctx.pipeline.encoder;
-    let sizes = (config.image_size_px, 4 * config.grid());
+    let encoder = &ctx.pipeline.encoder;
+    let sizes = (encoder.image_size_px(), 4 * encoder.grid());
     let stream = Stream::named(seed, &stage.name);
     let augmentation = stage.augmentation;
     let make = move |t: u64| {
@@ -68,10 +68,9 @@ pub(super) fn graph(
     classes: usize,
     steps: usize,
 ) -> Result<Built> {
-    let Encoder::Sam(config) = &pipeline.encoder;
     let mut g = Graph::new();
     let logits = network(&mut g, pipeline, stage, classes, stage.batch);
-    let pixels = stage.batch * (4 * config.grid()).pow(2);
+    let pixels = stage.batch * (4 * pipeline.encoder.grid()).pow(2);
     let labels = g.input("label", &[pixels], DType::U32);
     let logits = g.reshape(logits, &[pixels, classes + 1]);
     let ce = cross_entropy(&mut g, logits, labels);
@@ -79,8 +78,10 @@ pub(super) fn graph(
     let ce = g.scale(ce, stage.loss.cross_entropy);
     let dice = g.scale(dice, stage.loss.dice);
     let loss = g.add(ce, dice);
-    let trains =
-        |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
+    let trains = |name: &str| {
+        let of_encoder = [".samora_adapter.fuser.", ".attn.qkv.linear_"];
+        name.starts_with("mask_decoder.") || of_encoder.iter().any(|part| name.contains(part))
+    };
     let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
     let built = Built::new(
         g,

@@ -17,7 +17,7 @@ use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
 use crate::data::split::SliceId;
 use crate::data::views::{mae_mask, mae_view, simclr_view};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::{Encoder, Objective, Pipeline, Pretrain};
 
 /// Trains the stage.
@@ -39,8 +39,11 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
         (None, _) => Weights::default(),
     };
     let stream = Stream::named(seed, &stage.name);
-    let (objective, size) = (stage.objective.clone(), size(ctx.pipeline));
-    let patches = patches(ctx.pipeline);
+    let (objective, size) = (
+        stage.objective.clone(),
+        ctx.pipeline.encoder.image_size_px(),
+    );
+    let patches = patches(&objective, ctx.pipeline);
     let make = move |t: u64| {
         let slices: Vec<SliceId> = sampler.batch(t).into_iter().map(|i| slices[i]).collect();
         batch(&data, &slices, &stream.at(t), &objective, (size, patches))
@@ -59,11 +62,15 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
 /// # Errors
 /// A configuration the network cannot take.
 pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Result<Built> {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    let (batch, size, patches) = (stage.batch, size(pipeline), patches(pipeline));
+    let size = pipeline.encoder.image_size_px();
+    let (batch, patches) = (stage.batch, patches(&stage.objective, pipeline));
     let mut g = Graph::new();
     let loss = match &stage.objective {
         Objective::Masked { .. } => {
+            let Encoder::Sam(config) = &pipeline.encoder else {
+                let message = "objective Masked trains SAM's ViT, not TinyViT".to_string();
+                return Err(Error::Usage(format!("stage {}: {message}", stage.name)));
+            };
             let image = grey_image(&mut g, "image", batch, size);
             let hidden = g.input("hidden", &[batch, patches], DType::F32);
             reconstruction_loss(&mut g, config, image, hidden)
@@ -140,12 +147,11 @@ fn batch(
     })
 }
 
-fn size(pipeline: &Pipeline) -> usize {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    config.image_size_px
-}
-
-fn patches(pipeline: &Pipeline) -> usize {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    config.grid() * config.grid()
+/// Patches of an image: a masked autoencoder has its own, otherwise they are the encoder's tokens.
+fn patches(objective: &Objective, pipeline: &Pipeline) -> usize {
+    let grid = match objective {
+        Objective::Mae { network, .. } => network.grid(),
+        _ => pipeline.encoder.grid(),
+    };
+    grid * grid
 }

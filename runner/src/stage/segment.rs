@@ -1,7 +1,7 @@
 //! The fine-tuned network as a function from volumes to label maps.
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::sam::{Adapter, Fusion, decode_masks, encode};
+use samora_engine::models::sam::{Adapter, Fusion, decode_masks};
 use samora_engine::nn::{self, HlAttn, HlAttnMode};
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
@@ -12,7 +12,7 @@ use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom};
 use crate::error::Result;
-use crate::pipeline::{self, Encoder, Finetune, Pipeline, Stage};
+use crate::pipeline::{self, Finetune, Pipeline, Stage};
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
@@ -23,25 +23,23 @@ pub(super) fn network(
     classes: usize,
     batch: usize,
 ) -> Value {
-    let Encoder::Sam(config) = &pipeline.encoder;
-    let image = grey_image(g, "image", batch, config.image_size_px);
-    let encoded = encode(g, config, &adapter(pipeline, stage), image);
+    let encoder = &pipeline.encoder;
+    let image = grey_image(g, "image", batch, encoder.image_size_px());
+    let encoded = encoder.encode(g, &adapter(pipeline, stage), image);
     decode_masks(g, &pipeline.decoder.for_classes(classes), encoded.features).logits
 }
 
 /// What the encoder carries in this stage.
 pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
-    let level = |name: &String| {
-        pipeline.stages.iter().find_map(|s| match s {
-            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
-            _ => None,
-        })
-    };
-    let levels: Vec<nn::Level> = stage.experts.iter().filter_map(level).collect();
     let rank = pipeline.lora.rank;
-    // Validation has seen to it that all three levels are there, or none.
-    let Ok(order) = <[nn::Level; 3]>::try_from(levels) else {
-        return Adapter::None;
+    let order = match stage.adapter {
+        pipeline::Adapter::Lora => return Adapter::Lora { rank },
+        pipeline::Adapter::UntrainedExperts => HlAttn::default().order,
+        // Validation has seen to it that all three levels are there, or none.
+        pipeline::Adapter::Experts => match levels(pipeline, stage).try_into() {
+            Ok(order) => order,
+            Err(_) => return Adapter::None,
+        },
     };
     let mode = match stage.hl_attn {
         pipeline::HlAttn::Paper => HlAttnMode::Paper,
@@ -57,6 +55,17 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
         rank,
         fusion: Fusion::HlAttn(HlAttn { mode, order }),
     }
+}
+
+/// Levels of the experts that the stage names.
+fn levels(pipeline: &Pipeline, stage: &Finetune) -> Vec<nn::Level> {
+    let level = |name: &String| {
+        pipeline.stages.iter().find_map(|s| match s {
+            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
+            _ => None,
+        })
+    };
+    stage.experts.iter().filter_map(level).collect()
 }
 
 /// A program that segments volumes slice by slice.
@@ -84,8 +93,7 @@ impl<'d> Segmenter<'d> {
         (classes, axis, batch): (usize, Axis, usize),
         weights: &Weights,
     ) -> Result<Self> {
-        let Encoder::Sam(config) = &pipeline.encoder;
-        let size = config.image_size_px;
+        let encoder = &pipeline.encoder;
         let (graph, logits) = graph(pipeline, stage, classes, batch);
         let planned = plan(&graph, &[logits], fuse)?;
         let weights = weights.draw(&graph, pipeline.seed)?;
@@ -94,8 +102,8 @@ impl<'d> Segmenter<'d> {
             program,
             logits,
             batch,
-            size,
-            grid: 4 * config.grid(),
+            size: encoder.image_size_px(),
+            grid: 4 * encoder.grid(),
             axis,
         })
     }

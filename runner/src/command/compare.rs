@@ -1,0 +1,106 @@
+//! `runner compare`: several pipelines with several seeds, and one table of their results.
+
+use std::path::{Path, PathBuf};
+
+use samora_engine::gpu::Device;
+
+use super::open_device;
+use super::run::{execute, warn_of_random_encoder};
+use crate::cli::CompareArgs;
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::journal::{Comparison, Report, print_result};
+use crate::pipeline::{Pipeline, Stage};
+use crate::run_dir::{RunDir, checkpoint};
+
+/// Runs every pipeline with its own seed and those that follow, seed by seed, each in
+/// `OUT/NAME/seed_SEED`. Finished runs are only read. After each run the table is written to
+/// `OUT/comparison.txt`; it is printed at the end.
+///
+/// # Errors
+/// As for single runs; also pipelines of the same name, or without `Evaluate` stage.
+pub fn compare(args: &CompareArgs) -> Result<()> {
+    let arms = args.load()?;
+    check(&arms)?;
+    interrupt::listen()?;
+    arms.iter().for_each(warn_of_random_encoder);
+    let device = open_device(&args.device)?;
+    let mut comparison = Comparison::new(arms.iter().map(|arm| arm.name.clone()));
+    for nth in 0..args.seeds {
+        let mut finished: Vec<(PathBuf, Pipeline)> = Vec::new();
+        for (index, arm) in arms.iter().enumerate() {
+            let seed = arm.seed.wrapping_add(nth);
+            let pipeline = Pipeline {
+                seed,
+                ..arm.clone()
+            };
+            let root = args.out.join(&arm.name).join(format!("seed_{seed}"));
+            let report = report(&root, &pipeline, &finished, &device, !args.device.no_fuse)?;
+            comparison.add(index, &report);
+            finished.push((root, pipeline));
+            let path = args.out.join("comparison.txt");
+            std::fs::write(&path, comparison.to_string())
+                .map_err(|e| Error::file(&path, "write", e))?;
+        }
+    }
+    print_result(&comparison);
+    Ok(())
+}
+
+fn check(arms: &[Pipeline]) -> Result<()> {
+    for (index, arm) in arms.iter().enumerate() {
+        if arms[..index].iter().any(|other| other.name == arm.name) {
+            let name = &arm.name;
+            return Err(Error::Usage(format!("two pipelines are called `{name}`")));
+        }
+        if !arm.stages.iter().any(|s| matches!(s, Stage::Evaluate(_))) {
+            let name = &arm.name;
+            let message = format!("`{name}` has no Evaluate stage, so there is nothing to compare");
+            return Err(Error::Usage(message));
+        }
+    }
+    Ok(())
+}
+
+/// The report of the run in `root`, which is finished first if it is not.
+fn report(
+    root: &Path,
+    pipeline: &Pipeline,
+    finished: &[(PathBuf, Pipeline)],
+    device: &Device,
+    fuse: bool,
+) -> Result<Report> {
+    eprintln!("{}", root.display());
+    let run = RunDir::open(root, pipeline, false)?;
+    if let Some(report) = Report::read(&run)? {
+        return Ok(report);
+    }
+    for (other_root, other) in finished {
+        for stage in shared(pipeline, other) {
+            let (from, to) = (checkpoint(other_root, stage), checkpoint(root, stage));
+            if from.exists() && !to.exists() {
+                std::fs::copy(&from, &to).map_err(|e| Error::file(&to, "write", e))?;
+                eprintln!("{stage}: as in {}", other_root.display());
+            }
+        }
+    }
+    execute(&run, pipeline, device, fuse)?;
+    let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
+    Report::read(&run)?.ok_or_else(missing)
+}
+
+/// The stages whose result is the same in both pipelines: the first ones, as far as they are equal,
+/// when all else but the name is.
+fn shared<'a>(one: &'a Pipeline, other: &Pipeline) -> Vec<&'a str> {
+    let renamed = Pipeline {
+        name: one.name.clone(),
+        stages: one.stages.clone(),
+        ..other.clone()
+    };
+    if renamed != *one {
+        return Vec::new();
+    }
+    let pairs = one.stages.iter().zip(&other.stages);
+    let equal = pairs.take_while(|(a, b)| a == b);
+    equal.map(|(stage, _)| stage.name()).collect()
+}

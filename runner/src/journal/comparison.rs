@@ -1,0 +1,88 @@
+//! The table that compares pipelines over seeds.
+
+use std::fmt;
+
+use super::summary::Report;
+use super::table::Table;
+
+/// Results of several pipelines, each with several seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    arms: Vec<Arm>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Arm {
+    name: String,
+    runs: usize,
+    dice: Vec<f64>,
+    hd95_mm: Vec<f64>,
+}
+
+impl Comparison {
+    /// No results yet of pipelines with these names.
+    pub fn new(names: impl Iterator<Item = String>) -> Self {
+        let arm = |name| Arm {
+            name,
+            runs: 0,
+            dice: Vec::new(),
+            hd95_mm: Vec::new(),
+        };
+        Self {
+            arms: names.map(arm).collect(),
+        }
+    }
+
+    /// Adds one run of pipeline `index`.
+    pub fn add(&mut self, index: usize, report: &Report) {
+        if let Some(arm) = self.arms.get_mut(index) {
+            arm.runs += 1;
+            arm.dice.push(report.summary.mean_dice);
+            arm.hd95_mm.extend(report.summary.mean_hd95_mm);
+        }
+    }
+}
+
+/// One row for each pipeline: number of runs, mean ± sample standard deviation over the runs of mean
+/// Dice, and of mean HD95 in millimetres where it is defined.
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["pipeline", "runs", "Dice", "HD95 mm"]);
+        for arm in &self.arms {
+            table.row([
+                arm.name.clone(),
+                arm.runs.to_string(),
+                spread(&arm.dice, 4),
+                spread(&arm.hd95_mm, 2),
+            ]);
+        }
+        table.fmt(f)
+    }
+}
+
+/// `mean ± deviation`; a single value has no deviation.
+fn spread(values: &[f64], digits: usize) -> String {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    match values.len() {
+        0 => "–".into(),
+        1 => format!("{mean:.digits$}"),
+        _ => format!(
+            "{mean:.digits$} ± {:.digits$}",
+            (squares / (count - 1.0)).sqrt()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_the_sample_deviation() {
+        assert_eq!(spread(&[], 2), "–");
+        assert_eq!(spread(&[0.5], 2), "0.50");
+        assert_eq!(spread(&[1.0, 2.0, 3.0], 2), "2.00 ± 1.00");
+    }
+}

@@ -1,0 +1,76 @@
+//! Two pipelines on a small TinyViT, compared: stages they share are trained once, finished runs are kept,
+//! and the table has a row for each.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const PIPELINE: &str = r#"Pipeline(
+    name: "decoder",
+    seed: 7,
+    data: {"phantom": Synapse(root: "phantom", phantoms: 2, split: First(train: 1, test: 1))},
+    encoder: TinyVit(
+        image_size_px: 16, stem: Pointwise, dims: (8, 8, 8, 8), depths: (1, 1, 1, 1),
+        heads: (2, 2, 2), windows_tokens: (4, 3, 4), out_channels: 16,
+    ),
+    decoder: (depth: 1, heads: 2, mlp_dim: 16),
+    lora: Lora(rank: 2),
+    stages: [
+        Expert(
+            name: "pixel", level: Pixel(), data: "phantom", epochs: 1, batch: 2, max_steps: 2,
+            optimiser: (learning_rate: 1e-3),
+        ),
+        Finetune(
+            name: "finetune", data: "phantom",
+            experts: [], hl_attn: Off,
+            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
+            epochs: 1, batch: 2, max_steps: 2, optimiser: (learning_rate: 1e-3),
+        ),
+        Evaluate(name: "test", data: "phantom", model: "finetune", batch: 4, overlays: 0),
+    ],
+)"#;
+
+/// What the comparison prints.
+fn compare(folder: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_runner"))
+        .args("compare decoder.ron samed.ron --seeds 1 --out out".split(' '))
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .output()
+        .unwrap();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn shared_stages_are_trained_once_and_finished_runs_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let samed = PIPELINE
+        .replace("name: \"decoder\"", "name: \"samed\"")
+        .replace("experts: []", "adapter: Lora, experts: []");
+    fs::write(folder.join("decoder.ron"), PIPELINE).unwrap();
+    fs::write(folder.join("samed.ron"), samed).unwrap();
+    let printed = compare(folder);
+    let out = folder.join("out");
+    let table = fs::read_to_string(out.join("comparison.txt")).unwrap();
+    assert!(printed.ends_with(&table), "{printed}");
+    let rows = |name: &str| table.lines().filter(|l| l.starts_with(name)).count();
+    assert_eq!((rows("decoder"), rows("samed")), (1, 1), "{table}");
+
+    let file = |name: &str| fs::read(out.join(name)).unwrap();
+    let pixel = "seed_7/checkpoints/pixel.safetensors";
+    assert_eq!(
+        file(&format!("decoder/{pixel}")),
+        file(&format!("samed/{pixel}"))
+    );
+    let log = file("samed/seed_7/events.jsonl");
+    let log = String::from_utf8(log).unwrap();
+    assert!(log.contains("finetune") && !log.contains("pixel"), "{log}");
+
+    assert_eq!(compare(folder), table);
+    let again = String::from_utf8(file("samed/seed_7/events.jsonl")).unwrap();
+    assert_eq!(again, log);
+}
