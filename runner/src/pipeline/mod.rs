@@ -20,7 +20,7 @@ mod weight_files;
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
 pub use overrides::Override;
-pub use read::{load, load_without_data, to_ron};
+pub use read::{load, load_without_data, read_part, to_ron};
 pub use schema::{Encoder, Lora, MaskDecoder, Pipeline};
 pub use stages::*;
 pub use weight_files::WeightFiles;
