@@ -64,7 +64,8 @@ fn largest(labels: &Volume<u8>, class: u8) -> (usize, Plane<bool>) {
         Plane::from_fn(plane.height, plane.width, |r, c| plane.at(r, c) == class)
     };
     let masks = (0..depth(labels.grid.shape, Axis::Axial)).map(|i| (i, mask(i)));
-    masks.max_by_key(|(_, mask)| area(mask)).unwrap()
+    // Of equals, `max_by_key` takes the last: here the lowest slice, as NumPy's argmax does.
+    masks.rev().max_by_key(|(_, mask)| area(mask)).unwrap()
 }
 
 /// The box whose edges the mask touches.

@@ -122,6 +122,7 @@ impl Model {
 fn choices() -> String {
     let names = PRESETS.map(|(name, _)| name).join(", ");
     format!(
-        "{names}, or an encoder as in a pipeline, such as Sam(image_size_px: 512, …), in a .ron file or written out"
+        "{names}, or an encoder as in a pipeline, such as Sam(image_size_px: 512, …), in a .ron \
+         file or written out"
     )
 }
