@@ -10,6 +10,7 @@ use crate::command;
 use crate::error::{Error, Result};
 use crate::phantom::{Layout, Options};
 use crate::pipeline::{Override, Pipeline, load, load_without_data};
+use crate::prompted::{PictureFile, Point, Rectangle, Window};
 
 /// Trains and evaluates medical image segmentation with hierarchical self-supervision (SAMora), on
 /// any GPU, as one RON file describes it.
@@ -32,6 +33,10 @@ enum Command {
     Plan(PlanArgs),
     /// Segment a volume with a finished run
     Predict(PredictArgs),
+    /// Segment one object of an image with SAM, from a box or points
+    Segment(SegmentArgs),
+    /// Write the features that SAM's image encoder makes of an image
+    Embed(EmbedArgs),
     /// Show the tensors of a weight file (safetensors or PyTorch) and which network it is of
     Inspect(InspectArgs),
     /// Write weights in another format, or with the names that SAMed's or SAMora's users know
@@ -187,6 +192,72 @@ pub struct PredictArgs {
     pub device: DeviceArgs,
 }
 
+/// A network and an image for it.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Weights of a SAM (PyTorch or safetensors; see `runner inspect`)
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// sam_vit_b, sam_vit_l, sam_vit_h, mobile_sam, lite_medsam, or an encoder as pipelines describe it,
+    /// in a .ron file or written out; TinyVit with a Pointwise stem takes images as lite_medsam, all
+    /// others as SAM [default: the one the weights are of]
+    #[arg(long, value_name = "NAME|RON")]
+    pub model: Option<String>,
+    /// PNG or JPEG, or an axial slice of a volume as FILE.nii.gz:SLICE. Slices count from 0 at the feet
+    /// [default: the middle one]; the front is up and the patient's left on the left (np.rot90 of the
+    /// slice in RAS+). Their intensities are taken from the slice's least to its greatest
+    #[arg(long, value_name = "FILE")]
+    pub image: PictureFile,
+    /// Of a volume: intensities taken instead, such as 40,400 for the abdomen in CT
+    #[arg(long, value_name = "CENTRE,WIDTH", allow_hyphen_values = true)]
+    pub window: Option<Window>,
+    /// Where it is run.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Arguments of `segment`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("prompt").required(true).multiple(true))]
+pub struct SegmentArgs {
+    /// Network and image.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What encloses the object, in pixels from the image's upper left corner; the edges of the image
+    /// are 0, its width and its height
+    #[arg(
+        long = "box",
+        value_name = "X0,Y0,X1,Y1",
+        group = "prompt",
+        allow_hyphen_values = true
+    )]
+    pub rectangle: Option<Rectangle>,
+    /// A point on the object (label 1) or beside it (label 0); may be given several times. A single point
+    /// and nothing else gets the best of three masks, if the model has them
+    #[arg(
+        long = "point",
+        value_name = "X,Y,LABEL",
+        group = "prompt",
+        allow_hyphen_values = true
+    )]
+    pub points: Vec<Point>,
+    /// Mask to write (.png), in the image's size: 255 on the object, else 0
+    #[arg(short, long)]
+    pub output: PathBuf,
+}
+
+/// Arguments of `embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArgs {
+    /// Network and image; the image may also be a .npy file of 1×3×size×size f32, which is taken as the
+    /// encoder's input without any preparation.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Features to write (.npy), 1×channels×rows×columns f32
+    #[arg(short, long)]
+    pub output: PathBuf,
+}
+
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
@@ -271,6 +342,8 @@ fn execute(command: &Command) -> Result<()> {
         Command::Check(args) => command::check(args),
         Command::Plan(args) => command::plan(args),
         Command::Predict(args) => command::predict(args),
+        Command::Segment(args) => command::segment(args),
+        Command::Embed(args) => command::embed(args),
         Command::Inspect(args) => command::inspect(args),
         Command::Convert(args) => command::convert(args),
         Command::Adapters => command::adapters(),

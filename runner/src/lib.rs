@@ -10,6 +10,7 @@ pub mod journal;
 pub mod metrics;
 pub mod phantom;
 pub mod pipeline;
+pub mod prompted;
 pub mod provenance;
 pub mod run_dir;
 pub mod stage;

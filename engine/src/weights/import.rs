@@ -28,8 +28,8 @@ pub struct Import {
 }
 
 impl WeightFile {
-    /// Which network the file is of, such as `sam_vit_b`, `hf_sam_vit_h`, `mobile_sam`, `mae_vit_l`,
-    /// `simclr_v2`, `samed_lora` or `samora_stage1`; `unknown` for others.
+    /// Which network the file is of, such as `sam_vit_b`, `hf_sam_vit_h`, `mobile_sam`,
+    /// `lite_medsam`, `mae_vit_l`, `simclr_v2`, `samed_lora` or `samora_stage1`; `unknown` for others.
     pub fn architecture(&self) -> String {
         Recognised::of(self).architecture
     }

@@ -5,29 +5,33 @@ mod bench;
 mod check;
 mod compare;
 mod convert;
+mod embed;
 mod inspect;
 mod phantom;
 mod plan;
 mod predict;
 mod run;
+mod segment;
 
 pub use adapters::adapters;
 pub use bench::bench;
 pub use check::check;
 pub use compare::compare;
 pub use convert::convert;
+pub use embed::embed;
 pub use inspect::inspect;
 pub use phantom::phantom;
 pub use plan::plan;
 pub use predict::predict;
 pub use run::run;
+pub use segment::segment;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use samora_engine::gpu::{Device, DeviceOptions};
 
 use crate::cli::DeviceArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Opens the adapter the user chose, or the best one, and says which it is.
 fn open_device(args: &DeviceArgs) -> Result<Device> {
@@ -54,4 +58,15 @@ fn cache_folder() -> Option<PathBuf> {
         .or_else(|| of("LOCALAPPDATA"))
         .or_else(|| of("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("samora"))
+}
+
+/// Refuses an output of another extension than the one that is written.
+fn expect_extension(output: &Path, extension: &str) -> Result<()> {
+    if output.extension().is_some_and(|e| e == extension) {
+        return Ok(());
+    }
+    let path = output.display();
+    Err(Error::Usage(format!(
+        "{path}: does not end in .{extension}, the format that is written"
+    )))
 }

@@ -1,6 +1,7 @@
 //! Volumes, datasets, slices, augmentation and the background loader.
 
 pub mod augment;
+pub mod bilinear;
 mod cache;
 pub mod dataset;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod loader;
 pub mod nifti;
 pub mod nifti_header;
 mod nifti_write;
+pub mod npy;
 pub mod slice;
 pub mod source;
 pub mod split;

@@ -68,6 +68,12 @@ impl<T: Copy + Default> Plane<T> {
         Self::from_fn(h, w, |r, c| self.at(row + r, column + c))
     }
 
+    /// The plane seen from above the head: front up, the patient's left on the left (numpy's `rot90` of
+    /// an axial slice in RAS+).
+    pub fn neurological(&self) -> Self {
+        self.flip(0)
+    }
+
     /// The plane as radiologists view it: head or front up, the patient's right on the left.
     pub fn radiological(&self) -> Self {
         self.rot90(2)

@@ -1,17 +1,19 @@
 //! Text to typed pipeline and back.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ron::Options;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
+use serde::de::DeserializeOwned;
 
 use super::assemble::{Variables, assemble, parse_source, resolve_paths};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
 use super::schema::Pipeline;
-use super::source::Source;
+use super::source::{Origin, Source};
 use super::validate::validate;
 
 /// Reads, completes and validates a pipeline.
@@ -46,6 +48,20 @@ pub fn to_ron(pipeline: &Pipeline) -> Result<String, Diagnostic> {
         .map_err(|e| Diagnostic::new(format!("cannot write the pipeline as RON: {e}")))
 }
 
+/// Reads a part of a pipeline, such as its encoder: a fragment file (`….ron`), or RON written on the
+/// command line.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_part<T: DeserializeOwned>(written: &str) -> Result<T, Diagnostic> {
+    if written.ends_with(".ron") {
+        return typed(&assemble(Path::new(written))?);
+    }
+    let name = "the command line".into();
+    let text = written.into();
+    typed(&Source::new(Arc::new(Origin { name, text })))
+}
+
 fn read(path: &Path, overrides: &[Override], variables: Variables) -> Result<Pipeline, Diagnostic> {
     let mut source = assemble(path)?;
     let mut unwritten = Vec::new();
@@ -55,7 +71,7 @@ fn read(path: &Path, overrides: &[Override], variables: Variables) -> Result<Pip
         }
     }
     let source = resolve_paths(&source, variables)?;
-    let mut pipeline = typed(&source)?;
+    let mut pipeline: Pipeline = typed(&source)?;
     if !unwritten.is_empty() {
         // Fields left to their defaults are not in the file: spell all of them out and look again.
         let mut complete = Source::spelled_out(to_ron(&pipeline)?);
@@ -75,7 +91,7 @@ fn options() -> Options {
         .with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES)
 }
 
-fn typed(source: &Source) -> Result<Pipeline, Diagnostic> {
+fn typed<T: DeserializeOwned>(source: &Source) -> Result<T, Diagnostic> {
     let root = parse_source(source)?;
     let text = source.text();
     options()

@@ -108,8 +108,8 @@ pub(super) fn is_left_out_without_prompts(name: &str) -> bool {
     verdict(PROMPT_FREE, name) == Verdict::Skipped
 }
 
-/// Which network a file is of: the layout, and for ViTs the size, such as `sam_vit_b`; `unknown` for
-/// files of no published layout.
+/// Which network a file is of: the layout, and for ViTs the size, such as `sam_vit_b`; LiteMedSAM, in
+/// MobileSAM's layout, has its own name. `unknown` for files of no published layout.
 pub(super) fn architecture(
     layout: Layout,
     entries: &BTreeMap<String, Entry>,
@@ -122,6 +122,15 @@ pub(super) fn architecture(
             "vision_encoder.layers.0.layer_norm1.bias",
         ),
         "mae_vit" => ("blocks", "blocks.0.norm1.bias"),
+        "mobile_sam" => {
+            // LiteMedSAM's first convolution is 1×1, MobileSAM's 3×3.
+            let first = entries.get("image_encoder.patch_embed.seq.0.c.weight");
+            let is_pointwise = first.is_some_and(|entry| entry.shape.ends_with(&[1, 1]));
+            return match is_pointwise {
+                true => "lite_medsam".into(),
+                false => layout.name.into(),
+            };
+        }
         "samora" => {
             let declared = metadata.get("state_dict_type");
             if let Some(stage) = declared.filter(|stage| stage.starts_with("samora_stage")) {

@@ -52,6 +52,10 @@ fn files_are_recognised_by_names_and_shapes() {
             "mobile_sam",
         ),
         (
+            entries(&[("image_encoder.patch_embed.seq.0.c.weight", &[32, 3, 1, 1])]),
+            "lite_medsam",
+        ),
+        (
             entries(&[("resnet.net.0.0.weight", &[64, 3, 3, 3])]),
             "simclr_v2",
         ),

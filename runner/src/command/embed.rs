@@ -1,0 +1,33 @@
+//! `runner embed`: an image as SAM's mask decoder sees it.
+
+use super::{expect_extension, open_device};
+use crate::cli::EmbedArgs;
+use crate::data::npy;
+use crate::error::Result;
+use crate::prompted::{Embedder, import};
+
+/// Writes the neck's output for an image, `[1, channels, rows, columns]`.
+///
+/// # Errors
+/// An image or weights that cannot be used, a device that fails, or features that cannot be written.
+pub fn embed(args: &EmbedArgs) -> Result<()> {
+    expect_extension(&args.output, "npy")?;
+    let model = &args.model;
+    let (import, network) = import(&model.weights, model.model.as_deref())?;
+    let size = network.image_size_px();
+    let path = &model.image.path;
+    let features = if path.extension().is_some_and(|e| e == "npy") {
+        let image = npy::read(path, &[1, 3, size, size])?;
+        let device = open_device(&model.device)?;
+        let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
+        embedder.embed_prepared(&image)?
+    } else {
+        let picture = model.image.read(model.window)?;
+        let device = open_device(&model.device)?;
+        let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
+        embedder.embed(&picture)?
+    };
+    npy::write(&args.output, &features)?;
+    eprintln!("{}: {:?}", args.output.display(), features.shape);
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `runner segment`: one object of an image, by SAM itself.
+
+use image::{GrayImage, Luma};
+
+use super::{expect_extension, open_device};
+use crate::cli::SegmentArgs;
+use crate::error::{Error, Result};
+use crate::journal::print_result;
+use crate::prompted::{Prompts, Segmenter, import};
+
+/// Writes the mask that the prompts mean, and prints its predicted IoU and its area.
+///
+/// # Errors
+/// Prompts outside the image, an image or weights that cannot be used, a device that fails, or a mask
+/// that cannot be written.
+pub fn segment(args: &SegmentArgs) -> Result<()> {
+    expect_extension(&args.output, "png")?;
+    let prompts = Prompts {
+        points: args.points.clone(),
+        rectangle: args.rectangle,
+    };
+    let model = &args.model;
+    let picture = model.image.read(model.window)?;
+    prompts.check(picture.size())?;
+    let (import, network) = import(&model.weights, model.model.as_deref())?;
+    let device = open_device(&model.device)?;
+    let fuse = !model.device.no_fuse;
+    let mut segmenter = Segmenter::new(&device, fuse, network, import, &prompts)?;
+    let found = segmenter.segment(&picture, &prompts)?;
+    let mask = &found.mask;
+    let drawn = GrayImage::from_fn(mask.width as u32, mask.height as u32, |x, y| {
+        Luma([u8::from(mask.at(y as usize, x as usize)) * 255])
+    });
+    let failed = |e| Error::file(&args.output, "write", std::io::Error::other(e));
+    drawn.save(&args.output).map_err(failed)?;
+    let (area, all) = (
+        mask.pixels.iter().filter(|p| **p).count(),
+        mask.pixels.len(),
+    );
+    print_result(format_args!(
+        "predicted IoU {:.3}\nmask area {area} of {}×{} pixels ({:.1} %)\n",
+        found.predicted_iou,
+        mask.width,
+        mask.height,
+        100.0 * area as f64 / all as f64
+    ));
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Segment Anything itself: an image, boxes and points in, a mask out; and its image encoder alone.
+
+mod frame;
+mod model;
+mod network;
+mod picture;
+mod prompts;
+
+pub use model::Model;
+pub use network::{Embedder, Segmentation, Segmenter, import};
+pub use picture::{Picture, PictureFile, Window};
+pub use prompts::{Point, Prompts, Rectangle};

@@ -1,0 +1,229 @@
+//! The networks on a device.
+
+use std::path::Path;
+
+use samora_engine::gpu::{Device, Program};
+use samora_engine::models::sam::{self, MaskDecoderConfig, Masks, decode_prompted};
+use samora_engine::weights::{Decoder, Import, Weights, fit};
+use samora_engine::{DType, Graph, Tensor, Value, plan};
+
+use super::frame::Frame;
+use super::{Model, Picture, Prompts};
+use crate::data::slice::Plane;
+use crate::error::{Error, Result};
+
+/// Reads a weight file and says which model it is for: the one named, else the one its tensors are of.
+///
+/// # Errors
+/// A file that cannot be read, or a model that is unknown.
+pub fn import(path: &Path, name: Option<&str>) -> Result<(Import, Model)> {
+    // A wrong name is found before a large file is read.
+    let named = name.map(Model::named).transpose()?;
+    let import = Import::read(path, Decoder::Prompted)?;
+    let model = match named {
+        Some(model) => model,
+        None => Model::of_architecture(&import.report.architecture, &import.report.file)?,
+    };
+    Ok((import, model))
+}
+
+/// An image encoder.
+#[derive(Debug)]
+pub struct Embedder<'d> {
+    program: Program<'d>,
+    features: Value,
+    model: Model,
+}
+
+impl<'d> Embedder<'d> {
+    /// Builds the encoder of `model`. Other tensors of the file are not looked at.
+    ///
+    /// # Errors
+    /// Weights that are missing or of another configuration, or a device that fails.
+    pub fn new(device: &'d Device, fuse: bool, model: Model, mut import: Import) -> Result<Self> {
+        let is_encoder = |name: &String| name.starts_with("image_encoder.");
+        import.weights.tensors.retain(|name, _| is_encoder(name));
+        let mut g = Graph::new();
+        let image = image(&mut g, &model);
+        let features = model.encode(&mut g, image);
+        let features = g.permute(features, &[0, 3, 1, 2]);
+        Ok(Self {
+            program: program(device, fuse, &g, &[features], import)?,
+            features,
+            model,
+        })
+    }
+
+    /// The neck's output `[1, out_channels, grid, grid]` for a picture.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn embed(&mut self, picture: &Picture) -> Result<Tensor> {
+        let frame = Frame::new(picture.size(), self.model.image_size_px());
+        self.run(&frame.input(picture, self.model.intensities()))
+    }
+
+    /// As [`Embedder::embed`], for an image `[1, 3, size, size]` as the encoder expects it.
+    ///
+    /// # Errors
+    /// An image of another shape, or a device that fails.
+    pub fn embed_prepared(&mut self, image: &Tensor) -> Result<Tensor> {
+        let size = self.model.image_size_px();
+        let pixels = size * size;
+        let planes = image.as_f32();
+        if image.shape != [1, 3, size, size] {
+            let message = format!("the encoder takes 1×3×{size}×{size}, not {:?}", image.shape);
+            return Err(Error::Usage(message));
+        }
+        let value = |i: usize| planes[i % 3 * pixels + i / 3];
+        let interleaved = (0..3 * pixels).map(value).collect();
+        self.run(&Tensor::f32(&[1, size, size, 3], interleaved))
+    }
+
+    fn run(&mut self, image: &Tensor) -> Result<Tensor> {
+        self.program.step(&[("image", image)])?;
+        Ok(self.program.read(self.features)?)
+    }
+}
+
+/// What SAM makes of a picture and prompts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segmentation {
+    /// The mask, in the picture's size.
+    pub mask: Plane<bool>,
+    /// How well SAM thinks the mask fits, as intersection over union.
+    pub predicted_iou: f32,
+}
+
+/// Image encoder, prompt encoder and mask decoder, for prompts of one form: a number of points, with a
+/// rectangle or without.
+#[derive(Debug)]
+pub struct Segmenter<'d> {
+    program: Program<'d>,
+    masks: Masks,
+    model: Model,
+}
+
+impl<'d> Segmenter<'d> {
+    /// Builds the network for prompts of the form of `like`. A single click gets the best of SAM's three
+    /// masks for ambiguous prompts, all else its one mask for clear ones.
+    ///
+    /// # Errors
+    /// Weights that are missing or of another configuration, or a device that fails.
+    pub fn new(
+        device: &'d Device,
+        fuse: bool,
+        model: Model,
+        import: Import,
+        like: &Prompts,
+    ) -> Result<Self> {
+        let mut g = Graph::new();
+        let image = image(&mut g, &model);
+        let features = model.encode(&mut g, image);
+        let prompts = inputs(&mut g, like);
+        let (decoder, size) = (MaskDecoderConfig::sam(), model.image_size_px());
+        let masks = decode_prompted(&mut g, &decoder, features, size, &prompts);
+        let masks = match like.is_ambiguous() && model.offers_several_masks() {
+            true => masks.multiple(&mut g),
+            false => masks.single(&mut g),
+        };
+        let wanted = [masks.logits, masks.quality];
+        Ok(Self {
+            program: program(device, fuse, &g, &wanted, import)?,
+            masks,
+            model,
+        })
+    }
+
+    /// Segments what the prompts mean in a picture.
+    ///
+    /// # Errors
+    /// Prompts outside the picture or of another form than the network's, or a device that fails.
+    pub fn segment(&mut self, picture: &Picture, prompts: &Prompts) -> Result<Segmentation> {
+        prompts.check(picture.size())?;
+        let frame = Frame::new(picture.size(), self.model.image_size_px());
+        let mut feeds = feeds(prompts, &frame);
+        feeds.push(("image", frame.input(picture, self.model.intensities())));
+        let feeds: Vec<(&str, &Tensor)> = feeds.iter().map(|(name, t)| (*name, t)).collect();
+        self.program.step(&feeds)?;
+        let logits = self.program.read(self.masks.logits)?;
+        let quality = self.program.read(self.masks.quality)?;
+        let rated = quality.as_f32().iter().copied().enumerate();
+        let (best, predicted_iou) = rated
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .unwrap_or_default();
+        let (extent, count) = (logits.shape[1], quality.len());
+        let best = Plane::from_fn(extent, extent, |row, column| {
+            logits.as_f32()[(row * extent + column) * count + best]
+        });
+        Ok(Segmentation {
+            mask: frame.mask(&best),
+            predicted_iou,
+        })
+    }
+}
+
+fn image(g: &mut Graph, model: &Model) -> Value {
+    let size = model.image_size_px();
+    g.input("image", &[1, size, size, 3], DType::F32)
+}
+
+/// Inputs for prompts of the form of `like`.
+fn inputs(g: &mut Graph, like: &Prompts) -> sam::Prompts {
+    let count = like.points.len();
+    let points = (count > 0).then(|| {
+        let places = g.input("points", &[1, count, 2], DType::F32);
+        (places, g.input("labels", &[1, count], DType::F32))
+    });
+    let boxes = like.rectangle.map(|_| g.input("box", &[1, 4], DType::F32));
+    sam::Prompts {
+        points,
+        boxes,
+        mask: None,
+    }
+}
+
+/// What goes into these inputs.
+fn feeds(prompts: &Prompts, frame: &Frame) -> Vec<(&'static str, Tensor)> {
+    let mut feeds = Vec::new();
+    let count = prompts.points.len();
+    if count > 0 {
+        let points = prompts.points.iter();
+        let places = points.clone().flat_map(|p| frame.place(p.x, p.y)).collect();
+        let labels = points
+            .map(|p| f32::from(u8::from(p.is_on_object)))
+            .collect();
+        feeds.push(("points", Tensor::f32(&[1, count, 2], places)));
+        feeds.push(("labels", Tensor::f32(&[1, count], labels)));
+    }
+    if let Some(r) = prompts.rectangle {
+        let corners = [frame.place(r.x0, r.y0), frame.place(r.x1, r.y1)].concat();
+        feeds.push(("box", Tensor::f32(&[1, 4], corners)));
+    }
+    feeds
+}
+
+/// The graph on the device with the file's weights; every parameter must be in the file.
+fn program<'d>(
+    device: &'d Device,
+    fuse: bool,
+    graph: &Graph,
+    wanted: &[Value],
+    import: Import,
+) -> Result<Program<'d>> {
+    let planned = plan(graph, wanted, fuse)?;
+    let (weights, reports) = fit(vec![import], graph, &Weights::default())?;
+    for report in reports {
+        if let Some(first) = report.missing.first() {
+            let message = format!(
+                "lacks {} tensors the network needs, {first} first; is it for another model? \
+                 `runner inspect` shows what it holds",
+                report.missing.len()
+            );
+            let path = report.file;
+            return Err(samora_engine::Error::File { path, message }.into());
+        }
+        eprintln!("weights: {report}");
+    }
+    Ok(Program::new(device, graph, planned, &weights.tensors)?)
+}

@@ -1,0 +1,157 @@
+//! The images SAM is asked about: PNG and JPEG files, and axial slices of NIfTI volumes.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use image::ImageReader;
+
+use crate::data::error::DataError;
+use crate::data::intensity::normalize;
+use crate::data::nifti;
+use crate::data::slice::{Plane, depth, slice};
+use crate::data::source::{Axis, Intensity};
+use crate::error::{Error, Result};
+
+/// A colour image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Red, green and blue of equal size, in 0…255.
+    pub channels: [Plane<f32>; 3],
+}
+
+impl Picture {
+    /// A slice of intensities in 0…1.
+    pub fn grey(mut plane: Plane<f32>) -> Self {
+        plane.pixels.iter_mut().for_each(|x| *x *= 255.0);
+        Self {
+            channels: [plane.clone(), plane.clone(), plane],
+        }
+    }
+
+    /// Rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.channels[0].height, self.channels[0].width)
+    }
+}
+
+/// Where a picture is: `FILE`, or `VOLUME.nii.gz:SLICE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PictureFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Of a volume: the axial slice, from 0 at the feet.
+    pub slice: Option<usize>,
+}
+
+impl FromStr for PictureFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let volume = text.rsplit_once(':');
+        match volume.filter(|(path, _)| is_nifti(Path::new(path))) {
+            None => Ok(Self {
+                path: text.into(),
+                slice: None,
+            }),
+            Some((path, slice)) => match slice.parse() {
+                Ok(slice) => Ok(Self {
+                    path: path.into(),
+                    slice: Some(slice),
+                }),
+                Err(_) => Err(format!("`{slice}` is no slice, a whole number from 0")),
+            },
+        }
+    }
+}
+
+/// A range of intensities, such as a CT window in HU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Its middle.
+    pub centre: f32,
+    /// Its extent.
+    pub width: f32,
+}
+
+impl FromStr for Window {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match super::prompts::numbers(text)? {
+            [centre, width] if width > 0.0 => Ok(Self { centre, width }),
+            [_, width] => Err(format!("the width must be above 0, not {width}")),
+        }
+    }
+}
+
+impl PictureFile {
+    /// Reads the picture. Of a volume it is an axial slice, the middle one if none is chosen, seen with
+    /// the front up and the patient's left on the left; its intensities are those of `window`, else
+    /// from the slice's least to its greatest.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a slice the volume does not have, or a window for a picture without
+    /// intensities of its own.
+    pub fn read(&self, window: Option<Window>) -> Result<Picture> {
+        if is_nifti(&self.path) {
+            return self.read_slice(window);
+        }
+        if window.is_some() {
+            let path = self.path.display();
+            let message = format!("{path}: --window is for volumes (.nii, .nii.gz); leave it out");
+            return Err(Error::Usage(message));
+        }
+        Ok(read_colours(&self.path)?)
+    }
+
+    fn read_slice(&self, window: Option<Window>) -> Result<Picture> {
+        let volume = nifti::read_image(&self.path)?;
+        let count = depth(volume.grid.shape, Axis::Axial);
+        let index = self.slice.unwrap_or(count / 2);
+        let path = self.path.display();
+        let Some(plane) = slice(&volume, Axis::Axial, index) else {
+            let message = format!("{path} has no slice {index}; choose one of 0…{}", count - 1);
+            return Err(Error::Usage(message));
+        };
+        eprintln!("{path}: slice {index} of 0…{}", count - 1);
+        let intensity = match window {
+            Some(Window { centre, width }) => Intensity::Window {
+                low: centre - width / 2.0,
+                high: centre + width / 2.0,
+            },
+            None => Intensity::Percentile {
+                low: 0.0,
+                high: 100.0,
+            },
+        };
+        let mut plane = plane.neurological();
+        normalize(&mut plane.pixels, intensity);
+        Ok(Picture::grey(plane))
+    }
+}
+
+fn is_nifti(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    name.ends_with(".nii") || name.ends_with(".nii.gz")
+}
+
+fn read_colours(path: &Path) -> Result<Picture, DataError> {
+    let io = |e| DataError::io(path, "read", e);
+    let reader = ImageReader::open(path).map_err(io)?;
+    let reader = reader.with_guessed_format().map_err(io)?;
+    let decoded = reader.decode().map_err(|e| {
+        let problem = format!("cannot be read as PNG, JPEG or NIfTI (.nii, .nii.gz): {e}");
+        DataError::content(path, problem)
+    })?;
+    let colours = decoded.into_rgb32f();
+    let (width, height) = (colours.width() as usize, colours.height() as usize);
+    let values = colours.as_raw();
+    let channel = |c: usize| {
+        Plane::from_fn(height, width, |row, column| {
+            255.0 * values[3 * (row * width + column) + c]
+        })
+    };
+    Ok(Picture {
+        channels: [channel(0), channel(1), channel(2)],
+    })
+}
