@@ -1,5 +1,6 @@
-//! The engine's numbers against PyTorch's. The scripts in `tests/reference` make the fixtures; what needs
-//! real weights finds them under `SAMORA_DATA` and is skipped without.
+//! Numbers of engine and runner against those of PyTorch, medpy and scipy. The scripts in
+//! `tests/reference` make the fixtures; what needs real weights finds them under `SAMORA_DATA` and is skipped
+//! without.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adamw;
