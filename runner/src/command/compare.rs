@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use samora_engine::gpu::Device;
+use samora_engine::weights::Weights;
 
 use super::open_device;
 use super::run::{execute, warn_of_random_encoder};
@@ -77,9 +78,9 @@ fn report(
     }
     for (other_root, other) in finished {
         for stage in shared(pipeline, other) {
-            let (from, to) = (checkpoint(other_root, stage), checkpoint(root, stage));
-            if from.exists() && !to.exists() {
-                std::fs::copy(&from, &to).map_err(|e| Error::file(&to, "write", e))?;
+            let trained = checkpoint(other_root, stage);
+            if trained.exists() && !run.is_trained(stage) {
+                run.finish(stage, &Weights::read(&trained)?)?;
                 eprintln!("{stage}: as in {}", other_root.display());
             }
         }

@@ -226,7 +226,7 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "experts: [], hl_attn: Off",
             "adapter: Lora, experts: [], hl_attn: Paper",
-            vec!["adapter Lora has none", "small.ron:33:"],
+            vec!["adapter Lora has none", "small.ron:25:83"],
         ),
         (
             "experts: [], hl_attn: Off",
