@@ -183,6 +183,15 @@ fn wrong_input_is_explained() {
     npy::write(&scene.path("wide.npy"), &wide).unwrap();
     let parts = ["(1, 3, 32, 40)", "(1, 3, 32, 32)"];
     embed(1, &parts, &["--image", "wide.npy", "-o", "features.npy"]);
+    let windowed = [
+        "--image",
+        "wide.npy",
+        "--window",
+        "40,400",
+        "-o",
+        "features.npy",
+    ];
+    embed(2, &["wide.npy", "--window is for volumes"], &windowed);
     embed(
         1,
         &["none.npy"],

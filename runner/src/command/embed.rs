@@ -3,7 +3,7 @@
 use super::{expect_extension, open_device};
 use crate::cli::EmbedArgs;
 use crate::data::npy;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::prompted::{Embedder, import};
 
 /// Writes the neck's output for an image, `[1, channels, rows, columns]`.
@@ -17,6 +17,10 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
     let size = network.image_size_px();
     let path = &model.image.path;
     let features = if path.extension().is_some_and(|e| e == "npy") {
+        if model.window.is_some() {
+            let message = format!("{}: --window is for volumes; leave it out", path.display());
+            return Err(Error::Usage(message));
+        }
         let image = npy::read(path, &[1, 3, size, size])?;
         let device = open_device(&model.device)?;
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;

@@ -44,7 +44,7 @@ impl Comparison {
 }
 
 /// One row for each pipeline: number of runs, mean ± sample standard deviation over the runs of mean
-/// Dice, and of mean HD95 in millimetres where it is defined.
+/// Dice, and of mean HD95 in millimetres, with the number of runs that have one if not all do.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new(&["pipeline", "runs", "Dice", "HD95 mm"]);
@@ -53,10 +53,20 @@ impl fmt::Display for Comparison {
                 arm.name.clone(),
                 arm.runs.to_string(),
                 spread(&arm.dice, 4),
-                spread(&arm.hd95_mm, 2),
+                arm.hd95(),
             ]);
         }
         table.fmt(f)
+    }
+}
+
+impl Arm {
+    fn hd95(&self) -> String {
+        let all = spread(&self.hd95_mm, 2);
+        match self.hd95_mm.len() {
+            some if some < self.runs => format!("{all} (runs: {some})"),
+            _ => all,
+        }
     }
 }
 
@@ -84,5 +94,18 @@ mod tests {
         assert_eq!(spread(&[], 2), "–");
         assert_eq!(spread(&[0.5], 2), "0.50");
         assert_eq!(spread(&[1.0, 2.0, 3.0], 2), "2.00 ± 1.00");
+    }
+
+    #[test]
+    fn runs_without_hd95_are_not_hidden() {
+        let mut arm = Arm {
+            name: "arm".into(),
+            runs: 2,
+            dice: vec![0.5, 0.0],
+            hd95_mm: vec![3.0],
+        };
+        assert_eq!(arm.hd95(), "3.00 (runs: 1)");
+        arm.hd95_mm.push(5.0);
+        assert_eq!(arm.hd95(), "4.00 ± 1.41");
     }
 }

@@ -14,6 +14,7 @@ mod map;
 mod matrix;
 mod quad;
 mod rows;
+mod rows_columns;
 mod rows_held;
 mod rows_walk;
 

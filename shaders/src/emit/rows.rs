@@ -3,9 +3,9 @@
 
 use super::arithmetic::{Inputs, values};
 use super::grid::{fold, linear_group, linear_invocation};
-use super::index::view_index;
 use super::map::store;
-use super::rows_held::{Held, Turn};
+use super::rows_columns::{Body, Columns, shared_columns};
+use super::rows_held::Held;
 use super::rows_walk::{Quads, Reduced, Walk};
 use crate::wgsl::{Builtin, Writer, sum, times};
 use crate::{Caps, Reduce, Rows, RowsOutput, Shader, Stage};
@@ -143,20 +143,11 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Strin
     } else {
         format!("min(first + {per_group}u, {count}u)")
     };
-    let shared = held.map(|held| {
-        let turns = held.columns(&mut w, walk, ["lane", "lanes"]);
-        (held, turns)
-    });
+    let lanes = ["lane", "lanes"];
+    let kept = held.map(|held| held.columns(&mut w, walk, lanes));
     w.open_loop(walk.unit(), "first + subgroup", &end, "subgroups");
     walk.row(&mut w);
-    let columns: Box<Columns> = match shared {
-        Some((held, mut turns)) => {
-            held.row(&mut w, walk, &mut turns);
-            Box::new(held_columns(turns))
-        }
-        None => Box::new(strided_columns(walk, "lane", "lanes")),
-    };
-    let columns = &*columns;
+    let columns = &*shared_columns(&mut w, walk, kept, lanes);
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         let f = match reduce {
             Reduce::Sum => "subgroupAdd",
@@ -212,15 +203,9 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
     w.line(format!("let {} = {row};", walk.unit()));
     walk.row(&mut w);
     let step = format!("{members}u");
-    let columns: Box<Columns> = match Held::new(walk, members, members) {
-        Some(held) => {
-            let mut turns = held.columns(&mut w, walk, ["member", &step]);
-            held.row(&mut w, walk, &mut turns);
-            Box::new(held_columns(turns))
-        }
-        None => Box::new(strided_columns(walk, "member", &step)),
-    };
-    let columns = &*columns;
+    let lanes = ["member", step.as_str()];
+    let kept = Held::new(walk, members, members).map(|held| held.columns(&mut w, walk, lanes));
+    let columns = &*shared_columns(&mut w, walk, kept, lanes);
     let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
         w.line(format!("partial[local] = {part};"));
         w.line("workgroupBarrier();");
@@ -274,43 +259,6 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
 /// kernels for any number of rows can share a text.
 fn covers(grid: [u32; 3], per_group: usize, count: usize) -> bool {
     grid.iter().map(|&n| n as usize).product::<usize>() * per_group == count
-}
-
-/// Writes what is done with an element, given its name and the leaves that have been read.
-type Body<'a> = dyn FnMut(&mut Writer, &str, &[Option<String>]) + 'a;
-/// Writes a visit of the columns of a row.
-type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
-
-/// Columns `first`, `first + step`, …, or so of fours of columns.
-fn strided_columns<'a>(
-    walk: &'a Walk,
-    first: &str,
-    step: &str,
-) -> impl Fn(&mut Writer, &mut Body) + 'a {
-    let [first, step] = [first, step].map(|x| times(x, walk.width()).unwrap_or_default());
-    let cols = &walk.kernel.cols;
-    move |w, body| {
-        let c = w.fresh("c");
-        w.open_loop(&c, &first, &format!("{}u", cols.len()), &step);
-        let i = w.bind("i", format!("base + {}", view_index(cols, &c)));
-        body(w, &i, &[]);
-        w.close();
-    }
-}
-
-/// The columns of a row that is kept.
-fn held_columns(turns: Vec<Turn>) -> impl Fn(&mut Writer, &mut Body) {
-    move |w, body| {
-        for turn in &turns {
-            if let Some(condition) = &turn.takes_part {
-                w.open(format!("if {condition}"));
-            }
-            body(w, &turn.element, &turn.leaves);
-            if turn.takes_part.is_some() {
-                w.close();
-            }
-        }
-    }
 }
 
 /// Writes the stages; `finish` combines the partial results of a row. Returns the results' names.

@@ -31,7 +31,6 @@ pub(super) struct Turn {
     pub(super) takes_part: Option<String>,
     /// Names of the leaves that are kept.
     pub(super) leaves: Vec<Option<String>>,
-    column: String,
 }
 
 impl Held {
@@ -88,12 +87,7 @@ impl Held {
 
     /// Binds the columns of a lane and reads what depends on them alone. The lane's first column and
     /// the distance to its next are expressions.
-    pub(super) fn columns(
-        &self,
-        w: &mut Writer,
-        walk: &Walk,
-        [first, step]: [&str; 2],
-    ) -> Vec<Turn> {
+    pub(super) fn columns(self, w: &mut Writer, walk: &Walk, [first, step]: [&str; 2]) -> Kept {
         let none = Reduced::default();
         let last = walk.kernel.cols.len() - walk.width();
         let turn = |t: usize| {
@@ -114,25 +108,36 @@ impl Held {
                 leaves[k] = Some(load(w, &walk.kernel.leaves[k], inputs));
             }
             Turn {
-                element: String::new(),
+                element: column,
                 takes_part,
                 leaves,
-                column,
             }
         };
-        (0..self.turns).map(turn).collect()
+        Kept {
+            turns: (0..self.turns).map(turn).collect(),
+            by_row: self.by_row,
+        }
     }
+}
 
-    /// Binds the elements of a row and reads what depends on the row.
-    pub(super) fn row(&self, w: &mut Writer, walk: &Walk, turns: &mut [Turn]) {
+/// Columns whose leaves have been read; the elements of their turns are those of a row at 0.
+pub(super) struct Kept {
+    turns: Vec<Turn>,
+    by_row: Vec<usize>,
+}
+
+impl Kept {
+    /// Binds the elements of the row at `base` and reads what depends on the row.
+    pub(super) fn row(mut self, w: &mut Writer, walk: &Walk) -> Vec<Turn> {
         let none = Reduced::default();
-        for turn in turns {
-            turn.element = w.bind("i", format!("base + {}", turn.column));
+        for turn in &mut self.turns {
+            turn.element = w.bind("i", format!("base + {}", turn.element));
             for &k in &self.by_row {
                 let inputs = walk.at_element(&turn.element, &none);
                 turn.leaves[k] = Some(load(w, &walk.kernel.leaves[k], inputs));
             }
         }
+        self.turns
     }
 }
 
