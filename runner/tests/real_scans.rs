@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use samora_runner::data::dataset::{Dataset, Part};
-use samora_runner::data::nifti;
+use samora_runner::data::formats::{self, Arrays, nifti};
 use samora_runner::data::source::Source;
 use samora_runner::data::survey::survey;
 use samora_runner::metrics::volume::score_case;
@@ -82,12 +82,12 @@ fn labels_return_to_the_scanner_grid() {
             continue;
         };
         let reference = root.join(image);
-        let scan = nifti::read_image(&reference).unwrap();
-        let mut labels = nifti::read_labels(&root.join(match name {
+        let scan = formats::read_image(&reference, Arrays::default()).unwrap();
+        let labels = root.join(match name {
             "totalseg" => "example_seg_synapse8.nii.gz",
             _ => "Prostatex_0000_lab.nii.gz",
-        }))
-        .unwrap();
+        });
+        let mut labels = formats::read_labels(&labels, Arrays::default()).unwrap();
         labels.grid = scan.grid.clone();
         let scratch = tempfile::tempdir().unwrap();
         let out = scratch.path().join("out.nii.gz");
@@ -98,6 +98,11 @@ fn labels_return_to_the_scanner_grid() {
         );
         assert_eq!(before.raw[252..328], after.raw[252..328], "qform and sform");
         assert_eq!(before.grid, after.grid);
-        assert_eq!(nifti::read_labels(&out).unwrap().voxels, labels.voxels);
+        assert_eq!(
+            formats::read_labels(&out, Arrays::default())
+                .unwrap()
+                .voxels,
+            labels.voxels
+        );
     }
 }
