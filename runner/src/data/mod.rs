@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod error;
 pub mod formats;
 pub mod intensity;
+pub mod label_order;
 pub mod layout;
 pub mod loader;
 pub mod slice;

@@ -9,7 +9,7 @@ mod shape;
 
 use crate::data::error::{DataError, Result};
 use crate::data::formats::nifti;
-use crate::data::source::SYNAPSE_LABEL_MAP;
+use crate::data::layout::SYNAPSE_LABEL_MAP;
 use crate::data::volume::{Grid, Volume};
 use anatomy::Patient;
 use rayon::prelude::*;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::data::dataset::{Dataset, Part};
-use crate::data::source::{SYNAPSE_CLASSES, Source};
+use crate::data::layout::SYNAPSE_CLASSES;
+use crate::data::source::Source;
 
 fn options(cases: usize, shape: [usize; 3]) -> Options {
     Options {

@@ -9,7 +9,7 @@ use super::*;
 const GOOD: &str = r#"Pipeline(
     name: "small",
     seed: 1,
-    data: {"scans": LaH5(root: "scans")},
+    data: {"scans": La(root: "scans")},
     encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
     lora: Lora(rank: 4),
     stages: [
@@ -241,7 +241,7 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "root: \"scans\"",
             "root: \"${env:RUNNER_TEST_UNSET}/x\"",
-            vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:32"],
+            vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:30"],
         ),
         (
             "name: \"small\"",

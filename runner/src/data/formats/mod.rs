@@ -9,12 +9,15 @@ pub mod numpy;
 mod payload;
 mod picture;
 mod raw;
+mod scan;
 
 use std::path::Path;
 
 use super::error::{DataError, Result};
 use super::volume::{Grid, Volume};
 use raw::Raw;
+
+pub use scan::Scan;
 
 /// Most voxels a volume may have; larger claims come from damaged headers.
 const MAX_VOXELS: u64 = 1 << 30;
