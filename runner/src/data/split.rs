@@ -184,6 +184,41 @@ fn match_slices<'a>(
     (slices, unknown)
 }
 
+/// Names of the training and test cases of a published split, those with labels in its few-shot list
+/// first; `None` for other splits.
+pub fn published_cases(split: &Split) -> Option<[Vec<String>; 2]> {
+    let (few, train, test): (_, Vec<String>, _) = match split {
+        Split::Synapse18x12 => (
+            "",
+            SYNAPSE_TRAIN_SLICES
+                .lines()
+                .map(|s| case_of(s).to_owned())
+                .collect(),
+            SYNAPSE_TEST,
+        ),
+        Split::La80x20 => (
+            LA_FOUR,
+            LA_TRAIN.lines().map(str::to_owned).collect(),
+            LA_TEST,
+        ),
+        Split::Promise40x10 => (
+            PROMISE_THREE,
+            (0..50).map(|number| format!("Case{number:02}")).collect(),
+            PROMISE_TEST,
+        ),
+        _ => return None,
+    };
+    let test: Vec<String> = test.lines().map(str::to_owned).collect();
+    let mut all = few
+        .lines()
+        .map(|s| case_of(s).to_owned())
+        .collect::<Vec<_>>();
+    all.extend(train);
+    let mut seen: BTreeSet<String> = test.iter().cloned().collect();
+    all.retain(|name| seen.insert(name.clone()));
+    Some([all, test])
+}
+
 fn case_of(entry: &str) -> &str {
     entry.rsplit_once("_slice").map_or(entry, |(case, _)| case)
 }
