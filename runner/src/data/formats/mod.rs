@@ -1,5 +1,5 @@
 //! File formats of scans and label maps, told apart by file name. Each format is one module that reads a
-//! file as [`Raw`]: its stored scalars, their grid and scaling; all else is shared.
+//! file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
 
 pub mod hdf5;
 pub mod metaimage;
