@@ -5,6 +5,8 @@ pub mod bilinear;
 mod cache;
 pub mod dataset;
 pub mod error;
+#[cfg(test)]
+mod golden;
 pub mod h5;
 pub mod intensity;
 pub mod layout;

@@ -1,6 +1,7 @@
 //! Resizing and rotation with scipy's conventions (`scipy.ndimage.zoom` and `rotate`): corners are
 //! aligned, output pixel k samples k·(in − 1)/(out − 1). scipy itself blanks the last row and
-//! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped.
+//! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped, and
+//! [`blank_overshoot`] does as scipy does.
 
 use super::slice::Plane;
 
@@ -104,13 +105,33 @@ fn rotated<T: Copy + Default>(
     })
 }
 
+/// Sets the last row and column of `zoomed` to 0 where scipy's `zoom` of a `height`×`width` plane does:
+/// where it computes their coordinate, in floating point, beyond the last input pixel.
+pub fn blank_overshoot<T: Copy + Default>(zoomed: &mut Plane<T>, height: usize, width: usize) {
+    let overshoots = |input: usize, output: usize| {
+        output > 0 && unclamped(output - 1, input, output) > input as f64 - 1.0
+    };
+    let (rows, columns) = (zoomed.height, zoomed.width);
+    if overshoots(height, rows) {
+        zoomed.pixels[(rows - 1) * columns..].fill(T::default());
+    }
+    if overshoots(width, columns) {
+        let last = zoomed.pixels.iter_mut().skip(columns - 1);
+        last.step_by(columns).for_each(|p| *p = T::default());
+    }
+}
+
 /// Input coordinate of output pixel `k`.
 fn coordinate(k: usize, input: usize, output: usize) -> f64 {
-    let last = input as f64 - 1.0;
+    unclamped(k, input, output).min(input as f64 - 1.0)
+}
+
+/// Input coordinate of output pixel `k` as scipy computes it.
+fn unclamped(k: usize, input: usize, output: usize) -> f64 {
     if output < 2 {
         return 0.0;
     }
-    (k as f64 * (last / (output as f64 - 1.0))).min(last)
+    k as f64 * ((input as f64 - 1.0) / (output as f64 - 1.0))
 }
 
 /// Input pixels and weights of every output pixel of a line.
@@ -201,108 +222,5 @@ fn spline_coefficients(line: &mut [f64]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SQUARES: [f32; 6] = [0.0, 1.0, 4.0, 9.0, 16.0, 25.0];
-
-    fn row(pixels: &[f32]) -> Plane<f32> {
-        Plane::from_fn(1, pixels.len(), |_, c| pixels[c])
-    }
-
-    fn assert_close(found: &[f32], expected: &[f64]) {
-        assert_eq!(found.len(), expected.len());
-        for (f, e) in found.iter().zip(expected) {
-            assert!(
-                (f64::from(*f) - e).abs() < 2e-6 * e.abs().max(1.0),
-                "{found:?} {expected:?}"
-            );
-        }
-    }
-
-    /// Expected values were computed with scipy 1.17.
-    #[test]
-    fn cubic_matches_scipy() {
-        let up = zoom(&row(&SQUARES), 1, 9, Interpolation::Cubic);
-        let expected = [
-            0.0,
-            0.397_633_822,
-            1.546_800_239,
-            3.496_654_456,
-            6.363_636_364,
-            9.660_305_772,
-            13.652_063_397,
-            20.412_025_269,
-            25.0,
-        ];
-        assert_close(&up.pixels, &expected);
-        let down = zoom(&row(&SQUARES), 1, 4, Interpolation::Cubic);
-        assert_close(&down.pixels, &[0.0, 2.745_879_851, 10.806_308_701, 25.0]);
-        // Rows and columns are treated alike.
-        let column = zoom(&row(&SQUARES).rot90(3), 9, 1, Interpolation::Cubic);
-        assert_close(&column.pixels, &expected);
-    }
-
-    #[test]
-    fn nearest_matches_scipy() {
-        let zoomed = |width| zoom_nearest(&row(&SQUARES), 1, width).pixels;
-        assert_eq!(zoomed(9), [0.0, 1.0, 1.0, 4.0, 9.0, 9.0, 16.0, 16.0, 25.0]);
-        assert_eq!(zoomed(4), [0.0, 4.0, 9.0, 25.0]);
-    }
-
-    #[test]
-    fn rotation_matches_scipy() {
-        let plane = Plane::from_fn(5, 5, |r, c| 5 * r + c);
-        let turned = [
-            [0, 0, 3, 4, 0],
-            [0, 6, 7, 8, 0],
-            [5, 11, 12, 13, 19],
-            [0, 16, 17, 18, 24],
-            [0, 20, 21, 0, 0],
-        ];
-        assert_eq!(rotate_nearest(&plane, 20.0).pixels, turned.concat());
-        let turned = [
-            [0, 1, 1, 0, 0],
-            [0, 6, 7, 8, 9],
-            [15, 11, 12, 13, 9],
-            [15, 16, 17, 18, 0],
-            [0, 0, 23, 23, 0],
-        ];
-        assert_eq!(rotate_nearest(&plane, -15.0).pixels, turned.concat());
-    }
-
-    /// A linear ramp is reproduced exactly wherever the source lies inside.
-    #[test]
-    fn linear_interpolation_keeps_a_ramp() {
-        let plane = Plane::from_fn(9, 9, |r, c| 2.0 * r as f32 - c as f32);
-        let half = zoom(&plane, 17, 5, Interpolation::Linear);
-        assert!((half.at(3, 1) - (2.0 * 1.5 - 2.0)).abs() < 1e-6);
-        let (sin, cos) = 20_f64.to_radians().sin_cos();
-        let (row, column) = (cos + 2.0 * sin + 4.0, 2.0 * cos - sin + 4.0);
-        let found = f64::from(rotate_linear(&plane, 20.0).at(5, 6));
-        assert!((found - (2.0 * row - column)).abs() < 1e-5, "{found}");
-    }
-
-    #[test]
-    fn the_last_row_survives_512_to_224() {
-        let plane = Plane::from_fn(512, 512, |_, _| 1.0);
-        let small = zoom(&plane, 224, 224, Interpolation::Cubic);
-        assert!(small.pixels.iter().all(|p| (p - 1.0).abs() < 1e-6));
-        assert!(
-            zoom_nearest(&plane, 224, 224)
-                .pixels
-                .iter()
-                .all(|p| *p == 1.0)
-        );
-    }
-
-    #[test]
-    fn single_pixels_and_lines_resize() {
-        let one = zoom(&row(&[3.0]), 4, 2, Interpolation::Cubic);
-        assert!(one.pixels.iter().all(|p| (p - 3.0).abs() < 1e-6), "{one:?}");
-        assert_eq!(
-            zoom(&row(&SQUARES), 1, 1, Interpolation::Linear).pixels,
-            [0.0]
-        );
-    }
-}
+#[path = "zoom_tests.rs"]
+mod tests;
