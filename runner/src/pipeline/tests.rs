@@ -240,6 +240,16 @@ fn mistakes_in_the_file_are_pointed_at() {
         ),
         (
             "root: \"scans\"",
+            "root: \"scans\", intensity: Percentile(low: 99, high: 1)",
+            vec!["percentiles lie in 0 to 100", "small.ron:4:52"],
+        ),
+        (
+            "LaH5(root: \"scans\")",
+            "Synapse(root: \"scans\", window_hu: (40, 40))",
+            vec!["window_hu: a window needs two values", "small.ron:4:55"],
+        ),
+        (
+            "root: \"scans\"",
             "root: \"${env:RUNNER_TEST_UNSET}/x\"",
             vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:32"],
         ),
@@ -282,6 +292,13 @@ fn tiny_vit_is_an_encoder_and_its_mistakes_are_placed() {
         "{message}"
     );
     assert!(message.contains("small.ron:5:37"), "{message}");
+    let scores = with("TinyVit(image_size_px: 128, stem: Pointwise)")
+        .replace("root: \"scans\"", "root: \"scans\", intensity: ZScore");
+    let message = refusal(&scores, &[]);
+    assert!(
+        message.contains("TinyViT takes images in 0…1, and those of `scans` are ZScore"),
+        "{message}"
+    );
     let masked = with("TinyVit(image_size_px: 128, stem: Pointwise)")
         .replace("Simclr(network: (width: 16))", "Masked()");
     let message = refusal(&masked, &[]);

@@ -13,7 +13,7 @@ use super::stages::{
     Adapter, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
 };
 use super::syntax::{Kind, Node};
-use crate::data::source::Source;
+use crate::data::source::{Intensity, Source};
 
 /// Checks a typed pipeline; `source` and `root` are the text it came from.
 ///
@@ -33,6 +33,7 @@ pub(super) fn validate(
     };
     check.names()?;
     check.sizes()?;
+    check.intensities()?;
     for index in 0..pipeline.stages.len() {
         check.stage(index)?;
     }
@@ -86,6 +87,30 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn intensities(&self) -> Result<(), Diagnostic> {
+        for (name, source) in &self.pipeline.data {
+            let (good, rule) = match source.intensity() {
+                Intensity::Window { low, high } => (
+                    low < high && (high - low).is_finite(),
+                    "a window needs two values, the lower one first",
+                ),
+                Intensity::Percentile { low, high } => (
+                    0.0 <= low && low < high && high <= 100.0,
+                    "percentiles lie in 0 to 100, the lower one first",
+                ),
+                Intensity::ZScore => (true, ""),
+            };
+            let field = match source {
+                Source::Synapse { .. } => "window_hu",
+                _ => "intensity",
+            };
+            if !good {
+                return Err(self.fault(&["data", name, field], format!("{field}: {rule}")));
+            }
+        }
+        Ok(())
+    }
+
     fn stage(&self, index: usize) -> Result<(), Diagnostic> {
         let Some(stage) = self.pipeline.stages.get(index) else {
             return Ok(());
@@ -102,11 +127,33 @@ impl Check<'_> {
                 )));
         }
         self.positive(index, "batch", stage.batch())?;
+        self.scale(index, stage)?;
         match stage {
             Stage::Pretrain(s) => self.pretrain(index, s),
             Stage::Expert(s) => self.expert(index, s),
             Stage::Finetune(s) => self.finetune(index, s),
             Stage::Evaluate(s) => self.evaluate(index, s),
+        }
+    }
+
+    /// TinyViT's published weights are for images in 0…1, which only teachers and experts see whatever
+    /// the data set's intensities.
+    fn scale(&self, index: usize, stage: &Stage) -> Result<(), Diagnostic> {
+        let intensity = self.pipeline.data.get(stage.data()).map(Source::intensity);
+        match (stage, &self.pipeline.encoder, intensity) {
+            (
+                Stage::Finetune(_) | Stage::Evaluate(_),
+                Encoder::TinyVit(_),
+                Some(Intensity::ZScore),
+            ) => {
+                let message = format!(
+                    "TinyViT takes images in 0…1, and those of `{}` are ZScore",
+                    stage.data()
+                );
+                let note = "give the data set `intensity: Percentile(low: 1, high: 99)`";
+                Err(self.stage_fault(index, "data", message).note(note))
+            }
+            _ => Ok(()),
         }
     }
 

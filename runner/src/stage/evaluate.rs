@@ -3,7 +3,9 @@
 use super::plan::finetune_called;
 use super::weights::finetuned_weights;
 use super::{Context, Segmenter};
+use crate::data::intensity::normalize;
 use crate::data::slice::slice;
+use crate::data::source::Intensity;
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -48,11 +50,14 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
                 slice(&predicted, axis, index),
             )
         {
-            let (image, truth, predicted) = (
+            let (mut image, truth, predicted) = (
                 image.radiological(),
                 truth.radiological(),
                 predicted.radiological(),
             );
+            if data.source().intensity() == Intensity::ZScore {
+                normalize(&mut image.pixels, Intensity::default());
+            }
             let overlay = Overlay {
                 height: image.height,
                 width: image.width,

@@ -108,7 +108,7 @@ impl<'d> Segmenter<'d> {
         })
     }
 
-    /// Segments a volume of intensities in 0…1. Returns classes on the same grid.
+    /// Segments a volume with intensities scaled as in training. Returns classes on the same grid.
     ///
     /// # Errors
     /// A device that fails.
