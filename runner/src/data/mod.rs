@@ -4,7 +4,9 @@ pub mod augment;
 pub mod bilinear;
 mod cache;
 pub mod dataset;
+mod elastic;
 pub mod error;
+mod gaussian;
 #[cfg(test)]
 mod golden;
 pub mod h5;
@@ -15,6 +17,7 @@ pub mod nifti;
 pub mod nifti_header;
 mod nifti_write;
 pub mod npy;
+mod sampling;
 pub mod slice;
 pub mod source;
 pub mod split;

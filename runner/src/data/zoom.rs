@@ -3,6 +3,7 @@
 //! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped, and
 //! [`blank_overshoot`] does as scipy does.
 
+use super::sampling::{linear, moved, nearest};
 use super::slice::Plane;
 
 /// Interpolation of intensities.
@@ -51,58 +52,37 @@ pub fn zoom_nearest<T: Copy + Default>(plane: &Plane<T>, height: usize, width: u
     if plane.pixels.is_empty() {
         return Plane::blank(height, width);
     }
-    let nearest = |input: usize, output: usize| -> Vec<usize> {
+    let sources = |input: usize, output: usize| -> Vec<usize> {
         (0..output)
             .map(|k| (coordinate(k, input, output) + 0.5).floor() as usize)
             .collect()
     };
-    let rows = nearest(plane.height, height);
-    let columns = nearest(plane.width, width);
+    let rows = sources(plane.height, height);
+    let columns = sources(plane.width, width);
     Plane::from_fn(height, width, |r, c| plane.at(rows[r], columns[c]))
 }
 
 /// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 0).
 pub fn rotate_nearest<T: Copy + Default>(plane: &Plane<T>, degrees: f64) -> Plane<T> {
-    rotated(plane, degrees, |row, column| {
-        plane.at(
-            (row + 0.5).floor() as usize,
-            (column + 0.5).floor() as usize,
-        )
-    })
+    moved(plane, rotation(plane, degrees), nearest)
 }
 
 /// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 1).
 pub fn rotate_linear(plane: &Plane<f32>, degrees: f64) -> Plane<f32> {
-    rotated(plane, degrees, |row, column| {
-        let (r, c) = (row.floor() as usize, column.floor() as usize);
-        let (down, right) = ((r + 1).min(plane.height - 1), (c + 1).min(plane.width - 1));
-        let (v, u) = (row.fract(), column.fract());
-        let at = |r, c| f64::from(plane.at(r, c));
-        let top = at(r, c) * (1.0 - u) + at(r, right) * u;
-        let bottom = at(down, c) * (1.0 - u) + at(down, right) * u;
-        (top * (1.0 - v) + bottom * v) as f32
-    })
+    moved(plane, rotation(plane, degrees), linear)
 }
 
-fn rotated<T: Copy + Default>(
-    plane: &Plane<T>,
-    degrees: f64,
-    sample: impl Fn(f64, f64) -> T,
-) -> Plane<T> {
+/// Where each pixel of a plane rotated about its centre comes from.
+fn rotation<T>(plane: &Plane<T>, degrees: f64) -> impl Fn(usize, usize) -> (f64, f64) + use<T> {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let last_row = plane.height as f64 - 1.0;
     let last_column = plane.width as f64 - 1.0;
-    Plane::from_fn(plane.height, plane.width, |r, c| {
+    move |r, c| {
         let (y, x) = (r as f64 - last_row / 2.0, c as f64 - last_column / 2.0);
         let row = cos * y + sin * x + last_row / 2.0;
         let column = -sin * y + cos * x + last_column / 2.0;
-        let inside = (0.0..=last_row).contains(&row) && (0.0..=last_column).contains(&column);
-        if inside {
-            sample(row, column)
-        } else {
-            T::default()
-        }
-    })
+        (row, column)
+    }
 }
 
 /// Sets the last row and column of `zoomed` to 0 where scipy's `zoom` of a `height`×`width` plane does:
@@ -181,7 +161,7 @@ fn cubic_weights(t: f64) -> [f64; 4] {
 }
 
 /// Whole-sample mirror: … 2 1 0 1 2 … n−2 n−1 n−2 ….
-fn mirror(index: isize, length: usize) -> usize {
+pub(super) fn mirror(index: isize, length: usize) -> usize {
     if length < 2 {
         return 0;
     }

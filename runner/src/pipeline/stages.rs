@@ -195,8 +195,11 @@ pub enum HlAttn {
 pub enum Augmentation {
     /// The images as they are.
     Off,
-    /// SAMed's quarter turns, flips and rotations.
+    /// SAMed's: 50 % quarter turns and flips, 25 % rotations by up to 20°.
     Samed,
+    /// H-SAM's: 45 % rotations by up to 20°, 41 % crops of 0.2 to 0.8 of both sides, 12 % elastic
+    /// deformations.
+    HSam,
 }
 
 /// Weights of the segmentation loss.

@@ -13,7 +13,7 @@ use super::Context;
 use super::segment::{adapter, network};
 use super::train::{Batch, Built, Length, train};
 use super::weights::stage_weights;
-use crate::data::augment::{augment, example};
+use crate::data::augment::{ElasticLabels, example, hsam, samed};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
 use crate::data::loader::Sampler;
@@ -115,10 +115,12 @@ fn batch(
 ) -> Result<Batch, DataError> {
     let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
     for (id, mut stream) in slices {
-        let (mut image, mut label) = (data.image_slice(id)?, data.label_slice(id)?);
-        if augmentation == Augmentation::Samed {
-            (image, label) = augment(&image, &label, &mut stream);
-        }
+        let (image, label) = (data.image_slice(id)?, data.label_slice(id)?);
+        let (image, label) = match augmentation {
+            Augmentation::Off => (image, label),
+            Augmentation::Samed => samed(&image, &label, &mut stream),
+            Augmentation::HSam => hsam(&image, &label, ElasticLabels::Nearest, &mut stream),
+        };
         let example = example(&image, &label, size, low_res);
         images.extend(example.image.pixels);
         labels.extend(example.low_res_label.pixels.into_iter().map(u32::from));
