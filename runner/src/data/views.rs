@@ -20,7 +20,8 @@ pub fn image_view(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> Plane
     }
     if stream.uniform() < 0.5 {
         let scale = stream.range(0.6, 1.0);
-        view = random_crop(&view, scale, scale, stream);
+        let side = |length: usize| ((length as f32 * scale) as usize).max(1);
+        view = random_crop(&view, side(view.height), side(view.width), stream);
     }
     view = min_max(&view);
     let (gain, offset) = (stream.range(0.85, 1.15), stream.range(-0.15, 0.15));
@@ -49,8 +50,8 @@ pub struct PixelViews {
 
 /// Noisy input and clean target for the pixel level.
 pub fn pixel_views(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> PixelViews {
-    let clean = min_max(&zoom(&min_max(plane), size, size, Interpolation::Cubic));
-    let mut noisy = clean.clone();
+    let resized = zoom(&min_max(plane), size, size, Interpolation::Cubic);
+    let mut noisy = resized.clone();
     for pixel in &mut noisy.pixels {
         *pixel = (*pixel + 0.08 * stream.normal()).clamp(0.0, 1.0);
     }
@@ -59,7 +60,7 @@ pub fn pixel_views(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> Pixe
     }
     PixelViews {
         noisy: standardize(&noisy),
-        clean,
+        clean: min_max(&resized),
     }
 }
 
@@ -143,17 +144,13 @@ pub fn standardize(plane: &Plane<f32>) -> Plane<f32> {
 /// OpenCV's `GaussianBlur` with 3 or 5 taps.
 fn random_blur(plane: &Plane<f32>, stream: &mut Stream) -> Plane<f32> {
     let radius = 1 + stream.below(2);
-    blur(plane, radius, stream.range(0.6, 1.4), Border::Repeat)
+    blur(plane, radius, stream.range(0.6, 1.4), Border::Mirror)
 }
 
-/// Part of the plane with the given shares of its sides, anywhere inside.
-fn random_crop(plane: &Plane<f32>, rows: f32, columns: f32, stream: &mut Stream) -> Plane<f32> {
-    let side = |length: usize, share: f32| {
-        ((length as f32 * share).round() as usize).clamp(1.min(length), length)
-    };
-    let (height, width) = (side(plane.height, rows), side(plane.width, columns));
-    let row = stream.below(plane.height - height + 1);
-    let column = stream.below(plane.width - width + 1);
+/// A part of `height`×`width`, at most the whole, anywhere inside.
+fn random_crop(plane: &Plane<f32>, height: usize, width: usize, stream: &mut Stream) -> Plane<f32> {
+    let row = stream.below(plane.height.saturating_sub(height) + 1);
+    let column = stream.below(plane.width.saturating_sub(width) + 1);
     plane.crop(row, column, height, width)
 }
 
@@ -163,7 +160,10 @@ fn area_crop(plane: &Plane<f32>, smallest: f32, size: usize, stream: &mut Stream
     let area = stream.range(smallest, 1.0);
     let aspect = stream.range(0.75_f32.ln(), (4.0_f32 / 3.0).ln()).exp();
     let columns = (area * aspect).sqrt().min(1.0);
-    let crop = random_crop(plane, (area / columns).min(1.0), columns, stream);
+    let rows = (area / columns).min(1.0);
+    let side = |length: usize, share: f32| ((length as f32 * share).round() as usize).max(1);
+    let (height, width) = (side(plane.height, rows), side(plane.width, columns));
+    let crop = random_crop(plane, height, width, stream);
     let view = zoom(&crop, size, size, Interpolation::Cubic).map(|p| p.clamp(0.0, 1.0));
     if stream.uniform() < 0.5 {
         view.flip(1)
