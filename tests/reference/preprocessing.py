@@ -1,4 +1,4 @@
-"""Prints the values that the tests of runner/src/data/{zoom,gaussian,elastic}.rs expect, as computed by
+"""Prints the values that the tests of runner/src/data/{zoom,gaussian,elastic,prepare}.rs expect, as computed by
 scipy.ndimage and OpenCV.
 
     python preprocessing.py"""
@@ -70,3 +70,15 @@ for size in ((40, 46), (36, 36)):
     image, nearest, linear = [map_coordinates(plane, at, order=order, mode="constant")
                               for plane, (_, order) in zip(warped, planes)]
     print(f"({size}, {[checksum(plane) for plane in (image, nearest, np.trunc(linear))]}),")
+
+image = scene(512, 512)
+once = image.astype(np.float64)
+for to in (224, 512):
+    at = np.minimum(np.arange(to) * ((len(once) - 1) / (to - 1)), len(once) - 1)
+    once = map_coordinates(once, np.meshgrid(at, at, indexing="ij"), order=3, mode="mirror").astype(np.float32)
+print("\n512 → 224 → 512 without a blank row, 512 → 512:", checksum(once), checksum(image))
+print("SAMed's 512 → 224 → 512: image, label, low-resolution label")
+label = np.floor(image * 9)
+for to in (224, 512):
+    image, label = zoom(image, to / len(image), order=3), zoom(label, to / len(label), order=0)
+print([checksum(plane) for plane in (image, label, zoom(label, 128 / 512, order=0))])

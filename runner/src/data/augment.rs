@@ -1,20 +1,10 @@
 //! Augmentation of labelled slices (SAMed and H-SAM, datasets/dataset_synapse.py, `RandomGenerator`).
 
 use super::elastic::Elastic;
+use super::quirk::Quirk;
 use super::slice::Plane;
-use super::zoom::{Interpolation, rotate_nearest, zoom, zoom_nearest};
+use super::zoom::rotate_nearest;
 use samora_engine::random::Stream;
-
-/// A training example of the fine-tuning stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Example {
-    /// Intensities, `size`×`size`.
-    pub image: Plane<f32>,
-    /// Classes, `size`×`size`.
-    pub label: Plane<u8>,
-    /// Classes on the decoder's grid, `low_res`×`low_res`.
-    pub low_res_label: Plane<u8>,
-}
 
 /// SAMed's recipe. Half of the time a random quarter turn and flip; otherwise half of the time a rotation
 /// by a whole number of degrees in −20…19 by nearest neighbour with zeros outside.
@@ -33,21 +23,13 @@ pub fn samed(
     }
 }
 
-/// How H-SAM's elastic deformation samples classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ElasticLabels {
-    /// The nearest.
-    Nearest,
-    /// Interpolated as numbers and cut off, as H-SAM's code does: between two organs lie others.
-    Interpolated,
-}
-
 /// H-SAM's recipe. 45 %: SAMed's rotation; of the rest 75 %: a crop of 0.2…0.8 of both sides, which
-/// becomes smaller than the plane; of the rest 85 %: an elastic deformation.
+/// becomes smaller than the plane; of the rest 85 %: an elastic deformation, classes by nearest
+/// neighbour unless `quirks` has [`Quirk::HSamElasticLabels`].
 pub fn hsam(
     image: &Plane<f32>,
     label: &Plane<u8>,
-    labels: ElasticLabels,
+    quirks: &[Quirk],
     stream: &mut Stream,
 ) -> (Plane<f32>, Plane<u8>) {
     if stream.uniform() < 0.45 {
@@ -56,9 +38,9 @@ pub fn hsam(
         cropped(image, label, stream)
     } else if stream.uniform() < 0.85 {
         let elastic = Elastic::draw(image.height, image.width, stream);
-        let label = match labels {
-            ElasticLabels::Nearest => elastic.label(label),
-            ElasticLabels::Interpolated => elastic.interpolated_label(label),
+        let label = match quirks.contains(&Quirk::HSamElasticLabels) {
+            true => elastic.interpolated_label(label),
+            false => elastic.label(label),
         };
         (elastic.image(image), label)
     } else {
@@ -88,16 +70,6 @@ fn cropped(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> (Plane
     )
 }
 
-/// Resizes a slice for the network: the image by cubic spline, labels by nearest neighbour.
-pub fn example(image: &Plane<f32>, label: &Plane<u8>, size: usize, low_res: usize) -> Example {
-    let label = zoom_nearest(label, size, size);
-    Example {
-        image: zoom(image, size, size, Interpolation::Cubic),
-        low_res_label: zoom_nearest(&label, low_res, low_res),
-        label,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +83,7 @@ mod tests {
     type Planes = (Plane<f32>, Plane<u8>);
 
     fn nearest(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> Planes {
-        hsam(image, label, ElasticLabels::Nearest, stream)
+        hsam(image, label, &[], stream)
     }
 
     #[test]
@@ -177,16 +149,15 @@ mod tests {
     fn only_interpolation_makes_classes_up() {
         let label = Plane::from_fn(40, 40, |_, c| if c < 20 { 0 } else { 8 });
         let image = label.map(f32::from);
-        let classes = |labels| {
+        let makes_up = |quirks: &[Quirk]| {
             let streams = Stream::named(3, "augment");
-            let made = (0..60).any(|index| {
-                let (_, label) = hsam(&image, &label, labels, &mut streams.at(index));
+            (0..60).any(|index| {
+                let (_, label) = hsam(&image, &label, quirks, &mut streams.at(index));
                 label.pixels.iter().any(|class| ![0, 8].contains(class))
-            });
-            made
+            })
         };
-        assert!(!classes(ElasticLabels::Nearest));
-        assert!(classes(ElasticLabels::Interpolated));
+        assert!(!makes_up(&[]));
+        assert!(makes_up(&[Quirk::HSamElasticLabels]));
     }
 
     #[test]
@@ -196,14 +167,5 @@ mod tests {
             let mut stream = Stream::named(4, "augment").at(index);
             assert_eq!(nearest(&image, &label, &mut stream).0.pixels.len(), 1);
         }
-    }
-
-    #[test]
-    fn examples_have_the_asked_sizes() {
-        let (image, label) = scene();
-        let example = example(&image, &label, 32, 8);
-        assert_eq!((example.image.height, example.image.width), (32, 32));
-        assert_eq!(example.low_res_label.pixels.len(), 64);
-        assert!(example.label.pixels.iter().all(|l| *l < 2));
     }
 }

@@ -17,6 +17,8 @@ pub mod nifti;
 pub mod nifti_header;
 mod nifti_write;
 pub mod npy;
+pub mod prepare;
+pub mod quirk;
 mod sampling;
 pub mod slice;
 pub mod source;

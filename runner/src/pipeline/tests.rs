@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::data::quirk::Quirk;
 
 const GOOD: &str = r#"Pipeline(
     name: "small",
@@ -64,7 +65,25 @@ fn a_resolved_pipeline_reads_back_the_same() {
     let resolved = to_ron(&pipeline).unwrap();
     assert!(resolved.contains("beta2: 0.999"), "{resolved}");
     assert!(resolved.contains("max_steps: None"), "{resolved}");
+    assert!(!resolved.contains("quirks"), "{resolved}");
     assert_eq!(load_text(&resolved, &[]).unwrap(), pipeline);
+}
+
+#[test]
+fn quirks_are_read_and_written() {
+    let text = GOOD.replace(
+        "model: \"finetune\"",
+        "model: \"finetune\", quirks: [SamedVia224, SamedLastRow, SamedNearestMask]",
+    );
+    let pipeline = load_text(&text, &["stages.test.quirks=[SamedVia224]"]).unwrap();
+    let Some(Stage::Evaluate(test)) = pipeline.stages.last() else {
+        panic!("{:?}", pipeline.stages);
+    };
+    assert_eq!(test.quirks, [Quirk::SamedVia224]);
+    assert_eq!(
+        load_text(&to_ron(&pipeline).unwrap(), &[]).unwrap(),
+        pipeline
+    );
 }
 
 #[test]
@@ -232,6 +251,32 @@ fn mistakes_in_the_file_are_pointed_at() {
             "experts: [], hl_attn: Off",
             "adapter: UntrainedExperts, experts: [\"image\"], hl_attn: Paper",
             vec!["adapter UntrainedExperts takes no trained experts"],
+        ),
+        (
+            "augmentation: Off",
+            "augmentation: Samed, quirks: [HSamElasticLabels]",
+            vec![
+                "HSamElasticLabels needs `augmentation: HSam`",
+                "small.ron:26:81",
+            ],
+        ),
+        (
+            "augmentation: Off",
+            "augmentation: HSam, quirks: [SamedNearestMask]",
+            vec!["SamedNearestMask is about the test", "small.ron:26:80"],
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"finetune\", quirks: [HSamElasticLabels]",
+            vec!["HSamElasticLabels is about training"],
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"finetune\", quirks: [SamedVia244]",
+            vec![
+                "unknown variant `SamedVia244`",
+                "did you mean `SamedVia224`?",
+            ],
         ),
         (
             "dice: 0.8",

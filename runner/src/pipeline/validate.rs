@@ -10,9 +10,10 @@ use super::overrides::Override;
 use super::schema::Pipeline;
 use super::source::Source as Text;
 use super::stages::{
-    Adapter, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
+    Adapter, Augmentation, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
 };
 use super::syntax::{Kind, Node};
+use crate::data::quirk::Quirk;
 use crate::data::source::{Intensity, Source};
 
 /// Checks a typed pipeline; `source` and `root` are the text it came from.
@@ -257,6 +258,14 @@ impl Check<'_> {
             levels.push(level);
         }
         self.adapter(index, stage)?;
+        let fault = |message: &str| Err(self.stage_fault(index, "quirks", message.into()));
+        if stage.quirks.contains(&Quirk::SamedNearestMask) {
+            return fault("SamedNearestMask is about the test; give it to an Evaluate stage");
+        }
+        let elastic = stage.quirks.contains(&Quirk::HSamElasticLabels);
+        if elastic && stage.augmentation != Augmentation::HSam {
+            return fault("HSamElasticLabels needs `augmentation: HSam`");
+        }
         let weights = [stage.loss.cross_entropy, stage.loss.dice];
         if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights == [0.0, 0.0] {
             let message = "loss weights must not be negative, nor all zero".to_string();
@@ -297,6 +306,10 @@ impl Check<'_> {
     }
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {
+        if stage.quirks.contains(&Quirk::HSamElasticLabels) {
+            let message = "HSamElasticLabels is about training; give it to the Finetune stage";
+            return Err(self.stage_fault(index, "quirks", message.into()));
+        }
         let accepts = |s: &Stage| matches!(s, Stage::Finetune(_));
         self.reference(index, "model", &stage.model, &accepts, "a Finetune stage")?;
         let trained = self

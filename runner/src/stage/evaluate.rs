@@ -29,6 +29,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         ctx.fuse,
         (ctx.pipeline, finetune),
         sizes,
+        &stage.quirks,
         &weights,
     )?;
     let test = &data.division().test;
