@@ -1,11 +1,12 @@
-"""Prints the values that the tests of runner/src/data/{zoom,gaussian,elastic,prepare}.rs expect, as computed by
-scipy.ndimage and OpenCV.
+"""Prints the values that the tests of runner/src/data/{zoom,gaussian,elastic,prepare,views}.rs and
+runner/src/stage/segment.rs expect, as computed by scipy.ndimage, OpenCV and PyTorch.
 
     python preprocessing.py"""
 
 import cv2
 import numpy as np
 import scipy
+import torch
 from scipy.ndimage import gaussian_filter, map_coordinates, rotate, zoom
 
 
@@ -21,7 +22,7 @@ def checksum(plane):
     return round(float((plane.ravel().astype(np.float64) * weights).mean()), 10)
 
 
-print(f"scipy {scipy.__version__}, OpenCV {cv2.__version__}")
+print(f"scipy {scipy.__version__}, OpenCV {cv2.__version__}, PyTorch {torch.__version__}")
 
 print("\nzoom: from, to, orders 0, 1 and 3")
 for size, to in (((512, 512), (224, 224)), ((256, 256), (224, 224)), ((183, 140), (56, 56)),
@@ -82,3 +83,11 @@ label = np.floor(image * 9)
 for to in (224, 512):
     image, label = zoom(image, to / len(image), order=3), zoom(label, to / len(label), order=0)
 print([checksum(plane) for plane in (image, label, zoom(label, 128 / 512, order=0))])
+
+image = scene(40, 30)
+image = zoom((image - image.min()) / (image.max() - image.min()), (16 / 40, 16 / 30), order=3)
+print("\npatch view:", checksum((image - image.mean()) / image.std()))
+
+logits = torch.from_numpy(scene(8, 24).reshape(8, 8, 3)).permute(2, 0, 1)[None]
+mask = torch.nn.functional.interpolate(logits, (32, 32), mode="bilinear").argmax(1)[0].numpy().astype(np.uint8)
+print("mask of 20×27 by way of 32×32:", checksum(zoom(mask, (20 / 32, 27 / 32), order=0)))

@@ -8,7 +8,7 @@ mod elastic;
 pub mod error;
 mod gaussian;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 pub mod h5;
 pub mod intensity;
 pub mod layout;

@@ -12,6 +12,7 @@ pub enum Quirk {
     SamedVia224,
     /// Wherever scipy's `zoom` computes the last coordinate beyond the last pixel, the last row and column
     /// of image, label and mask become 0 (SAMed and H-SAM). 512 → 224 is such a size, 224 → 512 is not.
+    /// Rows and columns are those of canonical slices, which released code may see mirrored.
     SamedLastRow,
     /// The mask is made at the network's size, from logits interpolated as PyTorch does
     /// (`align_corners=False`), and resized to the slice by nearest neighbour (SAMed and H-SAM,

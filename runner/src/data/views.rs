@@ -180,6 +180,7 @@ fn mean(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::golden::{checksum, scene};
 
     fn ramp() -> Plane<f32> {
         Plane::from_fn(40, 30, |r, c| (r * 7 + c * 3) as f32 - 100.0)
@@ -198,6 +199,9 @@ mod tests {
             assert_eq!(view, image_view(&ramp(), 16, &mut stream(index)));
             assert_ne!(view, image_view(&ramp(), 16, &mut stream(index + 100)));
         }
+        // `tests/reference/preprocessing.py`, scipy 1.17.1.
+        let found = checksum(&patch_view(&scene(40, 30), 16).pixels);
+        assert!((found - 0.0038277648).abs() < 1e-6, "{found}");
         let view = patch_view(&ramp(), 16);
         let variance = mean(&view.map(|p| p * p).pixels);
         assert!((variance - 1.0).abs() < 1e-3, "{variance}");

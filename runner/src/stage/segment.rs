@@ -138,26 +138,12 @@ impl<'d> Segmenter<'d> {
             let per_slice = logits.len() / self.batch;
             for (k, plane) in planes.iter().enumerate().take(count - start) {
                 let logits = &logits.as_f32()[k * per_slice..][..per_slice];
-                let native = self.mask(logits, (plane.height, plane.width));
+                let sizes = (self.grid, self.size);
+                let native = mask(logits, sizes, (plane.height, plane.width), &self.quirks);
                 set_slice(&mut labels, self.axis, start + k, &native);
             }
         }
         Ok(labels)
-    }
-
-    /// Classes of a slice of `height`×`width` pixels from its `logits [grid, grid, classes]`.
-    fn mask(&self, logits: &[f32], (height, width): (usize, usize)) -> Plane<u8> {
-        if self.quirks.contains(&Quirk::SamedNearestMask) {
-            let size = self.size;
-            let mask = classify(logits, self.grid, |low| {
-                resize(low, size, size, Shrinking::Sampled)
-            });
-            return resized_label(&mask, (height, width), &self.quirks);
-        }
-        // Contours then follow the logits and not the cells of the grid.
-        classify(logits, self.grid, |low| {
-            zoom(low, height, width, Interpolation::Linear)
-        })
     }
 }
 
@@ -171,6 +157,26 @@ pub(super) fn graph(
     let mut g = Graph::new();
     let logits = network(&mut g, pipeline, stage, classes, batch);
     (g, logits)
+}
+
+/// Classes of a slice of `height`×`width` pixels from its `logits [grid, grid, classes]`; `size` is that
+/// of the network's image.
+fn mask(
+    logits: &[f32],
+    (grid, size): (usize, usize),
+    (height, width): (usize, usize),
+    quirks: &[Quirk],
+) -> Plane<u8> {
+    if quirks.contains(&Quirk::SamedNearestMask) {
+        let mask = classify(logits, grid, |low| {
+            resize(low, size, size, Shrinking::Sampled)
+        });
+        return resized_label(&mask, (height, width), quirks);
+    }
+    // Contours then follow the logits and not the cells of a grid.
+    classify(logits, grid, |low| {
+        zoom(low, height, width, Interpolation::Linear)
+    })
 }
 
 /// The best class of every pixel, from `logits [grid, grid, classes]` enlarged.
@@ -196,4 +202,23 @@ fn classify(
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::golden::{checksum, scene};
+
+    /// Expected value: `tests/reference/preprocessing.py`, PyTorch 2.15 and scipy 1.17.1.
+    #[test]
+    fn masks_are_those_of_sameds_test_if_asked() {
+        let logits = scene(8, 24).pixels;
+        let checksum = |quirks: &[Quirk]| {
+            let mask = mask(&logits, (8, 32), (20, 27), quirks);
+            checksum(&mask.map(f32::from).pixels)
+        };
+        let found = checksum(&[Quirk::SamedNearestMask]);
+        assert!((found - 0.64813498).abs() < 1e-8, "{found}");
+        assert!((checksum(&[]) - found).abs() > 1e-4);
+    }
 }
