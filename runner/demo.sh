@@ -3,4 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh runner/setup.sh
+# Mesa complains of a missing one on headless machines.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 exec cargo run --release --bin runner -- pipelines/demo.ron "$@"

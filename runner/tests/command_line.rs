@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use samora_engine::Tensor;
 use samora_engine::weights::Weights;
-use samora_runner::data::nifti;
+use samora_runner::data::formats::nifti;
 use samora_runner::data::volume::{Grid, Volume};
 use samora_runner::phantom::{Layout, Options, generate};
 

@@ -11,8 +11,8 @@ use samora_engine::models::sam::{
 };
 use samora_engine::weights::Weights;
 use samora_engine::{DType, Graph, Tensor};
+use samora_runner::data::formats::{nifti, numpy};
 use samora_runner::data::volume::{Grid, Volume};
-use samora_runner::data::{nifti, npy};
 
 /// A small encoder, as `--model` takes it.
 const MODEL: &str =
@@ -180,7 +180,7 @@ fn wrong_input_is_explained() {
         &["--image", "image.png", "-o", "features.txt"],
     );
     let wide = Tensor::full(&[1, 3, SIZE, 40], 0.0);
-    npy::write(&scene.path("wide.npy"), &wide).unwrap();
+    numpy::write_tensor(&scene.path("wide.npy"), &wide).unwrap();
     let parts = ["(1, 3, 32, 40)", "(1, 3, 32, 32)"];
     embed(1, &parts, &["--image", "wide.npy", "-o", "features.npy"]);
     let windowed = [
@@ -222,10 +222,10 @@ fn features_and_masks_have_the_promised_sizes() {
     let embed = |image: &str| {
         let arguments = ["--image", image, "-o", "features.npy"];
         scene.says("embed", &arguments, 0, &["weights.safetensors"]);
-        npy::read(&scene.path("features.npy"), &[1, 16, 4, 4]).unwrap()
+        numpy::read_tensor(&scene.path("features.npy"), &[1, 16, 4, 4]).unwrap()
     };
     let of_picture = embed("image.png");
-    npy::write(
+    numpy::write_tensor(
         &scene.path("grey.npy"),
         &Tensor::full(&[1, 3, SIZE, SIZE], 0.5),
     )
@@ -271,7 +271,7 @@ fn lite_medsam_embeds_as_recorded() {
         scratch.path().join("in.npy"),
         scratch.path().join("out.npy"),
     );
-    npy::write(&input, &golden.tensors["image"]).unwrap();
+    numpy::write_tensor(&input, &golden.tensors["image"]).unwrap();
     let weights = folder.join("lite_medsam.pth");
     let arguments: [(&str, &Path); 3] = [
         ("--weights", &weights),
@@ -285,7 +285,7 @@ fn lite_medsam_embeds_as_recorded() {
     }
     assert!(command.status().unwrap().success());
     let want = &golden.tensors["image_embedding"];
-    let found = npy::read(&output, &want.shape).unwrap();
+    let found = numpy::read_tensor(&output, &want.shape).unwrap();
     let largest = want.as_f32().iter().fold(0.0f32, |m, x| m.max(x.abs()));
     let pairs = found.as_f32().iter().zip(want.as_f32());
     let error = pairs

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use samora_runner::data::dataset::{Dataset, Part};
-use samora_runner::data::nifti;
+use samora_runner::data::formats::{self, ArrayAxes, Arrays, nifti};
 use samora_runner::data::source::Source;
 use samora_runner::data::survey::survey;
 use samora_runner::metrics::volume::score_case;
@@ -82,12 +82,12 @@ fn labels_return_to_the_scanner_grid() {
             continue;
         };
         let reference = root.join(image);
-        let scan = nifti::read_image(&reference).unwrap();
-        let mut labels = nifti::read_labels(&root.join(match name {
+        let scan = formats::read_image(&reference, Arrays::default()).unwrap();
+        let labels = root.join(match name {
             "totalseg" => "example_seg_synapse8.nii.gz",
             _ => "Prostatex_0000_lab.nii.gz",
-        }))
-        .unwrap();
+        });
+        let mut labels = formats::read_labels(&labels, Arrays::default()).unwrap();
         labels.grid = scan.grid.clone();
         let scratch = tempfile::tempdir().unwrap();
         let out = scratch.path().join("out.nii.gz");
@@ -98,6 +98,75 @@ fn labels_return_to_the_scanner_grid() {
         );
         assert_eq!(before.raw[252..328], after.raw[252..328], "qform and sform");
         assert_eq!(before.grid, after.grid);
-        assert_eq!(nifti::read_labels(&out).unwrap().voxels, labels.voxels);
+        assert_eq!(
+            formats::read_labels(&out, Arrays::default())
+                .unwrap()
+                .voxels,
+            labels.voxels
+        );
     }
+}
+
+/// Every file as nibabel, SimpleITK and h5py read it; `tests/reference/volumes.py` writes the figures.
+#[test]
+#[ignore = "needs figures: see tests/reference/volumes.py"]
+fn volumes_are_as_other_libraries_read_them() {
+    #[derive(serde::Deserialize)]
+    struct Figures {
+        shape: [usize; 3],
+        affine: [[f64; 4]; 4],
+        sum: f64,
+        weighted: f64,
+        min: f64,
+        max: f64,
+    }
+    let data = PathBuf::from(std::env::var_os("SAMORA_DATA").unwrap());
+    let figures = std::fs::read_to_string(std::env::var_os("SAMORA_VOLUMES").unwrap()).unwrap();
+    let figures: std::collections::BTreeMap<String, Figures> =
+        serde_json::from_str(&figures).unwrap();
+    let (mut affine_difference, mut sum_difference) = (0.0_f64, 0.0_f64);
+    for (name, want) in &figures {
+        let arrays = Arrays {
+            axes: ArrayAxes::Xyz,
+            spacing_mm: [0.625; 3],
+        };
+        let volume = formats::read_image(&data.join(name), arrays).unwrap();
+        let grid = &volume.grid;
+        assert_eq!(grid.stored_shape(), want.shape, "{name}");
+        let stored = volume.to_stored();
+        let value = |i: usize| f64::from(stored[i]);
+        let sum: f64 = (0..stored.len()).map(value).sum();
+        let weighted: f64 = (0..stored.len())
+            .map(|i| value(i) * (i % 251 + 1) as f64)
+            .sum();
+        let least = (0..stored.len()).map(value).fold(f64::INFINITY, f64::min);
+        let most = (0..stored.len())
+            .map(value)
+            .fold(f64::NEG_INFINITY, f64::max);
+        // Ours are rounded to f32.
+        let scale = want
+            .weighted
+            .abs()
+            .max(want.max.abs() * stored.len() as f64);
+        let apart = (sum - want.sum).abs().max((weighted - want.weighted).abs()) / scale;
+        assert!(apart < 1e-6, "{name}: sums differ by {apart:e}");
+        assert!(
+            (least as f32, most as f32) == (want.min as f32, want.max as f32),
+            "{name}"
+        );
+        let ours = grid.stored_affine.iter().flatten();
+        for (ours, theirs) in ours.zip(want.affine.iter().flatten()) {
+            affine_difference = affine_difference.max((ours - theirs).abs());
+            assert!(
+                (ours - theirs).abs() < 1e-4,
+                "{name}: {:?}",
+                grid.stored_affine
+            );
+        }
+        sum_difference = sum_difference.max(apart);
+    }
+    eprintln!(
+        "{} files; greatest differences: affines {affine_difference:e} mm, sums {sum_difference:e}",
+        figures.len()
+    );
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use samora_runner::data::nifti;
+use samora_runner::data::formats::{self, Arrays, nifti};
 use samora_runner::data::slice::{Plane, depth, slice};
 use samora_runner::data::source::{Axis, SYNAPSE_CLASSES};
 use samora_runner::data::volume::Volume;
@@ -28,7 +28,7 @@ fn boxes_around_organs_reach_pytorchs_dice() {
         return;
     };
     let labels = root.join("totalseg/example_seg_synapse8.nii.gz");
-    let labels = nifti::read_labels(&labels).unwrap();
+    let labels = formats::read_labels(&labels, Arrays::default()).unwrap();
     let (import, model) = import(&root.join("medsam_lite/lite_medsam.pth"), None).unwrap();
     let form = Prompts {
         points: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::{expect_extension, open_device};
 use crate::cli::EmbedArgs;
-use crate::data::npy;
+use crate::data::formats::numpy;
 use crate::error::{Error, Result};
 use crate::prompted::{Embedder, import};
 
@@ -21,7 +21,7 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
             let message = format!("{}: --window is for volumes; leave it out", path.display());
             return Err(Error::Usage(message));
         }
-        let image = npy::read(path, &[1, 3, size, size])?;
+        let image = numpy::read_tensor(path, &[1, 3, size, size])?;
         let device = open_device(&model.device)?;
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed_prepared(&image)?
@@ -31,7 +31,7 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed(&picture)?
     };
-    npy::write(&args.output, &features)?;
+    numpy::write_tensor(&args.output, &features)?;
     eprintln!("{}: {:?}", args.output.display(), features.shape);
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use super::open_device;
 use crate::cli::PredictArgs;
+use crate::data::formats::{self, Arrays, nifti};
 use crate::data::intensity::normalize;
-use crate::data::nifti;
 use crate::error::{Error, Result};
 use crate::pipeline::{Stage, load};
 use crate::stage::{Segmenter, finetuned_weights};
@@ -31,7 +31,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         .get(&stage.data)
         .ok_or_else(|| Error::Usage(format!("no data set is named `{}`", stage.data)))?;
     let weights = finetuned_weights(&pipeline, &args.run, stage)?;
-    let mut image = nifti::read_image(&args.input)?;
+    let mut image = formats::read_image(&args.input, Arrays::default())?;
     normalize(&mut image.voxels, source.intensity());
     let device = open_device(&args.device)?;
     let classes = source.classes();

@@ -2,13 +2,13 @@
 
 use super::cache::Cache;
 use super::error::{DataError, Result};
+use super::formats;
 use super::intensity::normalize;
 use super::layout::{Case, find_cases};
 use super::slice::{Plane, depth, slice};
 use super::source::{SYNAPSE_LABEL_MAP, Source};
 use super::split::{Division, SliceId, divide, labelled_slices};
 use super::volume::{Grid, Volume};
-use super::{h5, nifti};
 use crate::phantom;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Dataset {
         let mut division = divide(root, &names, source.split())?;
         let grids = cases
             .iter()
-            .map(|case| image_grid(source, case))
+            .map(|case| formats::read_grid(&case.image, source.arrays()))
             .collect::<Result<Vec<_>>>()?;
         let axis = source.slice_axis();
         let depths: Vec<usize> = grids.iter().map(|g| depth(g.shape, axis)).collect();
@@ -141,10 +141,7 @@ impl Dataset {
     pub fn image(&self, case: usize) -> Result<Arc<Volume<f32>>> {
         let found = self.case(case)?;
         self.images.get(case, || {
-            let mut volume = match &self.source {
-                Source::LaH5 { .. } => h5::read_image(&found.image)?,
-                Source::Synapse { .. } | Source::Folder { .. } => nifti::read_image(&found.image)?,
-            };
+            let mut volume = formats::read_image(&found.image, self.source.arrays())?;
             normalize(&mut volume.voxels, self.source.intensity());
             let bytes = volume.voxels.len() * size_of::<f32>();
             Ok((volume, bytes))
@@ -163,10 +160,7 @@ impl Dataset {
             return Err(DataError::dataset(self.source.root(), problem));
         };
         self.labels.get(case, || {
-            let mut volume = match &self.source {
-                Source::LaH5 { .. } => h5::read_labels(path)?,
-                Source::Synapse { .. } | Source::Folder { .. } => nifti::read_labels(path)?,
-            };
+            let mut volume = formats::read_labels(path, self.source.arrays())?;
             let image = &self.grids[case];
             if volume.grid.shape != image.shape {
                 return Err(DataError::Pair {
@@ -249,13 +243,6 @@ fn write_phantoms(root: &Path, cases: usize) -> Result<()> {
     phantom::generate(&options, &partial)?;
     std::fs::rename(&partial, root)
         .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
-}
-
-fn image_grid(source: &Source, case: &Case) -> Result<Grid> {
-    match source {
-        Source::LaH5 { .. } => h5::read_grid(&case.image),
-        Source::Synapse { .. } | Source::Folder { .. } => Ok(nifti::read_header(&case.image)?.grid),
-    }
 }
 
 /// Every labelled training case and every test case must have a label.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::data::formats::nifti;
 use crate::data::source::{Axis, Intensity, Labelled, Split};
 use crate::data::survey::survey;
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ fn bad_folders_are_explained() {
     std::fs::remove_dir_all(root.join("images")).unwrap();
     assert!(open().contains("cannot list"));
     std::fs::create_dir(root.join("images")).unwrap();
-    assert!(open().contains("holds no .nii"));
+    assert!(open().contains("holds no files in a known format"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Finds the cases of each dataset layout on disk.
 
 use super::error::{DataError, Result};
+use super::formats;
 use super::source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,15 +25,23 @@ pub fn find_cases(source: &Source) -> Result<Vec<Case>> {
     match source {
         Source::Synapse { root, .. } => {
             let synapse = |prefix: &'static str| move |stem: &str| synapse_name(stem, prefix);
-            let images = nifti_files(&root.join("img"), "imgNNNN.nii.gz", synapse("img"))?;
-            let labels = nifti_files(&root.join("label"), "labelNNNN.nii.gz", synapse("label"))?;
+            let images = scan_files(&root.join("img"), "imgNNNN.nii.gz", synapse("img"))?;
+            let labels = scan_files(&root.join("label"), "labelNNNN.nii.gz", synapse("label"))?;
             pair(root, images, Some(labels))
         }
         Source::Folder { images, labels, .. } => {
             let any = |stem: &str| Some(stem.to_owned());
-            let found = nifti_files(images, ".nii or .nii.gz files", any)?;
+            let found = scan_files(
+                images,
+                "files in a known format (.nii.gz, .nrrd, .mha, …)",
+                any,
+            )?;
             let labels = match labels {
-                Some(folder) => Some(nifti_files(folder, ".nii or .nii.gz files", any)?),
+                Some(folder) => Some(scan_files(
+                    folder,
+                    "files in a known format (.nii.gz, .nrrd, .mha, …)",
+                    any,
+                )?),
                 None => None,
             };
             pair(images, found, labels)
@@ -76,8 +85,8 @@ fn synapse_name(stem: &str, prefix: &str) -> Option<String> {
     digits.then(|| format!("case{number}"))
 }
 
-/// NIfTI files of a folder by the name `name_of` gives their stem; others are passed over.
-fn nifti_files(
+/// Files of a known format in a folder by the name `name_of` gives their stem; others are passed over.
+fn scan_files(
     folder: &Path,
     wanted: &str,
     name_of: impl Fn(&str) -> Option<String>,
@@ -85,10 +94,7 @@ fn nifti_files(
     let mut files = BTreeMap::new();
     for path in entries(folder)? {
         let file = file_name(&path);
-        let stem = file
-            .strip_suffix(".nii.gz")
-            .or_else(|| file.strip_suffix(".nii"));
-        let Some(name) = stem.filter(|s| !s.starts_with('.')).and_then(&name_of) else {
+        let Some(name) = formats::stem(&file).and_then(&name_of) else {
             continue;
         };
         insert(folder, &mut files, name, path)?;

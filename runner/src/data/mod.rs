@@ -6,17 +6,13 @@ mod cache;
 pub mod dataset;
 mod elastic;
 pub mod error;
+pub mod formats;
 mod gaussian;
 #[cfg(test)]
 pub(crate) mod golden;
-pub mod h5;
 pub mod intensity;
 pub mod layout;
 pub mod loader;
-pub mod nifti;
-pub mod nifti_header;
-mod nifti_write;
-pub mod npy;
 pub mod prepare;
 pub mod quirk;
 mod sampling;

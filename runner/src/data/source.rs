@@ -1,5 +1,6 @@
 //! Dataset declarations as a pipeline file writes them.
 
+use super::formats::{ArrayAxes, Arrays};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -108,6 +109,18 @@ impl Source {
                 high: window_hu.1,
             },
             Self::Folder { intensity, .. } | Self::LaH5 { intensity, .. } => *intensity,
+        }
+    }
+
+    /// How arrays of files without geometry lie.
+    pub fn arrays(&self) -> Arrays {
+        match self {
+            // UA-MT's files keep the axes of the challenge's volumes, and its cubic voxels.
+            Self::LaH5 { .. } => Arrays {
+                axes: ArrayAxes::Xyz,
+                spacing_mm: [0.625; 3],
+            },
+            Self::Synapse { .. } | Self::Folder { .. } => Arrays::default(),
         }
     }
 

@@ -3,9 +3,9 @@
 
 use super::dataset::Dataset;
 use super::error::Result;
-use super::source::{Intensity, Source};
+use super::formats;
+use super::source::Intensity;
 use super::volume::Volume;
-use super::{h5, nifti};
 use rayon::prelude::*;
 use std::fmt;
 
@@ -172,10 +172,7 @@ fn role(dataset: &Dataset, case: usize) -> &'static str {
 
 fn stored_image(dataset: &Dataset, case: usize) -> Result<Volume<f32>> {
     let path = &dataset.cases()[case].image;
-    match dataset.source() {
-        Source::LaH5 { .. } => h5::read_image(path),
-        Source::Synapse { .. } | Source::Folder { .. } => nifti::read_image(path),
-    }
+    formats::read_image(path, dataset.source().arrays())
 }
 
 fn describe_image(dataset: &Dataset, image: &Volume<f32>, survey: &mut CaseSurvey) {

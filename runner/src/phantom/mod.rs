@@ -8,7 +8,7 @@ mod render;
 mod shape;
 
 use crate::data::error::{DataError, Result};
-use crate::data::nifti;
+use crate::data::formats::nifti;
 use crate::data::source::SYNAPSE_LABEL_MAP;
 use crate::data::volume::{Grid, Volume};
 use anatomy::Patient;

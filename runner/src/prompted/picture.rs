@@ -6,8 +6,8 @@ use std::str::FromStr;
 use image::ImageReader;
 
 use crate::data::error::DataError;
+use crate::data::formats::{self, Arrays};
 use crate::data::intensity::normalize;
-use crate::data::nifti;
 use crate::data::slice::{Plane, depth, slice};
 use crate::data::source::{Axis, Intensity};
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ impl PictureFile {
     }
 
     fn read_slice(&self, window: Option<Window>) -> Result<Picture> {
-        let volume = nifti::read_image(&self.path)?;
+        let volume = formats::read_image(&self.path, Arrays::default())?;
         let count = depth(volume.grid.shape, Axis::Axial);
         let index = self.slice.unwrap_or(count / 2);
         let path = self.path.display();

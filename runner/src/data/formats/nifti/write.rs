@@ -1,15 +1,18 @@
-//! NIfTI-1 headers for writing, and files that appear whole or not at all.
-//! Offsets follow `nifti1.h`.
+//! NIfTI headers for writing, and files that appear whole or not at all. Offsets follow `nifti1.h` and
+//! `nifti2.h`.
 
-use super::error::{DataError, Result};
-use super::nifti_header::{CheckedHeader, HEADER_BYTES};
-use super::volume::Grid;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use nifti::NiftiType;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use nifti::NiftiType;
+
+use super::header::{CheckedHeader, Version};
+use crate::data::error::{DataError, Result};
+use crate::data::formats::raw::ByteOrder;
+use crate::data::volume::Grid;
 
 /// A scalar that can be written as a voxel.
 pub trait Sample: Copy + Default {
@@ -34,8 +37,8 @@ sample!(i16, Int16);
 sample!(f32, Float32);
 
 /// A new little-endian header for voxels of type `T` on `grid`, in the grid's own orientation.
-pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> [u8; HEADER_BYTES] {
-    let mut header = [0; HEADER_BYTES];
+pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
+    let mut header = vec![0; Version::One.header_bytes()];
     put(&mut header, 0, 348_i32.to_le_bytes());
     header[38] = b'r';
     put_dim(&mut header, grid, i16::to_le_bytes);
@@ -64,36 +67,53 @@ pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// The reference's header with everything about the stored values replaced by plain u8 labels.
-pub(super) fn label_header(reference: &CheckedHeader) -> [u8; HEADER_BYTES] {
-    let mut header = reference.raw;
-    let little = header[0] == 0x5c;
-    let short = |value: i16| match little {
-        true => value.to_le_bytes(),
-        false => value.to_be_bytes(),
-    };
-    let float = |value: f32| match little {
-        true => value.to_le_bytes(),
-        false => value.to_be_bytes(),
-    };
-    put_dim(&mut header, &reference.grid, short);
-    put(&mut header, 70, short(NiftiType::Uint8 as i16));
-    put(&mut header, 72, short(8));
-    put(&mut header, 108, float(352.0)); // vox_offset: header extensions are not kept
-    put(&mut header, 112, float(1.0));
-    put(&mut header, 116, float(0.0));
-    put(&mut header, 124, float(0.0)); // cal_max and cal_min: display range of the intensities
-    put(&mut header, 128, float(0.0));
+/// The reference's header with everything about the stored values replaced by plain u8 labels in the
+/// same file.
+pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
+    let mut header = reference.raw.clone();
+    let big = reference.order == ByteOrder::Big;
+    macro_rules! put {
+        ($offset:expr, $value:expr) => {
+            match big {
+                true => put(&mut header, $offset, $value.to_be_bytes()),
+                false => put(&mut header, $offset, $value.to_le_bytes()),
+            }
+        };
+    }
+    let u8_code = NiftiType::Uint8 as i16;
+    // The voxels begin behind the header and four bytes that say that there are no extensions.
+    match reference.version {
+        Version::One => {
+            put_dim(&mut header, &reference.grid, |n| match big {
+                true => n.to_be_bytes(),
+                false => n.to_le_bytes(),
+            });
+            put!(70, u8_code);
+            put!(72, 8_i16);
+            put!(108, 352_f32); // vox_offset
+            put!(112, 1_f32); // scl_slope
+            put!(116, 0_f32); // scl_inter
+            put!(124, 0_f32); // cal_max and cal_min: display range of the intensities
+            put!(128, 0_f32);
+            put(&mut header, 344, *b"n+1\0");
+        }
+        Version::Two => {
+            put!(12, u8_code);
+            put!(14, 8_i16);
+            put!(168, 544_i64); // vox_offset
+            put!(176, 1_f64); // scl_slope
+            put!(184, 0_f64); // scl_inter
+            put!(192, 0_f64); // cal_max and cal_min
+            put!(200, 0_f64);
+            put(&mut header, 4, *b"n+2\0");
+        }
+    }
     header
 }
 
 /// Writes header and voxels to a temporary neighbour of `path`, then renames it.
-pub(super) fn write_file<T: Sample>(
-    path: &Path,
-    header: &[u8; HEADER_BYTES],
-    stored: &[T],
-) -> Result<()> {
-    let mut bytes = Vec::with_capacity(352 + size_of_val(stored));
+pub(super) fn write_file<T: Sample>(path: &Path, header: &[u8], stored: &[T]) -> Result<()> {
+    let mut bytes = Vec::with_capacity(header.len() + 4 + size_of_val(stored));
     bytes.extend_from_slice(header);
     bytes.extend_from_slice(&[0; 4]); // no header extensions
     for value in stored {
@@ -123,13 +143,13 @@ fn write_bytes(path: &Path, bytes: &[u8], compress: bool) -> std::io::Result<()>
     file.flush()
 }
 
-fn put_dim(header: &mut [u8; HEADER_BYTES], grid: &Grid, bytes: impl Fn(i16) -> [u8; 2]) {
+fn put_dim(header: &mut [u8], grid: &Grid, bytes: impl Fn(i16) -> [u8; 2]) {
     let [x, y, z] = grid.stored_shape().map(|n| n as i16);
     for (i, extent) in [3, x, y, z, 1, 1, 1, 1].into_iter().enumerate() {
         put(header, 40 + 2 * i, bytes(extent));
     }
 }
 
-fn put<const N: usize>(header: &mut [u8; HEADER_BYTES], offset: usize, bytes: [u8; N]) {
+fn put<const N: usize>(header: &mut [u8], offset: usize, bytes: [u8; N]) {
     header[offset..offset + N].copy_from_slice(&bytes);
 }

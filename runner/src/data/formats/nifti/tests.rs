@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::data::nifti_write;
+use crate::data::formats::{Arrays, read_image as read_image_as, read_labels as read_labels_as};
 use crate::data::volume::Grid;
+use nifti::NiftiType;
 use samora_engine::random::Stream;
 use std::path::PathBuf;
 
@@ -13,9 +14,9 @@ const LPS: [[f64; 4]; 4] = [
     [0.0, 0.0, 0.0, 1.0],
 ];
 
-fn header(kind: NiftiType, slope: f32, intercept: f32) -> [u8; HEADER_BYTES] {
+fn header(kind: NiftiType, slope: f32, intercept: f32) -> Vec<u8> {
     let grid = Grid::from_stored([3, 2, 2], LPS).unwrap();
-    let mut raw = nifti_write::fresh_header::<u8>(&grid);
+    let mut raw = write::fresh_header::<u8>(&grid);
     raw[70..72].copy_from_slice(&(kind as i16).to_le_bytes());
     raw[112..116].copy_from_slice(&slope.to_le_bytes());
     raw[116..120].copy_from_slice(&intercept.to_le_bytes());
@@ -27,6 +28,14 @@ fn file(folder: &tempfile::TempDir, header: &[u8], voxels: &[u8]) -> PathBuf {
     let bytes = [header, &[0; 4], voxels].concat();
     std::fs::write(&path, bytes).unwrap();
     path
+}
+
+fn read_image(path: &Path) -> Result<Volume<f32>> {
+    read_image_as(path, Arrays::default())
+}
+
+fn read_labels(path: &Path) -> Result<Volume<u8>> {
+    read_labels_as(path, Arrays::default())
 }
 
 fn error_of<T>(result: Result<T>) -> String {
@@ -75,7 +84,8 @@ fn labels_return_in_the_reference_header() {
     }
     let out = folder.path().join("out.0001.nii.gz");
     write_labels_like(&reference, &labels, &out).unwrap();
-    let (written, bytes) = read_bytes(&out).unwrap();
+    let written = read_header(&out).unwrap();
+    let bytes = read(&out).unwrap().bytes;
     assert_eq!(bytes, (0..12).collect::<Vec<u8>>());
     assert_eq!(written.raw[252..], raw[252..], "qform, sform and magic");
     assert_eq!(written.raw[76..108], raw[76..108], "pixdim");
@@ -145,7 +155,7 @@ fn bad_headers_name_the_field() {
     let folder = tempfile::tempdir().unwrap();
     let good = header(NiftiType::Uint8, 1.0, 0.0);
     let check = |offset: usize, bytes: &[u8], expected: &[&str]| {
-        let mut raw = good;
+        let mut raw = good.clone();
         raw[offset..offset + bytes.len()].copy_from_slice(bytes);
         let message = error_of(read_image(&file(&folder, &raw, &[0; 12])));
         for part in expected {
@@ -153,8 +163,8 @@ fn bad_headers_name_the_field() {
         }
     };
     check(0, &[0, 0], &["sizeof_hdr", "348"]);
-    check(0, &540_i32.to_le_bytes(), &["NIfTI-2"]);
     check(344, b"ni1\0", &["magic", ".img"]);
+    check(344, b"n+2\0", &["magic", "n+1"]);
     check(42, &[0, 0], &["dim", "empty"]);
     check(42, &(-5_i16).to_le_bytes(), &["dim", "negative"]);
     check(40, &[2, 0], &["dim", "not 3-D"]);
@@ -197,11 +207,91 @@ fn random_headers_never_panic() {
     for _ in 0..500 {
         let mut raw = header(NiftiType::Int16, 1.0, 0.0);
         for _ in 0..=stream.below(4) {
-            raw[stream.below(HEADER_BYTES)] = stream.bits() as u8;
+            raw[stream.below(348)] = stream.bits() as u8;
         }
         let path = file(&folder, &raw, &[1; 24]);
         refused += usize::from(read_image(&path).is_err());
         refused += usize::from(read_labels(&path).is_err());
     }
     assert!((50..950).contains(&refused), "{refused}");
+}
+
+/// A NIfTI-2 header with the fields of a NIfTI-1 header.
+fn nifti_2(one: &[u8], order: fn([u8; 8]) -> [u8; 8], magic: &[u8; 4]) -> Vec<u8> {
+    let mut two = vec![0; 540];
+    let short = |at: usize| i16::from_le_bytes([one[at], one[at + 1]]);
+    let float = |at: usize| f32::from_le_bytes([one[at], one[at + 1], one[at + 2], one[at + 3]]);
+    // Every number is written through 8 bytes, so that one function sets the order.
+    let mut put = |at: usize, bytes: usize, value: [u8; 8]| {
+        let ordered = order(value);
+        let from = if ordered == value { 0 } else { 8 - bytes };
+        two[at..at + bytes].copy_from_slice(&ordered[from..from + bytes]);
+    };
+    let whole = |value: i64| value.to_le_bytes();
+    put(0, 4, whole(540));
+    put(12, 2, whole(short(70).into()));
+    put(14, 2, whole(short(72).into()));
+    for i in 0..8 {
+        put(16 + 8 * i, 8, whole(short(40 + 2 * i).into()));
+        put(104 + 8 * i, 8, f64::from(float(76 + 4 * i)).to_le_bytes());
+    }
+    put(168, 8, whole(544));
+    put(176, 8, f64::from(float(112)).to_le_bytes());
+    put(184, 8, f64::from(float(116)).to_le_bytes());
+    put(348, 4, whole(short(254).into()));
+    for row in 0..3 {
+        for i in 0..4 {
+            let value = f64::from(float(280 + 16 * row + 4 * i));
+            put(400 + 32 * row + 8 * i, 8, value.to_le_bytes());
+        }
+    }
+    two[4..8].copy_from_slice(magic);
+    two
+}
+
+#[test]
+fn nifti_2_is_read_in_either_order_and_written_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = header(NiftiType::Int16, 0.5, -1024.0);
+    let voxels: Vec<u8> = (0..12_i16).flat_map(i16::to_le_bytes).collect();
+    let want = read_image(&file(&folder, &one, &voxels)).unwrap();
+    let reversed = |mut bytes: [u8; 8]| {
+        bytes.reverse();
+        bytes
+    };
+    let big: Vec<u8> = (0..12_i16).flat_map(i16::to_be_bytes).collect();
+    let little = nifti_2(&one, |bytes| bytes, b"n+2\0");
+    for (raw, voxels) in [(little, &voxels), (nifti_2(&one, reversed, b"n+2\0"), &big)] {
+        let path = file(&folder, &raw, voxels);
+        assert_eq!(read_image(&path).unwrap(), want);
+        let labels = Volume::new(want.grid.clone(), (0..12).collect(), PathBuf::new()).unwrap();
+        let out = folder.path().join("labels.nii");
+        write_labels_like(&path, &labels, &out).unwrap();
+        assert_eq!(read_labels(&out).unwrap().voxels, labels.voxels);
+        let written = std::fs::read(&out).unwrap();
+        assert_eq!(written[344..524], raw[344..524], "qform and sform");
+    }
+}
+
+#[test]
+fn pairs_of_header_and_image_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut raw = header(NiftiType::Int16, 1.0, 0.0);
+    let voxels: Vec<u8> = (0..12_i16).flat_map(i16::to_le_bytes).collect();
+    let want = read_image(&file(&folder, &raw, &voxels)).unwrap();
+    raw[344..348].copy_from_slice(b"ni1\0");
+    raw[108..112].copy_from_slice(&0_f32.to_le_bytes());
+    let path = folder.path().join("scan.hdr");
+    std::fs::write(&path, &raw).unwrap();
+    let message = error_of(read_image(&path));
+    assert!(message.contains("scan.img"), "{message}");
+    std::fs::write(folder.path().join("scan.img"), &voxels).unwrap();
+    let read = read_image(&path).unwrap();
+    assert_eq!((&read.grid, &read.voxels), (&want.grid, &want.voxels));
+    let labels = Volume::new(want.grid.clone(), vec![1; 12], PathBuf::new()).unwrap();
+    let out = folder.path().join("labels.nii.gz");
+    write_labels_like(&path, &labels, &out).unwrap();
+    assert_eq!(read_labels(&out).unwrap().voxels, [1; 12]);
+    std::fs::write(folder.path().join("scan.img"), &voxels[..20]).unwrap();
+    assert!(error_of(read_image(&path)).contains("again"));
 }

@@ -1,0 +1,76 @@
+//! Arrays of HDF5 files: UA-MT's left atria and TransUNet's Synapse test volumes.
+
+use std::path::Path;
+
+use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File};
+
+use super::raw::{ByteOrder, Raw, Scalar};
+use super::{Arrays, Role, array_grid};
+use crate::data::error::{DataError, Result};
+use crate::data::volume::Grid;
+
+/// The grid of the image.
+pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
+    open(path, Role::Image, arrays).map(|(grid, _)| grid)
+}
+
+/// The voxels as they are stored.
+pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
+    let (grid, dataset) = open(path, role, arrays)?;
+    let unreadable = |e| unreadable(path, &e);
+    let scalar = match dataset.dtype().map_err(unreadable)? {
+        DType::U8 => Scalar::U8,
+        DType::I8 => Scalar::I8,
+        DType::U16 => Scalar::U16,
+        DType::I16 => Scalar::I16,
+        DType::U32 => Scalar::U32,
+        DType::I32 => Scalar::I32,
+        DType::U64 => Scalar::U64,
+        DType::I64 => Scalar::I64,
+        DType::F32 => Scalar::F32,
+        DType::F64 => Scalar::F64,
+        other => {
+            let problem = format!("has an array of {other}, not of numbers");
+            return Err(DataError::content(path, problem));
+        }
+    };
+    let order = match dataset.datatype().map_err(unreadable)? {
+        Datatype::FixedPoint { byte_order, .. } | Datatype::FloatingPoint { byte_order, .. }
+            if byte_order == DatatypeByteOrder::BigEndian =>
+        {
+            ByteOrder::Big
+        }
+        _ => ByteOrder::Little,
+    };
+    let bytes = dataset.read_raw().map_err(unreadable)?;
+    if bytes.len() != grid.len() * scalar.size() {
+        return Err(DataError::content(
+            path,
+            "holds fewer values than it promises; copy it again",
+        ));
+    }
+    Ok(Raw {
+        path: path.to_owned(),
+        grid,
+        scalar,
+        order,
+        bytes,
+        slope: 1.0,
+        intercept: 0.0,
+    })
+}
+
+fn open(path: &Path, role: Role, arrays: Arrays) -> Result<(Grid, Dataset)> {
+    std::fs::metadata(path).map_err(|e| DataError::io(path, "read", e))?;
+    let unreadable = |e| unreadable(path, &e);
+    let file = File::open(path).map_err(unreadable)?;
+    let names = file.root().datasets().map_err(unreadable)?;
+    let name = role.choose(path, &names)?;
+    let dataset = file.dataset(&name).map_err(unreadable)?;
+    let shape = dataset.shape().map_err(unreadable)?;
+    Ok((array_grid(path, &shape, arrays)?, dataset))
+}
+
+fn unreadable(path: &Path, error: &hdf5_pure::Error) -> DataError {
+    DataError::content(path, format!("cannot be read as HDF5: {error}"))
+}

@@ -1,0 +1,234 @@
+//! MetaImage volumes (`.mha`, and `.mhd` with a data file): plain or zlib, either byte order. Keys as
+//! in <https://itk.org/Wiki/ITK/MetaIO/Documentation>.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::path::Path;
+
+use super::checked_shape;
+use super::payload::{Packing, Source, beside};
+use super::raw::{ByteOrder, Raw, Scalar};
+use crate::data::error::{DataError, Result};
+use crate::data::volume::Grid;
+
+/// Longest header read; real ones are far below it.
+const MAX_HEADER_BYTES: u64 = 1 << 20;
+
+struct Header {
+    grid: Grid,
+    scalar: Scalar,
+    order: ByteOrder,
+    packing: Packing,
+    data_file: Option<String>,
+    /// Bytes before the voxels; `None`: they are the last ones of the file.
+    skip: Option<u64>,
+}
+
+/// The grid alone.
+pub(super) fn read_grid(path: &Path) -> Result<Grid> {
+    let mut source = Source::open(path)?;
+    Ok(Header::read(path, &mut source)?.grid)
+}
+
+/// The voxels as they are stored.
+pub(super) fn read(path: &Path) -> Result<Raw> {
+    let mut source = Source::open(path)?;
+    let header = Header::read(path, &mut source)?;
+    if let Some(name) = &header.data_file {
+        source = Source::open(&beside(path, "ElementDataFile", name)?)?;
+    }
+    let count = header.grid.len() * header.scalar.size();
+    let skip = match header.skip {
+        Some(skip) => skip,
+        None => source.bytes().saturating_sub(count as u64),
+    };
+    Ok(Raw {
+        path: path.to_owned(),
+        scalar: header.scalar,
+        order: header.order,
+        bytes: source.packed(header.packing).voxels(skip, count)?,
+        grid: header.grid,
+        slope: 1.0,
+        intercept: 0.0,
+    })
+}
+
+/// The header's values by key.
+struct Keys<'a> {
+    path: &'a Path,
+    values: BTreeMap<String, String>,
+}
+
+impl Header {
+    /// Reads the header; the source is then at the voxels, if they are in the same file.
+    fn read(path: &Path, source: &mut Source) -> Result<Self> {
+        let keys = Keys::read(path, source.plain())?;
+        let sizes: Vec<u64> = keys.numbers("DimSize")?;
+        let shape = match *sizes {
+            [x, y] => [x, y, 1],
+            [x, y, z] | [x, y, z, 1] => [x, y, z],
+            _ => {
+                let problem =
+                    format!("{sizes:?} is not a slice or a volume; split it into volumes");
+                return Err(keys.refuse("DimSize", problem));
+            }
+        };
+        let shape = checked_shape(shape).ok_or_else(|| {
+            let problem = format!("{sizes:?} is empty or more than a scan has");
+            keys.refuse("DimSize", problem)
+        })?;
+        let channels = keys.get("ElementNumberOfChannels").unwrap_or("1");
+        if channels != "1" {
+            let problem = format!("{channels} values in a voxel; save one of them");
+            return Err(keys.refuse("ElementNumberOfChannels", problem));
+        }
+        if keys.is_true("BinaryData") == Some(false) {
+            let problem = "numbers as text are not read; save the file as binary".to_string();
+            return Err(keys.refuse("BinaryData", problem));
+        }
+        let order = ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"];
+        let order = match order.into_iter().find_map(|key| keys.is_true(key)) {
+            Some(true) => ByteOrder::Big,
+            _ => ByteOrder::Little,
+        };
+        let packing = match keys.is_true("CompressedData") {
+            Some(true) => Packing::Zlib,
+            _ => Packing::Plain,
+        };
+        let data_file = match keys.get("ElementDataFile") {
+            Some("LOCAL" | "Local" | "local") => None,
+            Some(name) if name.starts_with("LIST") || name.contains('%') => {
+                let problem =
+                    format!("`{name}`: one file for each slice is not read; save one file");
+                return Err(keys.refuse("ElementDataFile", problem));
+            }
+            Some(name) => Some(name.to_owned()),
+            None => return Err(keys.refuse("ElementDataFile", "is missing".into())),
+        };
+        let skip = match keys.numbers::<i64>("HeaderSize")?[..] {
+            [] => Some(0),
+            [skip] => u64::try_from(skip).ok(),
+            _ => return Err(keys.refuse("HeaderSize", "is not one number".into())),
+        };
+        let grid = Grid::from_stored(shape, keys.affine(sizes.len())?).ok_or_else(|| {
+            let problem =
+                "spacing, directions and offset are not finite or not invertible".to_string();
+            keys.refuse("TransformMatrix", problem)
+        })?;
+        Ok(Self {
+            grid,
+            scalar: keys.scalar()?,
+            order,
+            packing,
+            data_file,
+            skip,
+        })
+    }
+}
+
+impl<'a> Keys<'a> {
+    fn read(path: &'a Path, reader: impl BufRead) -> Result<Self> {
+        let mut keys = Self {
+            path,
+            values: BTreeMap::new(),
+        };
+        let mut reader = reader.take(MAX_HEADER_BYTES);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line);
+            let read = read.map_err(|e| DataError::io(path, "read", e))?;
+            let text = String::from_utf8_lossy(&line);
+            let Some((key, value)) = text.split_once('=').filter(|_| read > 0) else {
+                let problem =
+                    "is not a MetaImage header, lines of `Key = value` up to ElementDataFile";
+                return Err(DataError::content(path, problem));
+            };
+            let key = key.trim();
+            keys.values.insert(key.into(), value.trim().into());
+            // By definition the last one: the voxels may follow.
+            if key == "ElementDataFile" {
+                return Ok(keys);
+            }
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    fn is_true(&self, key: &str) -> Option<bool> {
+        self.get(key)
+            .map(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
+    fn refuse(&self, key: &'static str, problem: String) -> DataError {
+        DataError::header(self.path, key, problem)
+    }
+
+    fn numbers<T: std::str::FromStr>(&self, key: &'static str) -> Result<Vec<T>> {
+        let text = self.get(key).unwrap_or_default();
+        let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
+        numbers.ok_or_else(|| self.refuse(key, format!("`{text}` is not a list of numbers")))
+    }
+
+    /// The first of these keys that is there, with its numbers.
+    fn first(&self, keys: &[&'static str], count: usize) -> Result<Option<Vec<f64>>> {
+        let Some(&key) = keys.iter().find(|key| self.get(key).is_some()) else {
+            return Ok(None);
+        };
+        let numbers = self.numbers(key)?;
+        if numbers.len() != count {
+            let problem = format!("{} numbers instead of {count}", numbers.len());
+            return Err(self.refuse(key, problem));
+        }
+        Ok(Some(numbers))
+    }
+
+    fn scalar(&self) -> Result<Scalar> {
+        Ok(match self.get("ElementType").unwrap_or_default() {
+            "MET_CHAR" => Scalar::I8,
+            "MET_UCHAR" => Scalar::U8,
+            "MET_SHORT" => Scalar::I16,
+            "MET_USHORT" => Scalar::U16,
+            "MET_INT" | "MET_LONG" => Scalar::I32,
+            "MET_UINT" | "MET_ULONG" => Scalar::U32,
+            "MET_LONG_LONG" => Scalar::I64,
+            "MET_ULONG_LONG" => Scalar::U64,
+            "MET_FLOAT" => Scalar::F32,
+            "MET_DOUBLE" => Scalar::F64,
+            other => {
+                let problem = format!("`{other}` is not a real scalar type");
+                return Err(self.refuse("ElementType", problem));
+            }
+        })
+    }
+
+    /// Stored voxels to RAS+ millimetres. The file's millimetres run left, posterior and superior, and
+    /// its matrix holds the direction of one axis after the other.
+    fn affine(&self, dimension: usize) -> Result<[[f64; 4]; 4]> {
+        const LPS: [f64; 3] = [-1.0, -1.0, 1.0];
+        let spacing = self.first(&["ElementSpacing", "ElementSize"], dimension)?;
+        let origin = self.first(&["Offset", "Position", "Origin"], dimension)?;
+        let keys = ["TransformMatrix", "Rotation", "Orientation"];
+        let directions = self.first(&keys, dimension * dimension)?;
+        let mut affine = [[0.0; 4]; 4];
+        for (axis, row) in affine.iter_mut().enumerate() {
+            row[axis] = 1.0;
+        }
+        let used = dimension.min(3);
+        for row in 0..3 {
+            for column in 0..3 {
+                let direction = match &directions {
+                    Some(matrix) if row < used && column < used => matrix[column * dimension + row],
+                    _ => f64::from(u8::from(row == column)),
+                };
+                let length = spacing.as_ref().and_then(|s| s.get(column)).unwrap_or(&1.0);
+                affine[row][column] = LPS[row] * direction * length;
+            }
+            let start = origin.as_ref().and_then(|o| o.get(row)).unwrap_or(&0.0);
+            affine[row][3] = LPS[row] * start;
+        }
+        Ok(affine)
+    }
+}

@@ -1,0 +1,222 @@
+//! File formats of scans and label maps, told apart by file name. Each format is one module that reads a
+//! file as [`Raw`]: its stored scalars, their grid and scaling; all else is shared.
+
+mod hdf5;
+mod metaimage;
+pub mod nifti;
+mod nrrd;
+pub mod numpy;
+mod payload;
+mod picture;
+mod raw;
+
+use std::path::Path;
+
+use super::error::{DataError, Result};
+use super::volume::{Grid, Volume};
+use raw::Raw;
+
+/// Most voxels a volume may have; larger claims come from damaged headers.
+const MAX_VOXELS: u64 = 1 << 30;
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Nifti,
+    Nrrd,
+    MetaImage,
+    Hdf5,
+    Numpy,
+    Picture,
+}
+
+/// Endings of file names, longer ones before those they end in.
+const ENDINGS: [(&str, Format); 19] = [
+    (".nii.gz", Format::Nifti),
+    (".nii", Format::Nifti),
+    (".hdr.gz", Format::Nifti),
+    (".hdr", Format::Nifti),
+    (".nrrd", Format::Nrrd),
+    (".nhdr", Format::Nrrd),
+    (".mhd", Format::MetaImage),
+    (".mha", Format::MetaImage),
+    (".npy.h5", Format::Hdf5),
+    (".h5", Format::Hdf5),
+    (".hdf5", Format::Hdf5),
+    (".npz", Format::Numpy),
+    (".npy", Format::Numpy),
+    (".png", Format::Picture),
+    (".jpeg", Format::Picture),
+    (".jpg", Format::Picture),
+    (".tiff", Format::Picture),
+    (".tif", Format::Picture),
+    (".bmp", Format::Picture),
+];
+
+/// What is read from a file that may hold both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Intensities.
+    Image,
+    /// Label values.
+    Label,
+}
+
+impl Role {
+    /// Names of arrays in HDF5 and `.npz` files, the most telling first.
+    fn array_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Image => &["image", "img", "data", "volume"],
+            Self::Label => &["label", "labels", "mask", "seg"],
+        }
+    }
+
+    /// The array of a file with these names: one called as its role suggests, or the only one.
+    fn choose(self, path: &Path, names: &[String]) -> Result<String> {
+        let known = self.array_names().iter();
+        let called = known
+            .map(|name| name.to_string())
+            .find(|name| names.contains(name));
+        match (called, names) {
+            (Some(name), _) => Ok(name),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => {
+                let problem = format!(
+                    "has the arrays [{}]; call one of them `{}`",
+                    names.join(", "),
+                    self.array_names()[0]
+                );
+                Err(DataError::content(path, problem))
+            }
+        }
+    }
+}
+
+/// How the arrays of HDF5 and NumPy files lie, which say nothing of it themselves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arrays {
+    /// Order of the axes.
+    pub axes: ArrayAxes,
+    /// Millimetres right, anterior and superior.
+    pub spacing_mm: [f64; 3],
+}
+
+/// Order of an array's axes, the slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrayAxes {
+    /// Slices, rows, columns.
+    Zyx,
+    /// As NIfTI files have them.
+    Xyz,
+}
+
+impl Default for Arrays {
+    fn default() -> Self {
+        Self {
+            axes: ArrayAxes::Zyx,
+            spacing_mm: [1.0; 3],
+        }
+    }
+}
+
+/// The part of a file name before the ending of a known format; `None` for other files and hidden ones.
+pub fn stem(file_name: &str) -> Option<&str> {
+    let (stem, _) = split(file_name)?;
+    (!stem.is_empty() && !stem.starts_with('.')).then_some(stem)
+}
+
+/// Reads an image: intensities as f32, in canonical orientation.
+///
+/// # Errors
+/// Unknown format, unreadable or truncated file, unusable header, NaN or infinite intensities.
+pub fn read_image(path: &Path, arrays: Arrays) -> Result<Volume<f32>> {
+    read(path, Role::Image, arrays)?.image()
+}
+
+/// Reads a label map: whole numbers 0…255, in canonical orientation.
+///
+/// # Errors
+/// As [`read_image`], and values that are not whole numbers in 0…255.
+pub fn read_labels(path: &Path, arrays: Arrays) -> Result<Volume<u8>> {
+    read(path, Role::Label, arrays)?.labels()
+}
+
+/// Reads the canonical grid of an image from its header, without the voxels where the format allows.
+///
+/// # Errors
+/// Unknown format, unreadable file or unusable header.
+pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
+    match format(path)? {
+        Format::Nifti => Ok(nifti::read_header(path)?.grid),
+        Format::Nrrd => nrrd::read_grid(path),
+        Format::MetaImage => metaimage::read_grid(path),
+        Format::Hdf5 => hdf5::read_grid(path, arrays),
+        Format::Numpy => numpy::read_grid(path, arrays),
+        Format::Picture => picture::read_grid(path),
+    }
+}
+
+fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
+    match format(path)? {
+        Format::Nifti => nifti::read(path),
+        Format::Nrrd => nrrd::read(path),
+        Format::MetaImage => metaimage::read(path),
+        Format::Hdf5 => hdf5::read(path, role, arrays),
+        Format::Numpy => numpy::read_volume(path, role, arrays),
+        Format::Picture => picture::read(path, role),
+    }
+}
+
+fn format(path: &Path) -> Result<Format> {
+    let name = path.file_name().map(|n| n.to_string_lossy());
+    let found = name.as_deref().and_then(split).map(|(_, format)| format);
+    found.ok_or_else(|| {
+        let problem = format!(
+            "is in no known format; its name should end in one of {}",
+            ENDINGS.map(|(ending, _)| ending).join(" ")
+        );
+        DataError::content(path, problem)
+    })
+}
+
+fn split(file_name: &str) -> Option<(&str, Format)> {
+    let lower = file_name.to_ascii_lowercase();
+    let (ending, format) = ENDINGS.iter().find(|(ending, _)| lower.ends_with(ending))?;
+    Some((&file_name[..file_name.len() - ending.len()], *format))
+}
+
+/// The grid of a C-ordered array of two or three dimensions.
+fn array_grid(path: &Path, shape: &[u64], arrays: Arrays) -> Result<Grid> {
+    let refused = || {
+        let problem = format!("has an array of shape {shape:?}, not a slice or a volume");
+        DataError::content(path, problem)
+    };
+    let (shape, axes) = match *shape {
+        [rows, columns] => ([1, rows, columns], ArrayAxes::Zyx),
+        [a, b, c] => ([a, b, c], arrays.axes),
+        _ => return Err(refused()),
+    };
+    let shape = checked_shape(shape).ok_or_else(refused)?;
+    let [slowest, middle, fastest] = shape;
+    let world = match axes {
+        ArrayAxes::Zyx => [0, 1, 2],
+        ArrayAxes::Xyz => [2, 1, 0],
+    };
+    let mut affine = [[0.0; 4]; 4];
+    affine[3][3] = 1.0;
+    for (stored, axis) in world.into_iter().enumerate() {
+        affine[axis][stored] = arrays.spacing_mm[axis];
+    }
+    Grid::from_stored([fastest, middle, slowest], affine).ok_or_else(refused)
+}
+
+/// Extents as usize; `None` if one is 0 or the volume is larger than a real one can be.
+fn checked_shape(shape: [u64; 3]) -> Option<[usize; 3]> {
+    let voxels = shape.iter().try_fold(1_u64, |n, d| n.checked_mul(*d))?;
+    (1..=MAX_VOXELS)
+        .contains(&voxels)
+        .then(|| shape.map(|n| n as usize))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! NIfTI-1 and NIfTI-2 volumes (`.nii`, `.nii.gz`, and pairs of `.hdr` and `.img`): any real scalar
+//! type, either byte order, slope and intercept, sform and qform; labels written back in a reference
+//! file's grid and header.
+
+mod header;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use super::payload::{Source, Unpacked};
+use super::raw::Raw;
+use crate::data::error::{DataError, Result};
+use crate::data::volume::Volume;
+use header::Version;
+
+pub use header::CheckedHeader;
+pub use write::Sample;
+
+/// Reads and checks the header alone: grid, scalar type and scaling without the voxels.
+///
+/// # Errors
+/// Unreadable file or unusable header.
+pub fn read_header(path: &Path) -> Result<CheckedHeader> {
+    open(path).map(|(header, _)| header)
+}
+
+/// The voxels as they are stored.
+pub(super) fn read(path: &Path) -> Result<Raw> {
+    let (header, behind) = open(path)?;
+    let count = header.voxel_bytes();
+    let bytes = match header.is_pair {
+        false => behind.voxels(header.voxel_offset - header.raw.len() as u64, count)?,
+        true => {
+            let voxels = Source::open(&voxel_file(path)?)?;
+            voxels.unpacked()?.voxels(header.voxel_offset, count)?
+        }
+    };
+    Ok(Raw {
+        path: path.to_owned(),
+        scalar: header.scalar,
+        order: header.order,
+        bytes,
+        slope: header.slope,
+        intercept: header.intercept,
+        grid: header.grid,
+    })
+}
+
+/// Writes a volume as a new NIfTI-1 file in its grid's own orientation; compressed if the name ends in
+/// `.gz`. The file appears whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
+    write::write_file(
+        path,
+        &write::fresh_header::<T>(&volume.grid),
+        &volume.to_stored(),
+    )
+}
+
+/// Writes a label map with the header of the file at `reference`: its grid, orientation, affine
+/// (to the bit) and description; voxels become u8.
+///
+/// # Errors
+/// The reference cannot be read, its grid is not the label map's, or `path` cannot be written.
+pub fn write_labels_like(reference: &Path, labels: &Volume<u8>, path: &Path) -> Result<()> {
+    let header = read_header(reference)?;
+    if header.grid.shape != labels.grid.shape || header.grid.orientation != labels.grid.orientation
+    {
+        return Err(DataError::Pair {
+            image: reference.to_owned(),
+            label: path.to_owned(),
+            problem: format!(
+                "grids differ: {:?} {} and {:?} {}",
+                header.grid.shape,
+                header.grid.orientation.codes(),
+                labels.grid.shape,
+                labels.grid.orientation.codes(),
+            ),
+        });
+    }
+    write::write_file(path, &write::label_header(&header), &labels.to_stored())
+}
+
+/// Checks the header and returns what comes behind it.
+fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
+    let source = Source::open(path)?;
+    let file_bytes = source.bytes();
+    let mut behind = source.unpacked()?;
+    let mut raw = vec![0; Version::One.header_bytes()];
+    let ends = |e: std::io::Error| {
+        let problem = format!("ends or is damaged inside the header ({e}); copy it again");
+        DataError::content(path, problem)
+    };
+    behind.header(&mut raw).map_err(ends)?;
+    let (version, order) = Version::of(path, &raw)?;
+    let rest = raw.len();
+    raw.resize(version.header_bytes(), 0);
+    behind.header(&mut raw[rest..]).map_err(ends)?;
+    let header = CheckedHeader::parse(path, version, order, raw)?;
+    let promised = header.voxel_offset + header.voxel_bytes() as u64;
+    if !header.is_pair && !behind.can_hold(promised) {
+        let problem = format!(
+            "{:?} {:?} voxels need {promised} bytes, but the file has {file_bytes}: it is truncated or damaged",
+            header.grid.stored_shape(),
+            header.scalar,
+        );
+        return Err(DataError::header(path, "dim", problem));
+    }
+    Ok((header, behind))
+}
+
+/// The `.img` or `.img.gz` file beside a `.hdr` or `.hdr.gz` file.
+fn voxel_file(header: &Path) -> Result<PathBuf> {
+    let name = header.file_name().unwrap_or_default().to_string_lossy();
+    let stem = super::stem(&name).unwrap_or(&name);
+    let files =
+        ["img", "img.gz", "IMG"].map(|ending| header.with_file_name(format!("{stem}.{ending}")));
+    let found = files.iter().find(|file| file.is_file());
+    found.cloned().ok_or_else(|| {
+        let problem = format!(
+            "the voxels are in a separate file, but {} is not there",
+            files[0].display()
+        );
+        DataError::header(header, "magic", problem)
+    })
+}
+
+#[cfg(test)]
+mod tests;

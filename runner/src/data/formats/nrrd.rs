@@ -1,0 +1,283 @@
+//! NRRD volumes (`.nrrd`, and `.nhdr` with a data file): raw or gzip, either byte order. Fields as in
+//! the format's definition, <https://teem.sourceforge.net/nrrd/format.html>.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::path::Path;
+
+use super::checked_shape;
+use super::payload::{Packing, Source, beside};
+use super::raw::{ByteOrder, Raw, Scalar};
+use crate::data::error::{DataError, Result};
+use crate::data::volume::Grid;
+
+/// Longest header read; real ones are far below it.
+const MAX_HEADER_BYTES: u64 = 1 << 20;
+
+struct Header {
+    grid: Grid,
+    scalar: Scalar,
+    order: ByteOrder,
+    packing: Packing,
+    data_file: Option<String>,
+    line_skip: usize,
+    byte_skip: u64,
+}
+
+/// The grid alone.
+pub(super) fn read_grid(path: &Path) -> Result<Grid> {
+    let mut source = Source::open(path)?;
+    Ok(Header::read(path, &mut source)?.grid)
+}
+
+/// The voxels as they are stored.
+pub(super) fn read(path: &Path) -> Result<Raw> {
+    let mut source = Source::open(path)?;
+    let header = Header::read(path, &mut source)?;
+    if let Some(name) = &header.data_file {
+        source = Source::open(&beside(path, "data file", name)?)?;
+    }
+    for _ in 0..header.line_skip {
+        let skipped = source.plain().skip_until(b'\n');
+        skipped.map_err(|e| DataError::io(path, "read", e))?;
+    }
+    let count = header.grid.len() * header.scalar.size();
+    let bytes = source
+        .packed(header.packing)
+        .voxels(header.byte_skip, count)?;
+    Ok(Raw {
+        path: path.to_owned(),
+        grid: header.grid,
+        scalar: header.scalar,
+        order: header.order,
+        bytes,
+        slope: 1.0,
+        intercept: 0.0,
+    })
+}
+
+/// The header's lines by their names.
+struct Fields<'a> {
+    path: &'a Path,
+    values: BTreeMap<String, String>,
+}
+
+impl Header {
+    /// Reads the header; the source is then at the voxels, if they are in the same file.
+    fn read(path: &Path, source: &mut Source) -> Result<Self> {
+        let fields = Fields::read(path, source.plain())?;
+        let sizes: Vec<u64> = fields.numbers("sizes")?;
+        let dimension: Vec<usize> = fields.numbers("dimension")?;
+        if dimension != [sizes.len()] {
+            let problem = format!("{dimension:?} with sizes {sizes:?}");
+            return Err(fields.refuse("dimension", problem));
+        }
+        let shape = match *sizes {
+            [x, y] => [x, y, 1],
+            [x, y, z] => [x, y, z],
+            _ => {
+                let problem = format!(
+                    "{sizes:?} is not a slice or a volume; split it into volumes of one value each"
+                );
+                return Err(fields.refuse("sizes", problem));
+            }
+        };
+        let shape = checked_shape(shape).ok_or_else(|| {
+            let problem = format!("{sizes:?} is empty or more than a scan has");
+            fields.refuse("sizes", problem)
+        })?;
+        let grid = Grid::from_stored(shape, fields.affine(sizes.len())?).ok_or_else(|| {
+            let problem = "the directions and origin are not finite or not invertible".to_string();
+            fields.refuse("space directions", problem)
+        })?;
+        let scalar = fields.scalar()?;
+        let order = match (fields.get("endian"), scalar.size()) {
+            (Some("big"), _) => ByteOrder::Big,
+            (Some("little"), _) | (None, 1) => ByteOrder::Little,
+            (other, _) => {
+                let found = other.unwrap_or("nothing");
+                return Err(fields.refuse("endian", format!("{found} instead of little or big")));
+            }
+        };
+        let packing = match fields.get("encoding") {
+            Some("raw") => Packing::Plain,
+            Some("gzip" | "gz") => Packing::Gzip,
+            other => {
+                let found = other.unwrap_or("nothing");
+                let problem =
+                    format!("{found} instead of raw or gzip; save the file as one of these");
+                return Err(fields.refuse("encoding", problem));
+            }
+        };
+        Ok(Self {
+            grid,
+            scalar,
+            order,
+            packing,
+            data_file: fields.get("data file").map(str::to_owned),
+            line_skip: fields.skip("line skip")?,
+            byte_skip: fields.skip("byte skip")? as u64,
+        })
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn read(path: &'a Path, reader: impl BufRead) -> Result<Self> {
+        let no_nrrd = |found: &str| {
+            DataError::content(
+                path,
+                format!("begins with {found:?} instead of NRRD0001 to NRRD0005"),
+            )
+        };
+        let mut fields = Self {
+            path,
+            values: BTreeMap::new(),
+        };
+        let mut reader = reader.take(MAX_HEADER_BYTES);
+        let mut line = Vec::new();
+        let mut first = true;
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line);
+            let read = read.map_err(|e| DataError::io(path, "read", e))?;
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\n', '\r']);
+            if std::mem::take(&mut first) {
+                if !text.starts_with("NRRD000") {
+                    return Err(no_nrrd(&text.chars().take(8).collect::<String>()));
+                }
+                continue;
+            }
+            if read == 0 || text.is_empty() {
+                break;
+            }
+            // `key:=value` is for people, `# …` a comment.
+            let is_field = !text.starts_with('#') && !text.contains(":=");
+            if let Some((name, value)) = text.split_once(':').filter(|_| is_field) {
+                let name = match name.trim() {
+                    "datafile" => "data file",
+                    "lineskip" => "line skip",
+                    "byteskip" => "byte skip",
+                    name => name,
+                };
+                fields.values.insert(name.into(), value.trim().into());
+            }
+        }
+        Ok(fields)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    fn refuse(&self, field: &'static str, problem: String) -> DataError {
+        DataError::header(self.path, field, problem)
+    }
+
+    fn numbers<T: std::str::FromStr>(&self, name: &'static str) -> Result<Vec<T>> {
+        let text = self.get(name).unwrap_or_default();
+        let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
+        numbers.ok_or_else(|| self.refuse(name, format!("`{text}` is not a list of numbers")))
+    }
+
+    fn skip(&self, name: &'static str) -> Result<usize> {
+        match self.numbers(name)?[..] {
+            [] => Ok(0),
+            [count] => Ok(count),
+            _ => Err(self.refuse(name, "is not one number".into())),
+        }
+    }
+
+    fn scalar(&self) -> Result<Scalar> {
+        Ok(match self.get("type").unwrap_or_default() {
+            "signed char" | "int8" | "int8_t" => Scalar::I8,
+            "uchar" | "unsigned char" | "uint8" | "uint8_t" => Scalar::U8,
+            "short" | "short int" | "signed short" | "signed short int" | "int16" | "int16_t" => {
+                Scalar::I16
+            }
+            "ushort" | "unsigned short" | "unsigned short int" | "uint16" | "uint16_t" => {
+                Scalar::U16
+            }
+            "int" | "signed int" | "int32" | "int32_t" => Scalar::I32,
+            "uint" | "unsigned int" | "uint32" | "uint32_t" => Scalar::U32,
+            "longlong"
+            | "long long"
+            | "long long int"
+            | "signed long long"
+            | "signed long long int"
+            | "int64"
+            | "int64_t" => Scalar::I64,
+            "ulonglong"
+            | "unsigned long long"
+            | "unsigned long long int"
+            | "uint64"
+            | "uint64_t" => Scalar::U64,
+            "float" => Scalar::F32,
+            "double" => Scalar::F64,
+            other => {
+                return Err(self.refuse("type", format!("`{other}` is not a real scalar type")));
+            }
+        })
+    }
+
+    /// Stored voxels to RAS+ millimetres. Without a space it is taken for left, posterior, superior.
+    fn affine(&self, dimension: usize) -> Result<[[f64; 4]; 4]> {
+        let flips = match self.get("space").unwrap_or("LPS") {
+            "left-posterior-superior" | "LPS" => [-1.0, -1.0, 1.0],
+            "left-anterior-superior" | "LAS" => [-1.0, 1.0, 1.0],
+            "right-anterior-superior" | "RAS" => [1.0, 1.0, 1.0],
+            other => {
+                let problem = format!(
+                    "`{other}` says nothing of the patient; use left-posterior-superior or RAS"
+                );
+                return Err(self.refuse("space", problem));
+            }
+        };
+        let mut directions = vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        if self.get("space directions").is_some() {
+            let found = self.vectors("space directions")?;
+            if found.len() != dimension {
+                let problem = format!("{} directions for {dimension} axes", found.len());
+                return Err(self.refuse("space directions", problem));
+            }
+            directions.splice(..dimension, found);
+        } else {
+            let spacings: Vec<f64> = self.numbers("spacings")?;
+            for (axis, spacing) in spacings.into_iter().enumerate().take(dimension) {
+                // NaN: the spacing is not known.
+                directions[axis][axis] = if spacing.is_nan() { 1.0 } else { spacing };
+            }
+        }
+        let origin = match self.get("space origin") {
+            None => [0.0; 3],
+            Some(_) => match self.vectors("space origin")?[..] {
+                [origin] => origin,
+                _ => return Err(self.refuse("space origin", "is not one vector".into())),
+            },
+        };
+        let mut affine = [[0.0; 4]; 4];
+        affine[3][3] = 1.0;
+        for row in 0..3 {
+            for (column, direction) in directions.iter().enumerate() {
+                affine[row][column] = flips[row] * direction[row];
+            }
+            affine[row][3] = flips[row] * origin[row];
+        }
+        Ok(affine)
+    }
+
+    /// Vectors as in `(1,0,0) (0,1,0)`.
+    fn vectors(&self, name: &'static str) -> Result<Vec<[f64; 3]>> {
+        let text = self.get(name).unwrap_or_default();
+        let vector = |part: &str| -> Option<[f64; 3]> {
+            let inner = part.trim().strip_prefix('(')?;
+            let numbers: Option<Vec<f64>> =
+                inner.split(',').map(|n| n.trim().parse().ok()).collect();
+            numbers?.try_into().ok()
+        };
+        let parts = text.split(')').filter(|part| !part.trim().is_empty());
+        let vectors: Option<Vec<_>> = parts.map(vector).collect();
+        vectors
+            .ok_or_else(|| self.refuse(name, format!("`{text}` is not a list of vectors (a,b,c)")))
+    }
+}

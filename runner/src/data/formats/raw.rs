@@ -1,0 +1,132 @@
+//! Voxels as a file stores them, and what they mean.
+
+use std::path::PathBuf;
+
+use crate::data::error::{DataError, Result};
+use crate::data::volume::{Grid, Volume};
+
+/// The voxels of a file.
+#[derive(Debug)]
+pub(in crate::data) struct Raw {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// Where the voxels lie and how the file stores their axes, the fastest first.
+    pub(super) grid: Grid,
+    /// Type of each voxel.
+    pub(super) scalar: Scalar,
+    /// Order of a voxel's bytes.
+    pub(super) order: ByteOrder,
+    /// `grid.len()` scalars.
+    pub(super) bytes: Vec<u8>,
+    /// Value = slope·stored + intercept.
+    pub(super) slope: f64,
+    /// Value = slope·stored + intercept.
+    pub(super) intercept: f64,
+}
+
+/// Real scalar types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// Unsigned, 8 bits.
+    U8,
+    /// Signed, 8 bits.
+    I8,
+    /// Unsigned, 16 bits.
+    U16,
+    /// Signed, 16 bits.
+    I16,
+    /// Unsigned, 32 bits.
+    U32,
+    /// Signed, 32 bits.
+    I32,
+    /// Unsigned, 64 bits.
+    U64,
+    /// Signed, 64 bits.
+    I64,
+    /// Float, 32 bits.
+    F32,
+    /// Float, 64 bits.
+    F64,
+}
+
+impl Scalar {
+    /// Bytes of one value.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+}
+
+/// Which byte of a number comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// The least significant.
+    Little,
+    /// The most significant.
+    Big,
+}
+
+impl Raw {
+    /// Intensities in canonical orientation.
+    pub(super) fn image(self) -> Result<Volume<f32>> {
+        let mut stored = Vec::with_capacity(self.grid.len());
+        let (slope, intercept) = (self.slope, self.intercept);
+        self.each(|value| stored.push((value * slope + intercept) as f32));
+        let bad = stored.iter().filter(|v| !v.is_finite()).count();
+        if bad > 0 {
+            let problem =
+                format!("{bad} voxels are NaN or infinite; replace them, for example by 0");
+            return Err(DataError::content(&self.path, problem));
+        }
+        Volume::from_stored(self.grid, &stored, self.path)
+    }
+
+    /// Label values in canonical orientation.
+    pub(super) fn labels(self) -> Result<Volume<u8>> {
+        let mut stored = Vec::with_capacity(self.grid.len());
+        let (slope, intercept) = (self.slope, self.intercept);
+        let mut unusable = None;
+        self.each(|value| {
+            let label = value * slope + intercept;
+            if label.fract() != 0.0 || !(0.0..=255.0).contains(&label) {
+                unusable = Some(label);
+            }
+            stored.push(label as u8);
+        });
+        if let Some(value) = unusable {
+            let problem = format!("label value {value} is not a whole number in 0…255");
+            return Err(DataError::content(&self.path, problem));
+        }
+        Volume::from_stored(self.grid, &stored, self.path)
+    }
+
+    /// Calls `each` with every stored value in file order.
+    fn each(&self, mut each: impl FnMut(f64)) {
+        macro_rules! scalars {
+            ($scalar:ty) => {
+                for chunk in self.bytes.as_chunks::<{ size_of::<$scalar>() }>().0 {
+                    each(match self.order {
+                        ByteOrder::Little => <$scalar>::from_le_bytes(*chunk) as f64,
+                        ByteOrder::Big => <$scalar>::from_be_bytes(*chunk) as f64,
+                    });
+                }
+            };
+        }
+        match self.scalar {
+            Scalar::U8 => scalars!(u8),
+            Scalar::I8 => scalars!(i8),
+            Scalar::U16 => scalars!(u16),
+            Scalar::I16 => scalars!(i16),
+            Scalar::U32 => scalars!(u32),
+            Scalar::I32 => scalars!(i32),
+            Scalar::U64 => scalars!(u64),
+            Scalar::I64 => scalars!(i64),
+            Scalar::F32 => scalars!(f32),
+            Scalar::F64 => scalars!(f64),
+        }
+    }
+}
