@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::dataset::Dataset;
+use crate::data::formats::Scan;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, to_ron};
 use crate::run_dir::RunDir;
@@ -86,8 +87,10 @@ fn dataset_hash(data: &Dataset) -> Result<String> {
     let files: Vec<&Path> = data
         .cases()
         .iter()
-        .flat_map(|case| [Some(case.image.as_path()), case.label.as_deref()])
+        .flat_map(|case| [Some(&case.image), case.label.as_ref()])
         .flatten()
+        .flat_map(Scan::files)
+        .map(PathBuf::as_path)
         .collect();
     let hashes: Vec<String> = files
         .par_iter()

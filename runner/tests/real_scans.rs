@@ -57,7 +57,7 @@ fn left_atrium_volumes_open_with_the_published_lists() {
     let Some(root) = folder("la") else {
         return;
     };
-    let source: Source = ron::from_str(&format!("LaH5(root: {root:?}, labelled: la_4)")).unwrap();
+    let source: Source = ron::from_str(&format!("La(root: {root:?}, labelled: la_4)")).unwrap();
     let data = Dataset::open(&source, 1 << 28).unwrap();
     assert_eq!(
         (data.division().train.len(), data.division().test.len()),

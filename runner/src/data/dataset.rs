@@ -2,11 +2,11 @@
 
 use super::cache::Cache;
 use super::error::{DataError, Result};
-use super::formats;
+use super::formats::Arrays;
 use super::intensity::normalize;
-use super::layout::{Case, find_cases};
+use super::layout::{self, Case, Layout};
 use super::slice::{Plane, depth, slice};
-use super::source::{SYNAPSE_LABEL_MAP, Source};
+use super::source::{Intensity, Source};
 use super::split::{Division, SliceId, divide, labelled_slices};
 use super::volume::{Grid, Volume};
 use crate::phantom;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Dataset {
     source: Source,
     classes: Vec<String>,
-    cases: Vec<Case>,
+    layout: Layout,
     grids: Vec<Grid>,
     division: Division,
     labelled: Vec<SliceId>,
@@ -53,12 +53,13 @@ impl Dataset {
         {
             write_phantoms(root, *cases)?;
         }
-        let cases = find_cases(source)?;
+        let layout = layout::find(source)?;
+        let cases = &layout.cases;
         let names: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
         let mut division = divide(root, &names, source.split())?;
         let grids = cases
             .iter()
-            .map(|case| formats::read_grid(&case.image, source.arrays()))
+            .map(|case| case.image.read_grid(layout.arrays))
             .collect::<Result<Vec<_>>>()?;
         let axis = source.slice_axis();
         let depths: Vec<usize> = grids.iter().map(|g| depth(g.shape, axis)).collect();
@@ -69,7 +70,7 @@ impl Dataset {
                 labelled_slices(root, &names, &depths, &division.train, source.labelled())?;
             labelled = slices;
             division.missing.extend(missing);
-            need_labels(source, &cases, &labelled, &division.test)?;
+            need_labels(source, cases, &labelled, &division.test)?;
         }
         let unlabelled = division
             .train
@@ -78,11 +79,11 @@ impl Dataset {
             .filter(|slice| labelled.binary_search(slice).is_err())
             .collect();
         Ok(Self {
-            classes: source.classes(),
             images: Cache::new(cases.len(), cache_bytes / 5 * 4),
             labels: Cache::new(cases.len(), cache_bytes / 5),
             source: source.clone(),
-            cases,
+            classes: source.classes(),
+            layout,
             grids,
             division,
             labelled,
@@ -100,9 +101,24 @@ impl Dataset {
         &self.classes
     }
 
+    /// What became 0 and 1.
+    pub fn intensity(&self) -> Intensity {
+        self.layout.intensity
+    }
+
+    /// How arrays of files without geometry lie.
+    pub fn arrays(&self) -> Arrays {
+        self.layout.arrays
+    }
+
+    /// What the user should know of the files.
+    pub fn warnings(&self) -> &[String] {
+        &self.layout.warnings
+    }
+
     /// All cases, sorted by name.
     pub fn cases(&self) -> &[Case] {
-        &self.cases
+        &self.layout.cases
     }
 
     /// The canonical grid of a case's image; `None` if there is no such case.
@@ -141,8 +157,8 @@ impl Dataset {
     pub fn image(&self, case: usize) -> Result<Arc<Volume<f32>>> {
         let found = self.case(case)?;
         self.images.get(case, || {
-            let mut volume = formats::read_image(&found.image, self.source.arrays())?;
-            normalize(&mut volume.voxels, self.source.intensity());
+            let mut volume = found.image.read_image(self.layout.arrays)?;
+            normalize(&mut volume.voxels, self.layout.intensity);
             let bytes = volume.voxels.len() * size_of::<f32>();
             Ok((volume, bytes))
         })
@@ -155,17 +171,17 @@ impl Dataset {
     /// without a class.
     pub fn label(&self, case: usize) -> Result<Arc<Volume<u8>>> {
         let found = self.case(case)?;
-        let Some(path) = &found.label else {
+        let Some(scan) = &found.label else {
             let problem = format!("case {} has no label", found.name);
             return Err(DataError::dataset(self.source.root(), problem));
         };
         self.labels.get(case, || {
-            let mut volume = formats::read_labels(path, self.source.arrays())?;
+            let mut volume = scan.read_labels(self.layout.arrays)?;
             let image = &self.grids[case];
             if volume.grid.shape != image.shape {
                 return Err(DataError::Pair {
-                    image: found.image.clone(),
-                    label: path.clone(),
+                    image: found.image.path().to_owned(),
+                    label: scan.path().to_owned(),
                     problem: format!(
                         "shapes differ: {:?} and {:?} (right, anterior, superior)",
                         image.shape, volume.grid.shape
@@ -197,8 +213,8 @@ impl Dataset {
     }
 
     fn case(&self, case: usize) -> Result<&Case> {
-        self.cases.get(case).ok_or_else(|| {
-            let problem = format!("case number {case} of {}", self.cases.len());
+        self.layout.cases.get(case).ok_or_else(|| {
+            let problem = format!("case number {case} of {}", self.layout.cases.len());
             DataError::dataset(self.source.root(), problem)
         })
     }
@@ -210,24 +226,39 @@ impl Dataset {
 
     /// Turns stored label values into classes.
     fn map_classes(&self, volume: &mut Volume<u8>) -> Result<()> {
-        let (highest, map) = match self.source {
-            Source::Synapse { .. } => (SYNAPSE_LABEL_MAP.len() - 1, Some(SYNAPSE_LABEL_MAP)),
-            Source::Folder { .. } | Source::LaH5 { .. } => (self.classes.len(), None),
-        };
-        if let Some(bad) = volume.voxels.iter().find(|v| usize::from(**v) > highest) {
-            let problem = format!(
-                "label value {bad} is outside 0…{highest}; the classes are {}",
-                self.classes.join(", ")
-            );
-            return Err(DataError::content(&volume.path, problem));
+        let mut classes = [None; 256];
+        for (value, class) in &self.layout.values {
+            classes[usize::from(*value)] = Some(*class);
         }
-        if let Some(map) = map {
-            for value in &mut volume.voxels {
-                *value = map[usize::from(*value)];
-            }
+        for voxel in &mut volume.voxels {
+            let Some(class) = classes[usize::from(*voxel)] else {
+                let problem = format!(
+                    "label value {voxel} stands for no class; known are {}, the classes {}",
+                    ranges(self.layout.values.keys().copied()),
+                    self.classes.join(", ")
+                );
+                return Err(DataError::content(&volume.path, problem));
+            };
+            *voxel = class;
         }
         Ok(())
     }
+}
+
+/// Ascending numbers as in `0…3, 7`.
+fn ranges(numbers: impl Iterator<Item = u8>) -> String {
+    let mut runs: Vec<(u8, u8)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let text = |(first, last): &(u8, u8)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}…{last}"),
+    };
+    runs.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes small phantoms in Synapse's layout, all or none.
@@ -260,7 +291,7 @@ fn need_labels(
         Some(case) => {
             let problem = format!(
                 "image {} has no label of the same name; add it, or leave the case out of `labelled` and the test cases",
-                case.image.display()
+                case.image.path().display()
             );
             Err(DataError::dataset(source.root(), problem))
         }

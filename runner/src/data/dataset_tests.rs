@@ -31,6 +31,7 @@ fn folder_source(root: &Path) -> Source {
         images: root.join("images"),
         labels: Some(root.join("labels")),
         classes: vec!["head".to_owned(), "tail".to_owned()],
+        label_map: Default::default(),
         split: Split::First { train: 3, test: 1 },
         labelled: Labelled::First(1),
         intensity: Intensity::Window {
@@ -99,7 +100,7 @@ fn pipelines_spell_sources_in_ron() {
             .unwrap();
     assert_eq!(*named.labelled(), Labelled::Synapse10Pct221);
     assert!(ron::from_str::<Source>(r#"Synapse(root: "r", rot: 3)"#).is_err());
-    assert!(ron::from_str::<Source>(r#"LaH5(root: "r", split: la_80_20, labelled: la_4)"#).is_ok());
+    assert!(ron::from_str::<Source>(r#"La(root: "r", split: la_80_20, labelled: la_4)"#).is_ok());
 }
 
 #[test]

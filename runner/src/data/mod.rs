@@ -11,6 +11,7 @@ mod gaussian;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod intensity;
+pub mod label_order;
 pub mod layout;
 pub mod loader;
 pub mod prepare;

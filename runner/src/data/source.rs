@@ -1,17 +1,21 @@
 //! Dataset declarations as a pipeline file writes them.
 
-use super::formats::{ArrayAxes, Arrays};
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::label_order::LabelOrder;
+use super::layout::SYNAPSE_CLASSES;
 
 /// Where a dataset lies, how its intensities are scaled and how its cases are divided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Source {
-    /// Synapse multi-atlas abdomen: `img/imgNNNN.nii.gz` with `label/labelNNNN.nii.gz` holding the
-    /// 13 original labels, of which eight are kept in SAMed's order.
+    /// Synapse multi-atlas abdomen, of whose 13 labels eight are kept, in SAMed's order.
     Synapse {
-        /// Folder that holds `img` and `label`.
+        /// Folder that holds `img` and `label` with the original volumes, or `train_npz` and
+        /// `test_vol_h5` as TransUNet and SAMed preprocess them.
         root: PathBuf,
         /// Training and test cases.
         #[serde(default = "Split::synapse")]
@@ -19,22 +23,55 @@ pub enum Source {
         /// Which training slices keep their labels.
         #[serde(default)]
         labelled: Labelled,
-        /// Hounsfield units that become 0 and 1.
+        /// Hounsfield units that become 0 and 1 in original volumes.
         #[serde(default = "abdomen_window")]
         window_hu: (f32, f32),
+        /// Order of the organs in preprocessed files; without it the files must tell.
+        #[serde(default)]
+        label_order: Option<LabelOrder>,
         /// Where `root` does not exist, writes this many phantom cases into it.
         #[serde(default)]
         phantoms: Option<usize>,
     },
-    /// Folders of `.nii` or `.nii.gz` images and labels paired by file name.
-    Folder {
-        /// Folder of images.
-        images: PathBuf,
-        /// Folder of labels; without it no case has labels.
+    /// Left atrium (LA 2018): the challenge's `NAME/lgemri.nrrd` with `NAME/laendo.nrrd`, or UA-MT's
+    /// `NAME/mri_norm2.h5` or `NAME.h5`, where the name may begin with `train_` or `test_`.
+    La {
+        /// Folder that holds the cases.
+        root: PathBuf,
+        /// Training and test cases.
+        #[serde(default = "Split::la")]
+        split: Split,
+        /// Which training slices keep their labels.
         #[serde(default)]
-        labels: Option<PathBuf>,
-        /// Names of label values 1, 2, ….
+        labelled: Labelled,
+        /// How intensities are scaled.
+        #[serde(default)]
+        intensity: Intensity,
+    },
+    /// Prostate (PROMISE12): `CaseNN.mhd` with `CaseNN_segmentation.mhd`.
+    Promise12 {
+        /// Folder that holds the cases.
+        root: PathBuf,
+        /// Training and test cases.
+        #[serde(default = "Split::promise")]
+        split: Split,
+        /// Which training slices keep their labels.
+        #[serde(default)]
+        labelled: Labelled,
+        /// How intensities are scaled.
+        #[serde(default)]
+        intensity: Intensity,
+    },
+    /// nnU-Net's raw datasets, and folders of the Medical Segmentation Decathlon: `dataset.json`,
+    /// `imagesTr` and `labelsTr`.
+    NnUnet {
+        /// Folder that holds `dataset.json`.
+        root: PathBuf,
+        /// Names of classes 1, 2, …, as in `dataset.json`.
         classes: Vec<String>,
+        /// Channel of the images, from 0.
+        #[serde(default)]
+        channel: usize,
         /// Training and test cases.
         #[serde(default)]
         split: Split,
@@ -48,13 +85,20 @@ pub enum Source {
         #[serde(default)]
         slices: Axis,
     },
-    /// Left atrium (LA 2018) in UA-MT's layout: `NAME/mri_norm2.h5` or `NAME.h5`, where the name
-    /// may start with `train_` or `test_`.
-    LaH5 {
-        /// Folder that holds the cases.
-        root: PathBuf,
+    /// Folders of images and label maps in any format, paired by file name.
+    Folder {
+        /// Folder of images.
+        images: PathBuf,
+        /// Folder of label maps; without it no case has labels.
+        #[serde(default)]
+        labels: Option<PathBuf>,
+        /// Names of classes 1, 2, ….
+        classes: Vec<String>,
+        /// The class of each label value, such as `{255: 1}`; without it the values are the classes.
+        #[serde(default)]
+        label_map: BTreeMap<u8, u8>,
         /// Training and test cases.
-        #[serde(default = "Split::la")]
+        #[serde(default)]
         split: Split,
         /// Which training slices keep their labels.
         #[serde(default)]
@@ -62,6 +106,20 @@ pub enum Source {
         /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
+        /// Axis across the slices.
+        #[serde(default)]
+        slices: Axis,
+    },
+    /// Unlabelled images in any format, anywhere below some folders; volumes give all their slices.
+    Images {
+        /// The folders.
+        roots: Vec<PathBuf>,
+        /// How intensities are scaled.
+        #[serde(default)]
+        intensity: Intensity,
+        /// Axis across the slices.
+        #[serde(default)]
+        slices: Axis,
     },
 }
 
@@ -70,25 +128,34 @@ impl Source {
     pub fn classes(&self) -> Vec<String> {
         match self {
             Self::Synapse { .. } => SYNAPSE_CLASSES.map(str::to_owned).to_vec(),
-            Self::Folder { classes, .. } => classes.clone(),
-            Self::LaH5 { .. } => vec!["left atrium".to_owned()],
+            Self::La { .. } => vec!["left atrium".to_owned()],
+            Self::Promise12 { .. } => vec!["prostate".to_owned()],
+            Self::NnUnet { classes, .. } | Self::Folder { classes, .. } => classes.clone(),
+            Self::Images { .. } => Vec::new(),
         }
     }
 
     /// The folder that identifies the dataset in messages.
     pub fn root(&self) -> &Path {
         match self {
-            Self::Synapse { root, .. } | Self::LaH5 { root, .. } => root,
+            Self::Synapse { root, .. }
+            | Self::La { root, .. }
+            | Self::Promise12 { root, .. }
+            | Self::NnUnet { root, .. } => root,
             Self::Folder { images, .. } => images,
+            Self::Images { roots, .. } => roots.first().map_or(Path::new(""), PathBuf::as_path),
         }
     }
 
     /// Training and test cases.
     pub fn split(&self) -> &Split {
         match self {
-            Self::Synapse { split, .. } | Self::Folder { split, .. } | Self::LaH5 { split, .. } => {
-                split
-            }
+            Self::Synapse { split, .. }
+            | Self::La { split, .. }
+            | Self::Promise12 { split, .. }
+            | Self::NnUnet { split, .. }
+            | Self::Folder { split, .. } => split,
+            Self::Images { .. } => &Split::AllTrain,
         }
     }
 
@@ -96,58 +163,39 @@ impl Source {
     pub fn labelled(&self) -> &Labelled {
         match self {
             Self::Synapse { labelled, .. }
-            | Self::Folder { labelled, .. }
-            | Self::LaH5 { labelled, .. } => labelled,
+            | Self::La { labelled, .. }
+            | Self::Promise12 { labelled, .. }
+            | Self::NnUnet { labelled, .. }
+            | Self::Folder { labelled, .. } => labelled,
+            Self::Images { .. } => &Labelled::All,
         }
     }
 
-    /// How intensities are scaled.
+    /// How intensities are scaled, in volumes with intensities of their own.
     pub fn intensity(&self) -> Intensity {
         match self {
             Self::Synapse { window_hu, .. } => Intensity::Window {
                 low: window_hu.0,
                 high: window_hu.1,
             },
-            Self::Folder { intensity, .. } | Self::LaH5 { intensity, .. } => *intensity,
-        }
-    }
-
-    /// How arrays of files without geometry lie.
-    pub fn arrays(&self) -> Arrays {
-        match self {
-            // UA-MT's files keep the axes of the challenge's volumes, and its cubic voxels.
-            Self::LaH5 { .. } => Arrays {
-                axes: ArrayAxes::Xyz,
-                spacing_mm: [0.625; 3],
-            },
-            Self::Synapse { .. } | Self::Folder { .. } => Arrays::default(),
+            Self::La { intensity, .. }
+            | Self::Promise12 { intensity, .. }
+            | Self::NnUnet { intensity, .. }
+            | Self::Folder { intensity, .. }
+            | Self::Images { intensity, .. } => *intensity,
         }
     }
 
     /// Axis across the slices.
     pub fn slice_axis(&self) -> Axis {
         match self {
-            Self::Folder { slices, .. } => *slices,
-            Self::Synapse { .. } | Self::LaH5 { .. } => Axis::Axial,
+            Self::NnUnet { slices, .. }
+            | Self::Folder { slices, .. }
+            | Self::Images { slices, .. } => *slices,
+            Self::Synapse { .. } | Self::La { .. } | Self::Promise12 { .. } => Axis::Axial,
         }
     }
 }
-
-/// The Synapse organs in SAMed's order.
-pub const SYNAPSE_CLASSES: [&str; 8] = [
-    "spleen",
-    "right kidney",
-    "left kidney",
-    "gallbladder",
-    "liver",
-    "stomach",
-    "aorta",
-    "pancreas",
-];
-
-/// Class of each of the 14 original Synapse label values (SAMed, preprocess_data.py): oesophagus,
-/// inferior vena cava, portal and splenic veins and adrenal glands become background.
-pub const SYNAPSE_LABEL_MAP: [u8; 14] = [0, 1, 2, 3, 4, 0, 5, 6, 7, 0, 0, 8, 0, 0];
 
 /// Which cases train and which test.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -164,6 +212,9 @@ pub enum Split {
     /// UA-MT's LA split: 80 training and 20 test cases.
     #[serde(rename = "la_80_20")]
     La80x20,
+    /// H-SAM's PROMISE12 split: ten test cases, the other 40 train.
+    #[serde(rename = "promise_40_10")]
+    Promise40x10,
     /// Of the cases sorted by name, the first `train` train and the next `test` test.
     First {
         /// Training cases.
@@ -195,6 +246,10 @@ impl Split {
     fn la() -> Self {
         Self::La80x20
     }
+
+    fn promise() -> Self {
+        Self::Promise40x10
+    }
 }
 
 /// Which training slices keep their labels; the others are unlabelled images.
@@ -210,6 +265,9 @@ pub enum Labelled {
     /// H-SAM's four LA cases: 224 slices that contain the atrium.
     #[serde(rename = "la_4")]
     La4,
+    /// H-SAM's three PROMISE12 cases: 58 slices that contain the prostate.
+    #[serde(rename = "promise_3")]
+    Promise3,
     /// All slices of the first cases by name.
     First(usize),
     /// All slices of a share of the training cases, drawn by `seed`.

@@ -14,6 +14,8 @@ const SYNAPSE_TENTH: &str = include_str!("lists/synapse_train_10pct_221.txt");
 const LA_TRAIN: &str = include_str!("lists/la_train_80.txt");
 const LA_TEST: &str = include_str!("lists/la_test_20.txt");
 const LA_FOUR: &str = include_str!("lists/la_train_4cases_slices.txt");
+const PROMISE_TEST: &str = include_str!("lists/promise_test_10.txt");
+const PROMISE_THREE: &str = include_str!("lists/promise_train_3cases_slices.txt");
 
 /// One slice of one case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +72,11 @@ pub fn divide(root: &Path, names: &[String], split: &Split) -> Result<Division> 
             division.train = published(names, LA_TRAIN.lines(), &mut division.missing);
             division.test = published(names, LA_TEST.lines(), &mut division.missing);
         }
+        Split::Promise40x10 => {
+            division.test = published(names, PROMISE_TEST.lines(), &mut division.missing);
+            let trains = |case: &usize| !division.test.contains(case);
+            division.train = all().into_iter().filter(trains).collect();
+        }
         Split::Lists { train, test } => {
             division.train = listed(names, train)?;
             division.test = listed(names, test)?;
@@ -100,6 +107,11 @@ pub fn labelled_slices(
         cases.iter().flat_map(of_case).collect()
     };
     let mut missing = Vec::new();
+    let mut of_list = |list: &str| {
+        let (found, unknown) = match_slices(names, depths, train, list.lines());
+        missing = unknown;
+        found
+    };
     let mut slices = match labelled {
         Labelled::All => slices_of(train),
         Labelled::First(count) => slices_of(&train[..(*count).min(train.len())]),
@@ -114,17 +126,9 @@ pub fn labelled_slices(
             all.truncate(count);
             all
         }
-        Labelled::Synapse10Pct221 => {
-            let entries = SYNAPSE_TENTH.lines();
-            let found = match_slices(names, depths, train, entries);
-            missing = found.1;
-            found.0
-        }
-        Labelled::La4 => {
-            let found = match_slices(names, depths, train, LA_FOUR.lines());
-            missing = found.1;
-            found.0
-        }
+        Labelled::Synapse10Pct221 => of_list(SYNAPSE_TENTH),
+        Labelled::La4 => of_list(LA_FOUR),
+        Labelled::Promise3 => of_list(PROMISE_THREE),
         Labelled::List(path) => {
             let text = read_list(path)?;
             let (slices, unknown) = match_slices(names, depths, train, entries(&text));
@@ -178,6 +182,41 @@ fn match_slices<'a>(
         }
     }
     (slices, unknown)
+}
+
+/// Names of the training and test cases of a published split, those with labels in its few-shot list
+/// first; `None` for other splits.
+pub fn published_cases(split: &Split) -> Option<[Vec<String>; 2]> {
+    let (few, train, test): (_, Vec<String>, _) = match split {
+        Split::Synapse18x12 => (
+            "",
+            SYNAPSE_TRAIN_SLICES
+                .lines()
+                .map(|s| case_of(s).to_owned())
+                .collect(),
+            SYNAPSE_TEST,
+        ),
+        Split::La80x20 => (
+            LA_FOUR,
+            LA_TRAIN.lines().map(str::to_owned).collect(),
+            LA_TEST,
+        ),
+        Split::Promise40x10 => (
+            PROMISE_THREE,
+            (0..50).map(|number| format!("Case{number:02}")).collect(),
+            PROMISE_TEST,
+        ),
+        _ => return None,
+    };
+    let test: Vec<String> = test.lines().map(str::to_owned).collect();
+    let mut all = few
+        .lines()
+        .map(|s| case_of(s).to_owned())
+        .collect::<Vec<_>>();
+    all.extend(train);
+    let mut seen: BTreeSet<String> = test.iter().cloned().collect();
+    all.retain(|name| seen.insert(name.clone()));
+    Some([all, test])
 }
 
 fn case_of(entry: &str) -> &str {

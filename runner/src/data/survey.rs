@@ -3,7 +3,6 @@
 
 use super::dataset::Dataset;
 use super::error::Result;
-use super::formats;
 use super::source::Intensity;
 use super::volume::Volume;
 use rayon::prelude::*;
@@ -54,7 +53,7 @@ pub fn survey(dataset: &Dataset) -> Survey {
         .into_par_iter()
         .map(|case| survey_case(dataset, case))
         .collect();
-    let mut warnings = Vec::new();
+    let mut warnings = dataset.warnings().to_vec();
     let missing = &dataset.division().missing;
     if let Some(first) = missing.first() {
         warnings.push(format!(
@@ -171,8 +170,7 @@ fn role(dataset: &Dataset, case: usize) -> &'static str {
 }
 
 fn stored_image(dataset: &Dataset, case: usize) -> Result<Volume<f32>> {
-    let path = &dataset.cases()[case].image;
-    formats::read_image(path, dataset.source().arrays())
+    dataset.cases()[case].image.read_image(dataset.arrays())
 }
 
 fn describe_image(dataset: &Dataset, image: &Volume<f32>, survey: &mut CaseSurvey) {
@@ -193,7 +191,7 @@ fn describe_image(dataset: &Dataset, image: &Volume<f32>, survey: &mut CaseSurve
     if let Intensity::Window {
         low: from,
         high: to,
-    } = dataset.source().intensity()
+    } = dataset.intensity()
         && (high <= from || low >= to)
     {
         problems.push(format!(

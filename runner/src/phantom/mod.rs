@@ -3,28 +3,19 @@
 //! bone share their attenuations, so position, shape and texture are needed to tell them apart.
 
 mod anatomy;
+mod files;
 mod noise;
 mod render;
 mod shape;
 
 use crate::data::error::{DataError, Result};
-use crate::data::formats::nifti;
-use crate::data::source::SYNAPSE_LABEL_MAP;
 use crate::data::volume::{Grid, Volume};
 use anatomy::Patient;
 use rayon::prelude::*;
 use samora_engine::random::Stream;
 use std::path::{Path, PathBuf};
 
-/// How the files are named and labelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Layout {
-    /// `img/imgNNNN.nii.gz` and `label/labelNNNN.nii.gz` under Synapse's case numbers, with
-    /// its original label values.
-    Synapse,
-    /// `images/phantom_NNN.nii.gz` and `labels/phantom_NNN.nii.gz` with classes 1…8.
-    Folder,
-}
+pub use files::Layout;
 
 /// What to generate.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,40 +50,17 @@ pub fn generate(options: &Options, out: &Path) -> Result<Vec<PathBuf>> {
         );
         return Err(DataError::dataset(out, problem));
     }
-    let (images, labels) = match options.layout {
-        Layout::Synapse => ("img", "label"),
-        Layout::Folder => ("images", "labels"),
-    };
-    for folder in [images, labels] {
-        let folder = out.join(folder);
-        std::fs::create_dir_all(&folder).map_err(|e| DataError::io(&folder, "create", e))?;
-    }
+    files::create_folders(options.layout, out)?;
     (0..options.cases)
         .into_par_iter()
         .map(|case| {
-            let (image, label) = phantom(options, case)?;
-            let (image_name, label_name) = match options.layout {
-                Layout::Synapse => {
-                    let number = synapse_number(case);
-                    (
-                        format!("img{number:04}.nii.gz"),
-                        format!("label{number:04}.nii.gz"),
-                    )
-                }
-                Layout::Folder => {
-                    let name = format!("phantom_{:03}.nii.gz", case + 1);
-                    (name.clone(), name)
-                }
-            };
-            let path = out.join(images).join(image_name);
-            nifti::write(&path, &image)?;
-            nifti::write(&out.join(labels).join(label_name), &label)?;
-            Ok(path)
+            let (image, labels) = phantom(options, case)?;
+            files::write(options.layout, out, case, image, labels)
         })
         .collect()
 }
 
-/// Case `case` as an image in Hounsfield units and a label map.
+/// Case `case` as an image in Hounsfield units and a label map with Synapse's original values.
 fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> {
     let mut stream = Stream::named(options.seed, "phantom").at(case as u64);
     let patient = Patient::draw(&mut stream);
@@ -104,17 +72,8 @@ fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> 
         DataError::dataset(Path::new("phantom"), "the scan's affine is not invertible")
     })?;
     let scanned = render::render(&patient, options.shape, spacing, &mut stream);
-    let mut labels = scanned.labels;
-    if options.layout == Layout::Folder {
-        for label in &mut labels {
-            *label = SYNAPSE_LABEL_MAP
-                .get(usize::from(*label))
-                .copied()
-                .unwrap_or(0);
-        }
-    }
     let image = Volume::new(grid.clone(), scanned.hounsfield, PathBuf::new())?;
-    Ok((image, Volume::new(grid, labels, PathBuf::new())?))
+    Ok((image, Volume::new(grid, scanned.labels, PathBuf::new())?))
 }
 
 /// Stored left, posterior, superior as DICOM converters do, a little tilted and off-centre.
@@ -129,16 +88,6 @@ fn stored_grid(shape: [usize; 3], spacing: [f32; 3], stream: &mut Stream) -> Opt
         [0.0, 0.0, 0.0, 1.0],
     ];
     Grid::from_stored(shape, affine)
-}
-
-/// Synapse's case numbers, three of the published training cases followed by two test cases, so
-/// that any few cases serve the published split.
-fn synapse_number(case: usize) -> usize {
-    const ORDER: [usize; 30] = [
-        5, 6, 7, 1, 2, 9, 10, 21, 3, 4, 23, 24, 26, 8, 22, 27, 28, 30, 25, 29, 31, 33, 34, 32, 35,
-        37, 39, 40, 36, 38,
-    ];
-    ORDER.get(case).copied().unwrap_or(case + 11)
 }
 
 #[cfg(test)]

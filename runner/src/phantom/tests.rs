@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::data::dataset::{Dataset, Part};
-use crate::data::source::{SYNAPSE_CLASSES, Source};
+use crate::data::layout::SYNAPSE_CLASSES;
+use crate::data::source::{Source, Split};
 
 fn options(cases: usize, shape: [usize; 3]) -> Options {
     Options {
@@ -13,10 +14,20 @@ fn options(cases: usize, shape: [usize; 3]) -> Options {
     }
 }
 
+/// A case with SAMed's classes.
+fn organs(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> {
+    let (image, mut labels) = phantom(options, case)?;
+    labels
+        .voxels
+        .iter_mut()
+        .for_each(|v| *v = files::samed_class(*v));
+    Ok((image, labels))
+}
+
 #[test]
 fn every_organ_is_in_every_case() {
     for case in 0..12 {
-        let (_, labels) = phantom(&options(12, [64, 64, 24]), case).unwrap();
+        let (_, labels) = organs(&options(12, [64, 64, 24]), case).unwrap();
         let voxel = labels.grid.spacing_mm.iter().product::<f64>() / 1000.0;
         for (class, name) in SYNAPSE_CLASSES.iter().enumerate() {
             let count = labels
@@ -39,7 +50,7 @@ fn thresholds_fail() {
     let mut sums = [0.0; 8];
     const CASES: usize = 6;
     for case in 0..CASES {
-        let (image, labels) = phantom(&options(CASES, [64, 64, 24]), case).unwrap();
+        let (image, labels) = organs(&options(CASES, [64, 64, 24]), case).unwrap();
         for (class, sum) in sums.iter_mut().enumerate() {
             *sum += best_threshold_dice(&image.voxels, &labels.voxels, class as u8 + 1);
         }
@@ -66,39 +77,67 @@ fn cases_depend_on_seed_and_number_alone() {
     assert_ne!(small(1, 2, 0).voxels, small(1, 2, 1).voxels);
 }
 
+/// Every layout opens as the dataset it imitates, with its published split and few-shot list.
 #[test]
-fn synapse_layout_serves_the_published_split() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        layout: Layout::Synapse,
-        ..options(5, [32, 32, 24])
-    };
-    let files = generate(&options, folder.path()).unwrap();
-    assert_eq!(files.len(), 5);
-    let root = folder.path().to_string_lossy();
-    let declared = format!("Synapse(root: {root:?}, labelled: synapse_10pct_221)");
-    let source: Source = ron::from_str(&declared).unwrap();
-    let data = Dataset::open(&source, 1 << 24).unwrap();
-    assert_eq!(
-        (data.division().train.len(), data.division().test.len()),
-        (3, 2)
-    );
-    assert!(!data.slices(Part::Labelled).is_empty());
-    let label = data.label(0).unwrap();
-    for class in 1..=8 {
-        assert!(label.voxels.contains(&class), "{class}");
+fn layouts_serve_the_published_splits() {
+    for (layout, declared, classes) in [
+        (
+            Layout::Synapse,
+            "Synapse(root: ROOT, labelled: synapse_10pct_221)",
+            8,
+        ),
+        (
+            Layout::SynapsePreprocessed,
+            "Synapse(root: ROOT, labelled: synapse_10pct_221)",
+            8,
+        ),
+        (Layout::La, "La(root: ROOT, labelled: la_4)", 1),
+        (Layout::LaH5, "La(root: ROOT, labelled: la_4)", 1),
+        (
+            Layout::Promise12,
+            "Promise12(root: ROOT, labelled: promise_3)",
+            1,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            layout,
+            ..options(5, [32, 32, 24])
+        };
+        let files = generate(&options, folder.path()).unwrap();
+        assert_eq!(files.len(), 5);
+        let root = format!("{:?}", folder.path().to_string_lossy());
+        let source: Source = ron::from_str(&declared.replace("ROOT", &root)).unwrap();
+        let data = Dataset::open(&source, 1 << 24).unwrap();
+        let division = data.division();
+        assert_eq!(
+            (division.train.len(), division.test.len()),
+            (3, 2),
+            "{layout:?}"
+        );
+        assert!(!data.slices(Part::Labelled).is_empty(), "{layout:?}");
+        for case in 0..5 {
+            let label = data.label(case).unwrap();
+            for class in 1..=classes {
+                assert!(label.voxels.contains(&class), "{layout:?} {class}");
+            }
+            let image = data.image(case).unwrap();
+            let high = image.voxels.iter().copied().fold(0.0, f32::max);
+            assert!((0.8..=1.0).contains(&high), "{layout:?} {high}");
+        }
     }
-    assert_eq!(label.grid.orientation.codes(), "LPS");
-    let message = generate(&super::tests::options(1, [8, 8, 8]), folder.path()).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let message = generate(&options(1, [8, 8, 8]), folder.path()).unwrap_err();
     assert!(message.to_string().contains("16 to 1024"));
 }
 
 #[test]
-fn synapse_numbers_are_unique() {
-    let mut numbers: Vec<usize> = (0..60).map(synapse_number).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    assert_eq!(numbers.len(), 60);
+fn names_are_unique() {
+    for split in [Split::Synapse18x12, Split::La80x20, Split::Promise40x10] {
+        let names: std::collections::BTreeSet<String> =
+            (0..120).map(|case| files::name(&split, case).0).collect();
+        assert_eq!(names.len(), 120);
+    }
 }
 
 /// Dice of `low..=high` against a class, for the best of all windows on a 10 HU grid.

@@ -10,7 +10,7 @@ use crate::data::quirk::Quirk;
 const GOOD: &str = r#"Pipeline(
     name: "small",
     seed: 1,
-    data: {"scans": LaH5(root: "scans")},
+    data: {"scans": La(root: "scans")},
     encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
     lora: Lora(rank: 4),
     stages: [
@@ -286,17 +286,17 @@ fn mistakes_in_the_file_are_pointed_at() {
         (
             "root: \"scans\"",
             "root: \"scans\", intensity: Percentile(low: 99, high: 1)",
-            vec!["percentiles lie in 0 to 100", "small.ron:4:52"],
+            vec!["percentiles lie in 0 to 100", "small.ron:4:50"],
         ),
         (
-            "LaH5(root: \"scans\")",
+            "La(root: \"scans\")",
             "Synapse(root: \"scans\", window_hu: (40, 40))",
             vec!["window_hu: a window needs two values", "small.ron:4:55"],
         ),
         (
             "root: \"scans\"",
             "root: \"${env:RUNNER_TEST_UNSET}/x\"",
-            vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:32"],
+            vec!["`RUNNER_TEST_UNSET` is not set", "small.ron:4:30"],
         ),
         (
             "name: \"small\"",

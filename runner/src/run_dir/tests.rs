@@ -8,7 +8,7 @@ use crate::pipeline::{Override, load};
 fn pipeline(folder: &Path, sets: &[&str]) -> Pipeline {
     let path = folder.join("p.ron");
     let text = r#"Pipeline(
-        name: "p", seed: 1, data: {"scans": LaH5(root: "scans")},
+        name: "p", seed: 1, data: {"scans": La(root: "scans")},
         encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
         lora: Lora(rank: 4),
         stages: [Pretrain(

@@ -56,7 +56,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
                 truth.radiological(),
                 predicted.radiological(),
             );
-            if data.source().intensity() == Intensity::ZScore {
+            if data.intensity() == Intensity::ZScore {
                 normalize(&mut image.pixels, Intensity::default());
             }
             let overlay = Overlay {

@@ -128,7 +128,7 @@ fn batch(
             let (mut keep, mut restore) = (Vec::new(), Vec::new());
             // The pipeline's own encoder learns the scale on which fine-tuning will show it images.
             let standardised = matches!(objective, Objective::Masked { .. })
-                && data.source().intensity() == Intensity::ZScore;
+                && data.intensity() == Intensity::ZScore;
             for (plane, mut s) in planes.iter().zip(streams()) {
                 let view = mae_view(plane, size, &mut s);
                 views.push(if standardised {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File};
+use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
 
 use super::raw::{ByteOrder, Raw, Scalar};
-use super::{Arrays, Role, array_grid};
+use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
-use crate::data::volume::Grid;
+use crate::data::volume::{Grid, Volume};
 
 /// The grid of the image.
 pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
@@ -58,6 +58,39 @@ pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
         slope: 1.0,
         intercept: 0.0,
     })
+}
+
+/// Writes an image and its label map as the arrays `image` and `label`, with axes (z, y, x) or, as UA-MT
+/// has them, (x, y, z), in the volumes' canonical orientation.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, image: &Volume<f32>, label: &Volume<u8>, axes: ArrayAxes) -> Result<()> {
+    let [x, y, z] = image.grid.shape;
+    let shape = match axes {
+        ArrayAxes::Zyx => [z, y, x],
+        ArrayAxes::Xyz => [x, y, z],
+    };
+    let shape = shape.map(|n| n as u64);
+    let mut file = FileBuilder::new();
+    file.create_dataset("image")
+        .with_f32_data(&ordered(image, axes))
+        .with_shape(&shape);
+    file.create_dataset("label")
+        .with_u8_data(&ordered(label, axes))
+        .with_shape(&shape);
+    file.write(path)
+        .map_err(|e| DataError::content(path, format!("cannot be written: {e}")))
+}
+
+fn ordered<T: Copy>(volume: &Volume<T>, axes: ArrayAxes) -> Vec<T> {
+    let [nx, ny, nz] = volume.grid.shape;
+    match axes {
+        ArrayAxes::Zyx => volume.voxels.clone(),
+        ArrayAxes::Xyz => (0..nx * ny * nz)
+            .map(|i| volume.voxels[i / (ny * nz) + nx * (i / nz % ny + ny * (i % nz))])
+            .collect(),
+    }
 }
 
 fn open(path: &Path, role: Role, arrays: Arrays) -> Result<(Grid, Dataset)> {

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::checked_shape;
 use super::payload::{Packing, Source, beside};
-use super::raw::{ByteOrder, Raw, Scalar};
+use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
+use super::write::write_whole;
 use crate::data::error::{DataError, Result};
-use crate::data::volume::Grid;
+use crate::data::volume::{Grid, Volume};
 
 /// Longest header read; real ones are far below it.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
@@ -51,6 +52,60 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         slope: 1.0,
         intercept: 0.0,
     })
+}
+
+/// Writes a volume in its grid's own orientation: as one `.mha` file, or as an `.mhd` file and a `.raw`
+/// file beside it. Files appear whole or not at all.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
+    let grid = &volume.grid;
+    let voxels = bytes_of(&volume.to_stored());
+    let is_single = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("mha"));
+    let raw = path.with_extension("raw");
+    let data_file = match is_single {
+        true => "LOCAL".into(),
+        false => raw.file_name().unwrap_or_default().to_string_lossy(),
+    };
+    // RAS to LPS.
+    let lps = |row: usize, column: usize| [-1.0, -1.0, 1.0][row] * grid.stored_affine[row][column];
+    let lengths = [0, 1, 2].map(|c| (0..3).map(|r| lps(r, c).powi(2)).sum::<f64>().sqrt());
+    let list = |numbers: &mut dyn Iterator<Item = f64>| {
+        numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let [x, y, z] = grid.stored_shape();
+    let header = format!(
+        "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n\
+         CompressedData = False\nTransformMatrix = {}\nOffset = {}\nElementSpacing = {}\n\
+         DimSize = {x} {y} {z}\nElementType = {}\nElementDataFile = {data_file}\n",
+        list(&mut (0..9).map(|i| lps(i % 3, i / 3) / lengths[i / 3])),
+        list(&mut (0..3).map(|row| lps(row, 3))),
+        list(&mut lengths.into_iter()),
+        type_name(T::SCALAR),
+    );
+    if is_single {
+        return write_whole(path, &[header.as_bytes(), &voxels].concat());
+    }
+    write_whole(&raw, &voxels)?;
+    write_whole(path, header.as_bytes())
+}
+
+fn type_name(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::U8 => "MET_UCHAR",
+        Scalar::I8 => "MET_CHAR",
+        Scalar::U16 => "MET_USHORT",
+        Scalar::I16 => "MET_SHORT",
+        Scalar::U32 => "MET_UINT",
+        Scalar::I32 => "MET_INT",
+        Scalar::U64 => "MET_ULONG_LONG",
+        Scalar::I64 => "MET_LONG_LONG",
+        Scalar::F32 => "MET_FLOAT",
+        Scalar::F64 => "MET_DOUBLE",
+    }
 }
 
 /// The header's values by key.
@@ -186,21 +241,15 @@ impl<'a> Keys<'a> {
     }
 
     fn scalar(&self) -> Result<Scalar> {
-        Ok(match self.get("ElementType").unwrap_or_default() {
-            "MET_CHAR" => Scalar::I8,
-            "MET_UCHAR" => Scalar::U8,
-            "MET_SHORT" => Scalar::I16,
-            "MET_USHORT" => Scalar::U16,
-            "MET_INT" | "MET_LONG" => Scalar::I32,
-            "MET_UINT" | "MET_ULONG" => Scalar::U32,
-            "MET_LONG_LONG" => Scalar::I64,
-            "MET_ULONG_LONG" => Scalar::U64,
-            "MET_FLOAT" => Scalar::F32,
-            "MET_DOUBLE" => Scalar::F64,
-            other => {
-                let problem = format!("`{other}` is not a real scalar type");
-                return Err(self.refuse("ElementType", problem));
-            }
+        let name = match self.get("ElementType").unwrap_or_default() {
+            "MET_LONG" => "MET_INT",
+            "MET_ULONG" => "MET_UINT",
+            name => name,
+        };
+        let found = Scalar::ALL.into_iter().find(|s| type_name(*s) == name);
+        found.ok_or_else(|| {
+            let problem = format!("`{name}` is not a real scalar type");
+            self.refuse("ElementType", problem)
         })
     }
 

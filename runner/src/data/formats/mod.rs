@@ -1,20 +1,25 @@
 //! File formats of scans and label maps, told apart by file name. Each format is one module that reads a
 //! file as [`Raw`]: its stored scalars, their grid and scaling; all else is shared.
 
-mod hdf5;
-mod metaimage;
+pub mod hdf5;
+pub mod metaimage;
 pub mod nifti;
-mod nrrd;
+pub mod nrrd;
 pub mod numpy;
 mod payload;
 mod picture;
 mod raw;
+mod scan;
+mod write;
 
 use std::path::Path;
 
 use super::error::{DataError, Result};
 use super::volume::{Grid, Volume};
 use raw::Raw;
+
+pub use raw::{Sample, Scalar};
+pub use scan::Scan;
 
 /// Most voxels a volume may have; larger claims come from damaged headers.
 const MAX_VOXELS: u64 = 1 << 30;
@@ -153,6 +158,24 @@ pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
         Format::Hdf5 => hdf5::read_grid(path, arrays),
         Format::Numpy => numpy::read_grid(path, arrays),
         Format::Picture => picture::read_grid(path),
+    }
+}
+
+/// Writes a label map in its grid's own orientation, in the format of the name: NIfTI, NRRD or MetaImage.
+/// The file appears whole or not at all.
+///
+/// # Errors
+/// Another format, or a file that cannot be written.
+pub fn write_labels(path: &Path, labels: &Volume<u8>) -> Result<()> {
+    match format(path)? {
+        Format::Nifti => nifti::write(path, labels),
+        Format::Nrrd => nrrd::write(path, labels),
+        Format::MetaImage => metaimage::write(path, labels),
+        Format::Hdf5 | Format::Numpy | Format::Picture => {
+            let problem =
+                "label maps are written as .nii.gz, .nii, .nrrd, .mha or .mhd; name it so";
+            Err(DataError::content(path, problem))
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::checked_shape;
 use super::payload::{Packing, Source, beside};
-use super::raw::{ByteOrder, Raw, Scalar};
+use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
+use super::write::{gzipped, write_whole};
 use crate::data::error::{DataError, Result};
-use crate::data::volume::Grid;
+use crate::data::volume::{Grid, Volume};
 
 /// Longest header read; real ones are far below it.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
@@ -54,6 +55,48 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         slope: 1.0,
         intercept: 0.0,
     })
+}
+
+/// Writes a volume in its grid's own orientation, as one gzipped `.nrrd` file that appears whole or not
+/// at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
+    let (grid, scalar) = (&volume.grid, T::SCALAR);
+    let [x, y, z] = grid.stored_shape();
+    // RAS to LPS.
+    let lps = |column: usize| {
+        let [a, b, c] = [0, 1, 2].map(|row| grid.stored_affine[row][column]);
+        format!("({},{},{c})", -a, -b)
+    };
+    let header = format!(
+        "NRRD0004\ntype: {}\ndimension: 3\nspace: left-posterior-superior\nsizes: {x} {y} {z}\n\
+         space directions: {} {} {}\nkinds: domain domain domain\nendian: little\n\
+         encoding: gzip\nspace origin: {}\n\n",
+        type_name(scalar),
+        lps(0),
+        lps(1),
+        lps(2),
+        lps(3),
+    );
+    let voxels = gzipped(&bytes_of(&volume.to_stored()));
+    write_whole(path, &[header.as_bytes(), &voxels].concat())
+}
+
+fn type_name(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::U8 => "uint8",
+        Scalar::I8 => "int8",
+        Scalar::U16 => "uint16",
+        Scalar::I16 => "int16",
+        Scalar::U32 => "uint32",
+        Scalar::I32 => "int32",
+        Scalar::U64 => "uint64",
+        Scalar::I64 => "int64",
+        Scalar::F32 => "float",
+        Scalar::F64 => "double",
+    }
 }
 
 /// The header's lines by their names.

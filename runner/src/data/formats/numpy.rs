@@ -3,15 +3,17 @@
 //!
 //! Source: `numpy/lib/format.py`, versions 1 to 3.
 
-use std::io::Read;
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
 use samora_engine::Tensor;
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::payload::{MAX_DEFLATE_RATIO, Source};
-use super::raw::{ByteOrder, Raw, Scalar};
+use super::raw::{ByteOrder, Raw, Scalar, bytes_of};
+use super::write::write_whole;
 use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
@@ -50,7 +52,29 @@ pub fn read_tensor(path: &Path, shape: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_tensor(path: &Path, tensor: &Tensor) -> Result<()> {
-    let mut header = dictionary(&tensor.shape);
+    write_whole(path, &array(&tensor.shape, tensor.as_f32()))
+}
+
+/// Writes f32 arrays of one shape as an uncompressed `.npz` archive.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_archive(path: &Path, arrays: &[(&str, &[f32])], shape: &[usize]) -> Result<()> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let failed = |e: std::io::Error| DataError::io(path, "write", e);
+    for (name, values) in arrays {
+        let started = writer.start_file(format!("{name}.npy"), options);
+        started.map_err(|e| failed(e.into()))?;
+        writer.write_all(&array(shape, values)).map_err(failed)?;
+    }
+    let bytes = writer.finish().map_err(|e| failed(e.into()))?.into_inner();
+    write_whole(path, &bytes)
+}
+
+/// A `.npy` file.
+fn array(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let mut header = dictionary(shape);
     // The numbers begin at a multiple of 64 bytes, after a line feed.
     let before = MAGIC.len() + 4 + header.len() + 1;
     header.extend(std::iter::repeat_n(
@@ -61,8 +85,8 @@ pub fn write_tensor(path: &Path, tensor: &Tensor) -> Result<()> {
     let mut bytes = [MAGIC, &[1, 0]].concat();
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());
-    bytes.extend(tensor.as_f32().iter().flat_map(|x| x.to_le_bytes()));
-    std::fs::write(path, bytes).map_err(|e| DataError::io(path, "write", e))
+    bytes.extend(bytes_of(values));
+    bytes
 }
 
 /// The grid of the image.

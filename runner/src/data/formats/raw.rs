@@ -50,6 +50,20 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// All of them.
+    pub(super) const ALL: [Self; 10] = [
+        Self::U8,
+        Self::I8,
+        Self::U16,
+        Self::I16,
+        Self::U32,
+        Self::I32,
+        Self::U64,
+        Self::I64,
+        Self::F32,
+        Self::F64,
+    ];
+
     /// Bytes of one value.
     pub(super) fn size(self) -> usize {
         match self {
@@ -68,6 +82,37 @@ pub enum ByteOrder {
     Little,
     /// The most significant.
     Big,
+}
+
+/// A number that can be written as a voxel.
+pub trait Sample: Copy + Default {
+    /// Its scalar type.
+    const SCALAR: Scalar;
+    /// Appends the value, the least significant byte first.
+    fn append_to(self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! sample {
+    ($scalar:ty, $name:ident) => {
+        impl Sample for $scalar {
+            const SCALAR: Scalar = Scalar::$name;
+            fn append_to(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+        }
+    };
+}
+sample!(u8, U8);
+sample!(i16, I16);
+sample!(f32, F32);
+
+/// Voxels as bytes, the least significant first.
+pub(super) fn bytes_of<T: Sample>(voxels: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size_of_val(voxels));
+    for voxel in voxels {
+        voxel.append_to(&mut bytes);
+    }
+    bytes
 }
 
 impl Raw {

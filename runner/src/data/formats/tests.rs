@@ -463,3 +463,29 @@ fn damaged_files_never_panic() {
         assert!(refused > 50, "{name}: {refused}");
     }
 }
+
+#[test]
+fn written_volumes_return_in_their_own_orientation() {
+    let folder = Folder::new();
+    let affine = [
+        [-0.5, 0.01, 0.0, 10.0],
+        [0.01, -0.75, 0.0, -20.0],
+        [0.0, 0.0, 3.0, 30.125],
+        [0.0, 0.0, 0.0, 1.0],
+    ];
+    let grid = Grid::from_stored([3, 2, 2], affine).unwrap();
+    let labels = Volume::new(grid, (0..12).collect(), PathBuf::new()).unwrap();
+    for name in ["a.nii.gz", "a.nii", "a.nrrd", "a.mha", "a.mhd"] {
+        let path = folder.0.path().join(name);
+        write_labels(&path, &labels).unwrap();
+        let read = read_labels(&path, Arrays::default()).unwrap();
+        assert_eq!(read.voxels, labels.voxels, "{name}");
+        assert_eq!(read.grid.orientation.codes(), "LPS", "{name}");
+        let ours = read.grid.stored_affine.iter().flatten();
+        for (found, wanted) in ours.zip(affine.iter().flatten()) {
+            assert!((found - wanted).abs() < 1e-6, "{name}");
+        }
+    }
+    let picture = write_labels(&folder.0.path().join("a.png"), &labels);
+    assert!(picture.unwrap_err().to_string().contains(".nrrd"));
+}

@@ -217,22 +217,27 @@ fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<[usize; 3]> {
     }
 }
 
+/// The code of a scalar type.
+pub(super) fn datatype(scalar: Scalar) -> i16 {
+    match scalar {
+        Scalar::U8 => 2,
+        Scalar::I16 => 4,
+        Scalar::I32 => 8,
+        Scalar::F32 => 16,
+        Scalar::F64 => 64,
+        Scalar::I8 => 256,
+        Scalar::U16 => 512,
+        Scalar::U32 => 768,
+        Scalar::I64 => 1024,
+        Scalar::U64 => 1280,
+    }
+}
+
 fn check_datatype(path: &Path, code: i16) -> Result<Scalar> {
-    Ok(match code {
-        2 => Scalar::U8,
-        4 => Scalar::I16,
-        8 => Scalar::I32,
-        16 => Scalar::F32,
-        64 => Scalar::F64,
-        256 => Scalar::I8,
-        512 => Scalar::U16,
-        768 => Scalar::U32,
-        1024 => Scalar::I64,
-        1280 => Scalar::U64,
-        _ => {
-            let problem = format!("code {code} is not a real scalar type");
-            return Err(DataError::header(path, "datatype", problem));
-        }
+    let found = Scalar::ALL.into_iter().find(|s| datatype(*s) == code);
+    found.ok_or_else(|| {
+        let problem = format!("code {code} is not a real scalar type");
+        DataError::header(path, "datatype", problem)
     })
 }
 

@@ -8,13 +8,12 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use super::payload::{Source, Unpacked};
-use super::raw::Raw;
+use super::raw::{Raw, Sample};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Volume;
 use header::Version;
 
 pub use header::CheckedHeader;
-pub use write::Sample;
 
 /// Reads and checks the header alone: grid, scalar type and scaling without the voxels.
 ///

@@ -1,40 +1,12 @@
-//! NIfTI headers for writing, and files that appear whole or not at all. Offsets follow `nifti1.h` and
-//! `nifti2.h`.
+//! NIfTI headers for writing. Offsets follow `nifti1.h` and `nifti2.h`.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use nifti::NiftiType;
-
-use super::header::{CheckedHeader, Version};
-use crate::data::error::{DataError, Result};
-use crate::data::formats::raw::ByteOrder;
+use super::header::{CheckedHeader, Version, datatype};
+use crate::data::error::Result;
+use crate::data::formats::raw::{ByteOrder, Sample, Scalar, bytes_of};
+use crate::data::formats::write::{gzipped, write_whole};
 use crate::data::volume::Grid;
-
-/// A scalar that can be written as a voxel.
-pub trait Sample: Copy + Default {
-    /// NIfTI code of the scalar type.
-    const TYPE: NiftiType;
-    /// Appends the value in little-endian order.
-    fn append_to(self, bytes: &mut Vec<u8>);
-}
-
-macro_rules! sample {
-    ($scalar:ty, $code:ident) => {
-        impl Sample for $scalar {
-            const TYPE: NiftiType = NiftiType::$code;
-            fn append_to(self, bytes: &mut Vec<u8>) {
-                bytes.extend_from_slice(&self.to_le_bytes());
-            }
-        }
-    };
-}
-sample!(u8, Uint8);
-sample!(i16, Int16);
-sample!(f32, Float32);
 
 /// A new little-endian header for voxels of type `T` on `grid`, in the grid's own orientation.
 pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
@@ -42,12 +14,8 @@ pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
     put(&mut header, 0, 348_i32.to_le_bytes());
     header[38] = b'r';
     put_dim(&mut header, grid, i16::to_le_bytes);
-    put(&mut header, 70, (T::TYPE as i16).to_le_bytes());
-    put(
-        &mut header,
-        72,
-        (8 * T::TYPE.size_of() as i16).to_le_bytes(),
-    );
+    put(&mut header, 70, datatype(T::SCALAR).to_le_bytes());
+    put(&mut header, 72, (8 * T::SCALAR.size() as i16).to_le_bytes());
     put(&mut header, 76, 1_f32.to_le_bytes());
     for (canonical, stored) in grid.orientation.axes.into_iter().enumerate() {
         let spacing = grid.spacing_mm[canonical] as f32;
@@ -80,7 +48,7 @@ pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
             }
         };
     }
-    let u8_code = NiftiType::Uint8 as i16;
+    let u8_code = datatype(Scalar::U8);
     // The voxels begin behind the header and four bytes that say that there are no extensions.
     match reference.version {
         Version::One => {
@@ -111,36 +79,14 @@ pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
     header
 }
 
-/// Writes header and voxels to a temporary neighbour of `path`, then renames it.
+/// Writes header and voxels, compressed if the name ends in `.gz`.
 pub(super) fn write_file<T: Sample>(path: &Path, header: &[u8], stored: &[T]) -> Result<()> {
-    let mut bytes = Vec::with_capacity(header.len() + 4 + size_of_val(stored));
-    bytes.extend_from_slice(header);
-    bytes.extend_from_slice(&[0; 4]); // no header extensions
-    for value in stored {
-        value.append_to(&mut bytes);
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = Path::new(&name);
-    let written = write_bytes(partial, &bytes, path.extension().is_some_and(|e| e == "gz"))
-        .and_then(|()| std::fs::rename(partial, path));
-    written.map_err(|e| {
-        // The failure that matters is the one already in hand.
-        let _ = std::fs::remove_file(partial);
-        DataError::io(path, "write", e)
-    })
-}
-
-fn write_bytes(path: &Path, bytes: &[u8], compress: bool) -> std::io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    if compress {
-        let mut encoder = GzEncoder::new(file, Compression::fast());
-        encoder.write_all(bytes)?;
-        file = encoder.finish()?;
-    } else {
-        file.write_all(bytes)?;
-    }
-    file.flush()
+    let no_extensions = [0; 4];
+    let bytes = [header, &no_extensions, &bytes_of(stored)].concat();
+    let gzip = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+    write_whole(path, &if gzip { gzipped(&bytes) } else { bytes })
 }
 
 fn put_dim(header: &mut [u8], grid: &Grid, bytes: impl Fn(i16) -> [u8; 2]) {

@@ -1,0 +1,182 @@
+//! Finds the cases of each dataset layout on disk, and what its files leave unsaid.
+
+mod folders;
+mod images;
+mod la;
+mod nnunet;
+mod promise12;
+mod synapse;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP};
+
+use super::error::{DataError, Result};
+use super::formats::{self, Arrays, Scan};
+use super::source::{Intensity, Source};
+
+/// One scan with its label map, if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Name, unique in the dataset.
+    pub name: String,
+    /// The image.
+    pub image: Scan,
+    /// The label map.
+    pub label: Option<Scan>,
+}
+
+/// A dataset as found on disk.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The cases by name.
+    pub cases: Vec<Case>,
+    /// How arrays of files without geometry lie.
+    pub arrays: Arrays,
+    /// What becomes 0 and 1.
+    pub intensity: Intensity,
+    /// The class that each stored label value stands for; values that are not listed are errors.
+    pub values: BTreeMap<u8, u8>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Layout {
+    /// A layout whose label values are its classes.
+    fn new(cases: Vec<Case>, classes: usize, intensity: Intensity) -> Self {
+        Self {
+            values: (0..=classes.min(255) as u8).map(|v| (v, v)).collect(),
+            cases,
+            arrays: Arrays::default(),
+            intensity,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Finds the dataset that `source` declares.
+///
+/// # Errors
+/// Missing or empty folder, a label without its image, two files with one name, a description that
+/// cannot be used.
+pub fn find(source: &Source) -> Result<Layout> {
+    let intensity = source.intensity();
+    match source {
+        Source::Synapse {
+            root, label_order, ..
+        } => synapse::find(root, intensity, *label_order),
+        Source::La { root, .. } => la::find(root, intensity),
+        Source::Promise12 { root, .. } => Ok(Layout::new(promise12::find(root)?, 1, intensity)),
+        Source::NnUnet {
+            root,
+            channel,
+            classes,
+            ..
+        } => {
+            let cases = nnunet::find(root, *channel, classes)?;
+            Ok(Layout::new(cases, classes.len(), intensity))
+        }
+        Source::Folder {
+            images,
+            labels,
+            classes,
+            label_map,
+            ..
+        } => {
+            let cases = folders::find(images, labels.as_deref())?;
+            let mut layout = Layout::new(cases, classes.len(), intensity);
+            if !label_map.is_empty() {
+                layout.values = label_map.clone();
+                layout.values.entry(0).or_insert(0);
+            }
+            Ok(layout)
+        }
+        Source::Images { roots, .. } => Ok(Layout::new(images::find(roots)?, 0, intensity)),
+    }
+}
+
+/// Joins images and labels by name.
+fn pair(
+    root: &Path,
+    images: BTreeMap<String, PathBuf>,
+    mut labels: BTreeMap<String, PathBuf>,
+) -> Result<Vec<Case>> {
+    let cases = images
+        .into_iter()
+        .map(|(name, image)| Case {
+            label: labels.remove(&name).map(Scan::File),
+            image: Scan::File(image),
+            name,
+        })
+        .collect();
+    if let Some((_, label)) = labels.pop_first() {
+        let others = match labels.len() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        let problem = format!(
+            "label {}{others} has no image of the same name; add the image or move the label away",
+            label.display()
+        );
+        return Err(DataError::dataset(root, problem));
+    }
+    Ok(cases)
+}
+
+/// Scans of a folder by the name that `name_of` gives the stem of their file name; others are passed over.
+fn scans(
+    folder: &Path,
+    wanted: &str,
+    name_of: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, PathBuf>> {
+    let mut files = BTreeMap::new();
+    for path in entries(folder)? {
+        let file = file_name(&path);
+        if let Some(name) = formats::stem(&file).and_then(&name_of) {
+            insert(folder, &mut files, name, path)?;
+        }
+    }
+    not_empty(folder, wanted, &files)?;
+    Ok(files)
+}
+
+/// What a folder holds, by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| DataError::io(folder, "list", e);
+    let list = std::fs::read_dir(folder).map_err(failed)?;
+    let paths = list.map(|entry| Ok(entry.map_err(failed)?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn insert(
+    folder: &Path,
+    files: &mut BTreeMap<String, PathBuf>,
+    name: String,
+    path: PathBuf,
+) -> Result<()> {
+    if let Some(other) = files.insert(name.clone(), path.clone()) {
+        let (a, b) = (file_name(&other), file_name(&path));
+        let problem = format!("{a} and {b} are both case {name}; keep one");
+        return Err(DataError::dataset(folder, problem));
+    }
+    Ok(())
+}
+
+fn not_empty<T>(folder: &Path, wanted: &str, files: &BTreeMap<String, T>) -> Result<()> {
+    if files.is_empty() {
+        let problem = format!("holds no {wanted}; check the path in the pipeline");
+        return Err(DataError::dataset(folder, problem));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
