@@ -37,7 +37,8 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let classes = source.classes();
     let sizes = (classes.len(), source.slice_axis(), BATCH);
     let fuse = !args.device.no_fuse;
-    let mut segmenter = Segmenter::new(&device, fuse, (&pipeline, stage), sizes, &weights)?;
+    let network = (&pipeline, stage);
+    let mut segmenter = Segmenter::new(&device, fuse, network, sizes, &stage.quirks, &weights)?;
     let labels = segmenter.segment(&image)?;
     nifti::write_labels_like(&args.input, &labels, &args.output)?;
     let legend = (1..)

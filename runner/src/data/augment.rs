@@ -1,23 +1,14 @@
-//! Augmentation of labelled slices (SAMed, dataset_synapse.py, `RandomGenerator`).
+//! Augmentation of labelled slices (SAMed and H-SAM, datasets/dataset_synapse.py, `RandomGenerator`).
 
+use super::elastic::Elastic;
+use super::quirk::Quirk;
 use super::slice::Plane;
-use super::zoom::{Interpolation, rotate_nearest, zoom, zoom_nearest};
+use super::zoom::rotate_nearest;
 use samora_engine::random::Stream;
 
-/// A training example of the fine-tuning stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Example {
-    /// Intensities, `size`×`size`.
-    pub image: Plane<f32>,
-    /// Classes, `size`×`size`.
-    pub label: Plane<u8>,
-    /// Classes on the decoder's grid, `low_res`×`low_res`.
-    pub low_res_label: Plane<u8>,
-}
-
-/// Half of the time a random quarter turn and flip; otherwise half of the time a rotation by a
-/// whole number of degrees in −20…19 by nearest neighbour with zeros outside.
-pub fn augment(
+/// SAMed's recipe. Half of the time a random quarter turn and flip; otherwise half of the time a rotation
+/// by a whole number of degrees in −20…19 by nearest neighbour with zeros outside.
+pub fn samed(
     image: &Plane<f32>,
     label: &Plane<u8>,
     stream: &mut Stream,
@@ -26,24 +17,57 @@ pub fn augment(
         let (turns, axis) = (stream.below(4), stream.below(2));
         (image.rot90(turns).flip(axis), label.rot90(turns).flip(axis))
     } else if stream.uniform() < 0.5 {
-        let degrees = stream.below(40) as f64 - 20.0;
-        (
-            rotate_nearest(image, degrees),
-            rotate_nearest(label, degrees),
-        )
+        rotated(image, label, stream)
     } else {
         (image.clone(), label.clone())
     }
 }
 
-/// Resizes a slice for the network: the image by cubic spline, labels by nearest neighbour.
-pub fn example(image: &Plane<f32>, label: &Plane<u8>, size: usize, low_res: usize) -> Example {
-    let label = zoom_nearest(label, size, size);
-    Example {
-        image: zoom(image, size, size, Interpolation::Cubic),
-        low_res_label: zoom_nearest(&label, low_res, low_res),
-        label,
+/// H-SAM's recipe. 45 %: SAMed's rotation; of the rest 75 %: a crop of 0.2…0.8 of both sides, which
+/// becomes smaller than the plane; of the rest 85 %: an elastic deformation, classes by nearest
+/// neighbour unless `quirks` has [`Quirk::HSamElasticLabels`].
+pub fn hsam(
+    image: &Plane<f32>,
+    label: &Plane<u8>,
+    quirks: &[Quirk],
+    stream: &mut Stream,
+) -> (Plane<f32>, Plane<u8>) {
+    if stream.uniform() < 0.45 {
+        rotated(image, label, stream)
+    } else if stream.uniform() < 0.75 {
+        cropped(image, label, stream)
+    } else if stream.uniform() < 0.85 {
+        let elastic = Elastic::draw(image.height, image.width, stream);
+        let label = match quirks.contains(&Quirk::HSamElasticLabels) {
+            true => elastic.interpolated_label(label),
+            false => elastic.label(label),
+        };
+        (elastic.image(image), label)
+    } else {
+        (image.clone(), label.clone())
     }
+}
+
+fn rotated(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> (Plane<f32>, Plane<u8>) {
+    let degrees = stream.below(40) as f64 - 20.0;
+    (
+        rotate_nearest(image, degrees),
+        rotate_nearest(label, degrees),
+    )
+}
+
+/// H-SAM's `random_scale`; the last place in either direction is never drawn.
+fn cropped(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> (Plane<f32>, Plane<u8>) {
+    let scale = stream.range(0.2, 0.8);
+    let mut part = |length: usize| {
+        let side = ((length as f32 * scale) as usize).max(1);
+        (stream.below((length - side.min(length)).max(1)), side)
+    };
+    let ((row, height), (column, width)) = (part(image.height), part(image.width));
+    (
+        image.crop(row, column, height, width),
+        label.crop(row, column, height, width),
+    )
 }
 
 #[cfg(test)]
@@ -56,13 +80,19 @@ mod tests {
         (image, label)
     }
 
+    type Planes = (Plane<f32>, Plane<u8>);
+
+    fn nearest(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> Planes {
+        hsam(image, label, &[], stream)
+    }
+
     #[test]
     fn image_and_label_move_together() {
         let (image, label) = scene();
         let streams = Stream::named(1, "augment");
         let mut changed = 0;
         for index in 0..100 {
-            let (a, b) = augment(&image, &label, &mut streams.at(index));
+            let (a, b) = samed(&image, &label, &mut streams.at(index));
             assert!(
                 a.pixels
                     .iter()
@@ -78,23 +108,64 @@ mod tests {
     #[test]
     fn draws_follow_the_key_alone() {
         let (image, label) = scene();
-        let draw = |seed, index| {
-            augment(
-                &image,
-                &label,
-                &mut Stream::named(seed, "augment").at(index),
-            )
+        for recipe in [samed, nearest] {
+            let draw = |seed, index| {
+                recipe(
+                    &image,
+                    &label,
+                    &mut Stream::named(seed, "augment").at(index),
+                )
+            };
+            assert_eq!(draw(1, 5), draw(1, 5));
+            assert!((0..20).any(|index| draw(1, index) != draw(2, index)));
+        }
+    }
+
+    /// Shares and crop sizes of H-SAM's recipe on a gradient, whose pixels are all different.
+    #[test]
+    fn hsam_draws_its_changes_as_often_as_published() {
+        let image = Plane::from_fn(40, 50, |r, c| (50 * r + c) as f32 / 2000.0);
+        let label = image.map(|value| u8::from(value > 0.5));
+        let streams = Stream::named(2, "augment");
+        let (mut crops, mut same, count) = (0, 0, 2000);
+        for index in 0..count {
+            let (a, b) = nearest(&image, &label, &mut streams.at(index));
+            assert_eq!((a.height, a.width), (b.height, b.width));
+            if (a.height, a.width) != (40, 50) {
+                assert!((8..=32).contains(&a.height) && (10..=40).contains(&a.width));
+                let agree = |(x, y): (&f32, &u8)| u8::from(*x > 0.5) == *y;
+                assert!(a.pixels.iter().zip(&b.pixels).all(agree));
+                crops += 1;
+            }
+            same += usize::from(a == image);
+        }
+        // 0.55·0.75 are cropped; 0.55·0.25·0.15 and a rotation in forty stay.
+        assert!((760..=890).contains(&crops), "{crops}");
+        assert!((40..=90).contains(&same), "{same}");
+    }
+
+    /// Between classes 0 and 8 lie none by nearest neighbour, and others by interpolation.
+    #[test]
+    fn only_interpolation_makes_classes_up() {
+        let label = Plane::from_fn(40, 40, |_, c| if c < 20 { 0 } else { 8 });
+        let image = label.map(f32::from);
+        let makes_up = |quirks: &[Quirk]| {
+            let streams = Stream::named(3, "augment");
+            (0..60).any(|index| {
+                let (_, label) = hsam(&image, &label, quirks, &mut streams.at(index));
+                label.pixels.iter().any(|class| ![0, 8].contains(class))
+            })
         };
-        assert_eq!(draw(1, 5), draw(1, 5));
-        assert!((0..20).any(|index| draw(1, index) != draw(2, index)));
+        assert!(!makes_up(&[]));
+        assert!(makes_up(&[Quirk::HSamElasticLabels]));
     }
 
     #[test]
-    fn examples_have_the_asked_sizes() {
-        let (image, label) = scene();
-        let example = example(&image, &label, 32, 8);
-        assert_eq!((example.image.height, example.image.width), (32, 32));
-        assert_eq!(example.low_res_label.pixels.len(), 64);
-        assert!(example.label.pixels.iter().all(|l| *l < 2));
+    fn single_pixels_survive() {
+        let (image, label) = (Plane::from_fn(1, 1, |_, _| 0.5), Plane::blank(1, 1));
+        for index in 0..50 {
+            let mut stream = Stream::named(4, "augment").at(index);
+            assert_eq!(nearest(&image, &label, &mut stream).0.pixels.len(), 1);
+        }
     }
 }

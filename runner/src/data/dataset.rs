@@ -150,7 +150,7 @@ impl Dataset {
         self.labelled.iter().any(|slice| slice.case == case)
     }
 
-    /// A case's image with intensities scaled to 0…1.
+    /// A case's image with intensities scaled as the data set says.
     ///
     /// # Errors
     /// No such case, or an unusable file.
@@ -194,7 +194,7 @@ impl Dataset {
         })
     }
 
-    /// One slice of a case's image, intensities 0…1.
+    /// One slice of a case's image, intensities as in [`Dataset::image`].
     ///
     /// # Errors
     /// As [`Dataset::image`], and no such slice.

@@ -1,8 +1,8 @@
-//! Scaling of intensities to 0…1.
+//! Scaling of a volume's intensities.
 
 use super::source::Intensity;
 
-/// Clips to the declared range and scales it to 0…1; a range without extent gives zeros.
+/// Scales to 0…1 with clipping, or to mean 0 and standard deviation 1; voxels without extent become 0.
 pub fn normalize(voxels: &mut [f32], intensity: Intensity) {
     let (low, high) = match intensity {
         Intensity::Window { low, high } => (low, high),
@@ -10,6 +10,7 @@ pub fn normalize(voxels: &mut [f32], intensity: Intensity) {
             let mut copy = voxels.to_vec();
             (percentile(&mut copy, low), percentile(&mut copy, high))
         }
+        Intensity::ZScore => return z_score(voxels),
     };
     let extent = high - low;
     for voxel in voxels {
@@ -18,6 +19,21 @@ pub fn normalize(voxels: &mut [f32], intensity: Intensity) {
         } else {
             0.0
         };
+    }
+}
+
+fn z_score(voxels: &mut [f32]) {
+    let mean_of = |value: &dyn Fn(f64) -> f64| {
+        voxels.iter().map(|v| value(f64::from(*v))).sum::<f64>() / voxels.len().max(1) as f64
+    };
+    let mean = mean_of(&|v| v);
+    let deviation = mean_of(&|v| (v - mean).powi(2)).sqrt();
+    // The rounded mean of equal voxels may differ from them.
+    if voxels.windows(2).all(|pair| pair[0] == pair[1]) {
+        return voxels.fill(0.0);
+    }
+    for voxel in voxels {
+        *voxel = ((f64::from(*voxel) - mean) / deviation) as f32;
     }
 }
 
@@ -68,7 +84,20 @@ mod tests {
     #[test]
     fn constant_volumes_become_zero() {
         let mut voxels = [7.0; 4];
-        normalize(&mut voxels, Intensity::default());
-        assert_eq!(voxels, [0.0; 4]);
+        for intensity in [Intensity::default(), Intensity::ZScore] {
+            normalize(&mut voxels, intensity);
+            assert_eq!(voxels, [0.0; 4]);
+        }
+    }
+
+    /// Expected: numpy 2.4's `(x - x.mean()) / x.std()`.
+    #[test]
+    fn z_scores_match_numpy() {
+        let mut voxels = [-2.0, 0.0, 1.0, 17.0];
+        normalize(&mut voxels, Intensity::ZScore);
+        let expected = [-0.791_256_6, -0.527_504_4, -0.395_628_3, 1.714_389_3];
+        for (found, expected) in voxels.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{voxels:?}");
+        }
     }
 }

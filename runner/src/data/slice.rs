@@ -37,6 +37,15 @@ impl<T: Copy + Default> Plane<T> {
         self.pixels[row * self.width + column]
     }
 
+    /// The plane of `value(pixel)`.
+    pub fn map<U>(&self, value: impl Fn(T) -> U) -> Plane<U> {
+        Plane {
+            height: self.height,
+            width: self.width,
+            pixels: self.pixels.iter().map(|p| value(*p)).collect(),
+        }
+    }
+
     /// `k` quarter turns counter-clockwise (numpy's `rot90`).
     pub fn rot90(&self, k: usize) -> Self {
         let (h, w) = (self.height, self.width);

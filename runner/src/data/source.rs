@@ -44,7 +44,7 @@ pub enum Source {
         /// Which training slices keep their labels.
         #[serde(default)]
         labelled: Labelled,
-        /// What becomes 0 and 1.
+        /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
     },
@@ -58,7 +58,7 @@ pub enum Source {
         /// Which training slices keep their labels.
         #[serde(default)]
         labelled: Labelled,
-        /// What becomes 0 and 1.
+        /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
     },
@@ -78,7 +78,7 @@ pub enum Source {
         /// Which training slices keep their labels.
         #[serde(default)]
         labelled: Labelled,
-        /// What becomes 0 and 1.
+        /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
         /// Axis across the slices.
@@ -103,7 +103,7 @@ pub enum Source {
         /// Which training slices keep their labels.
         #[serde(default)]
         labelled: Labelled,
-        /// What becomes 0 and 1.
+        /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
         /// Axis across the slices.
@@ -114,7 +114,7 @@ pub enum Source {
     Images {
         /// The folders.
         roots: Vec<PathBuf>,
-        /// What becomes 0 and 1.
+        /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
         /// Axis across the slices.
@@ -171,7 +171,7 @@ impl Source {
         }
     }
 
-    /// What becomes 0 and 1 in volumes with intensities of their own.
+    /// How intensities are scaled, in volumes with intensities of their own.
     pub fn intensity(&self) -> Intensity {
         match self {
             Self::Synapse { window_hu, .. } => Intensity::Window {
@@ -288,24 +288,31 @@ pub enum Labelled {
     List(PathBuf),
 }
 
-/// How intensities become 0 to 1; values outside are clipped.
+/// How a volume's intensities are scaled for the network. Where images are turned or deformed, what
+/// comes in from outside is 0 (as in SAMed's and H-SAM's code): black, but with [`ZScore`] the mean.
+///
+/// [`ZScore`]: Intensity::ZScore
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Intensity {
-    /// Fixed values, such as Hounsfield units.
+    /// Fixed values, such as Hounsfield units, become 0 and 1; values outside are clipped.
     Window {
         /// Becomes 0.
         low: f32,
         /// Becomes 1.
         high: f32,
     },
-    /// Percentiles of each volume.
+    /// Percentiles of each volume become 0 and 1; values outside are clipped.
     Percentile {
         /// Percentile that becomes 0.
         low: f32,
         /// Percentile that becomes 1.
         high: f32,
     },
+    /// Mean 0 and (population) standard deviation 1 over each volume, without clipping (UA-MT,
+    /// `la_heart_processing.py`, before its crop). Fine-tuned networks see it; teachers and experts are
+    /// trained on views with scales of their own.
+    ZScore,
 }
 
 impl Default for Intensity {

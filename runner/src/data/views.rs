@@ -3,6 +3,7 @@
 //! and masks (MAE, main_pretrain.py and models_mae.py). Input intensities may have any range;
 //! every view but SimCLR's and MAE's is standardised to mean 0 and variance 1.
 
+use super::gaussian::{Border, blur};
 use super::slice::Plane;
 use super::zoom::{Interpolation, rotate_linear, zoom};
 use samora_engine::random::Stream;
@@ -19,7 +20,8 @@ pub fn image_view(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> Plane
     }
     if stream.uniform() < 0.5 {
         let scale = stream.range(0.6, 1.0);
-        view = random_crop(&view, scale, scale, stream);
+        let side = |length: usize| ((length as f32 * scale) as usize).max(1);
+        view = random_crop(&view, side(view.height), side(view.width), stream);
     }
     view = min_max(&view);
     let (gain, offset) = (stream.range(0.85, 1.15), stream.range(-0.15, 0.15));
@@ -48,8 +50,8 @@ pub struct PixelViews {
 
 /// Noisy input and clean target for the pixel level.
 pub fn pixel_views(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> PixelViews {
-    let clean = min_max(&zoom(&min_max(plane), size, size, Interpolation::Cubic));
-    let mut noisy = clean.clone();
+    let resized = zoom(&min_max(plane), size, size, Interpolation::Cubic);
+    let mut noisy = resized.clone();
     for pixel in &mut noisy.pixels {
         *pixel = (*pixel + 0.08 * stream.normal()).clamp(0.0, 1.0);
     }
@@ -58,7 +60,7 @@ pub fn pixel_views(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> Pixe
     }
     PixelViews {
         noisy: standardize(&noisy),
-        clean,
+        clean: min_max(&resized),
     }
 }
 
@@ -79,7 +81,7 @@ pub fn simclr_view(plane: &Plane<f32>, size: usize, stream: &mut Stream) -> Plan
     }
     if stream.uniform() < 0.5 {
         let sigma = stream.range(0.1, 2.0);
-        view = blur(&view, size / 20, sigma);
+        view = blur(&view, size / 20, sigma, Border::Repeat);
     }
     view
 }
@@ -128,7 +130,7 @@ pub fn min_max(plane: &Plane<f32>) -> Plane<f32> {
     } else {
         0.0
     };
-    map(plane, |p| (p - low) * scale)
+    plane.map(|p| (p - low) * scale)
 }
 
 /// Shifts and scales to mean 0 and (population) standard deviation 1.
@@ -136,22 +138,19 @@ pub fn standardize(plane: &Plane<f32>) -> Plane<f32> {
     let mean = mean(&plane.pixels);
     let squares = plane.pixels.iter().map(|p| f64::from(p - mean).powi(2));
     let deviation = (squares.sum::<f64>() / plane.pixels.len().max(1) as f64).sqrt() as f32;
-    map(plane, |p| (p - mean) / (deviation + 1e-8))
+    plane.map(|p| (p - mean) / (deviation + 1e-8))
 }
 
+/// OpenCV's `GaussianBlur` with 3 or 5 taps.
 fn random_blur(plane: &Plane<f32>, stream: &mut Stream) -> Plane<f32> {
     let radius = 1 + stream.below(2);
-    blur(plane, radius, stream.range(0.6, 1.4))
+    blur(plane, radius, stream.range(0.6, 1.4), Border::Mirror)
 }
 
-/// Part of the plane with the given shares of its sides, anywhere inside.
-fn random_crop(plane: &Plane<f32>, rows: f32, columns: f32, stream: &mut Stream) -> Plane<f32> {
-    let side = |length: usize, share: f32| {
-        ((length as f32 * share).round() as usize).clamp(1.min(length), length)
-    };
-    let (height, width) = (side(plane.height, rows), side(plane.width, columns));
-    let row = stream.below(plane.height - height + 1);
-    let column = stream.below(plane.width - width + 1);
+/// A part of `height`×`width`, at most the whole, anywhere inside.
+fn random_crop(plane: &Plane<f32>, height: usize, width: usize, stream: &mut Stream) -> Plane<f32> {
+    let row = stream.below(plane.height.saturating_sub(height) + 1);
+    let column = stream.below(plane.width.saturating_sub(width) + 1);
     plane.crop(row, column, height, width)
 }
 
@@ -161,48 +160,15 @@ fn area_crop(plane: &Plane<f32>, smallest: f32, size: usize, stream: &mut Stream
     let area = stream.range(smallest, 1.0);
     let aspect = stream.range(0.75_f32.ln(), (4.0_f32 / 3.0).ln()).exp();
     let columns = (area * aspect).sqrt().min(1.0);
-    let crop = random_crop(plane, (area / columns).min(1.0), columns, stream);
-    let view = map(&zoom(&crop, size, size, Interpolation::Cubic), |p| {
-        p.clamp(0.0, 1.0)
-    });
+    let rows = (area / columns).min(1.0);
+    let side = |length: usize, share: f32| ((length as f32 * share).round() as usize).max(1);
+    let (height, width) = (side(plane.height, rows), side(plane.width, columns));
+    let crop = random_crop(plane, height, width, stream);
+    let view = zoom(&crop, size, size, Interpolation::Cubic).map(|p| p.clamp(0.0, 1.0));
     if stream.uniform() < 0.5 {
         view.flip(1)
     } else {
         view
-    }
-}
-
-/// Gaussian blur with `2·radius + 1` taps and the border repeated.
-fn blur(plane: &Plane<f32>, radius: usize, sigma: f32) -> Plane<f32> {
-    let weights: Vec<f32> = (0..=2 * radius)
-        .map(|i| (-(i as f32 - radius as f32).powi(2) / (2.0 * sigma * sigma)).exp())
-        .collect();
-    let total: f32 = weights.iter().sum();
-    let near = |at: usize, tap: usize, length: usize| {
-        (at + tap)
-            .saturating_sub(radius)
-            .min(length.saturating_sub(1))
-    };
-    let taps = || weights.iter().enumerate();
-    let across = Plane::from_fn(plane.height, plane.width, |r, c| {
-        taps()
-            .map(|(i, w)| w * plane.at(r, near(c, i, plane.width)))
-            .sum::<f32>()
-            / total
-    });
-    Plane::from_fn(plane.height, plane.width, |r, c| {
-        taps()
-            .map(|(i, w)| w * across.at(near(r, i, plane.height), c))
-            .sum::<f32>()
-            / total
-    })
-}
-
-fn map(plane: &Plane<f32>, value: impl Fn(f32) -> f32) -> Plane<f32> {
-    Plane {
-        height: plane.height,
-        width: plane.width,
-        pixels: plane.pixels.iter().map(|p| value(*p)).collect(),
     }
 }
 
@@ -214,6 +180,7 @@ fn mean(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::golden::{checksum, scene};
 
     fn ramp() -> Plane<f32> {
         Plane::from_fn(40, 30, |r, c| (r * 7 + c * 3) as f32 - 100.0)
@@ -232,8 +199,11 @@ mod tests {
             assert_eq!(view, image_view(&ramp(), 16, &mut stream(index)));
             assert_ne!(view, image_view(&ramp(), 16, &mut stream(index + 100)));
         }
+        // `tests/reference/preprocessing.py`, scipy 1.17.1.
+        let found = checksum(&patch_view(&scene(40, 30), 16).pixels);
+        assert!((found - 0.0038277648).abs() < 1e-6, "{found}");
         let view = patch_view(&ramp(), 16);
-        let variance = mean(&map(&view, |p| p * p).pixels);
+        let variance = mean(&view.map(|p| p * p).pixels);
         assert!((variance - 1.0).abs() < 1e-3, "{variance}");
     }
 
@@ -295,14 +265,5 @@ mod tests {
                 .all(|p| p.is_finite())
         );
         assert!(patch_view(&flat, 8).pixels.iter().all(|p| *p == 0.0));
-    }
-
-    /// A unit impulse keeps its sum, and its peak is the centre weight squared.
-    #[test]
-    fn blur_is_a_normalised_gaussian() {
-        let impulse = Plane::from_fn(9, 9, |r, c| f32::from(u8::from(r == 4 && c == 4)));
-        let blurred = blur(&impulse, 2, 1.0);
-        assert!((blurred.pixels.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-        assert!((blurred.at(4, 4) - 0.402_62_f32.powi(2)).abs() < 1e-4);
     }
 }

@@ -1,7 +1,9 @@
 //! Resizing and rotation with scipy's conventions (`scipy.ndimage.zoom` and `rotate`): corners are
 //! aligned, output pixel k samples k·(in − 1)/(out − 1). scipy itself blanks the last row and
-//! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped.
+//! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped, and
+//! [`blank_overshoot`] does as scipy does.
 
+use super::sampling::{linear, moved, nearest};
 use super::slice::Plane;
 
 /// Interpolation of intensities.
@@ -50,67 +52,66 @@ pub fn zoom_nearest<T: Copy + Default>(plane: &Plane<T>, height: usize, width: u
     if plane.pixels.is_empty() {
         return Plane::blank(height, width);
     }
-    let nearest = |input: usize, output: usize| -> Vec<usize> {
+    let sources = |input: usize, output: usize| -> Vec<usize> {
         (0..output)
             .map(|k| (coordinate(k, input, output) + 0.5).floor() as usize)
             .collect()
     };
-    let rows = nearest(plane.height, height);
-    let columns = nearest(plane.width, width);
+    let rows = sources(plane.height, height);
+    let columns = sources(plane.width, width);
     Plane::from_fn(height, width, |r, c| plane.at(rows[r], columns[c]))
 }
 
 /// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 0).
 pub fn rotate_nearest<T: Copy + Default>(plane: &Plane<T>, degrees: f64) -> Plane<T> {
-    rotated(plane, degrees, |row, column| {
-        plane.at(
-            (row + 0.5).floor() as usize,
-            (column + 0.5).floor() as usize,
-        )
-    })
+    moved(plane, rotation(plane, degrees), nearest)
 }
 
 /// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 1).
 pub fn rotate_linear(plane: &Plane<f32>, degrees: f64) -> Plane<f32> {
-    rotated(plane, degrees, |row, column| {
-        let (r, c) = (row.floor() as usize, column.floor() as usize);
-        let (down, right) = ((r + 1).min(plane.height - 1), (c + 1).min(plane.width - 1));
-        let (v, u) = (row.fract(), column.fract());
-        let at = |r, c| f64::from(plane.at(r, c));
-        let top = at(r, c) * (1.0 - u) + at(r, right) * u;
-        let bottom = at(down, c) * (1.0 - u) + at(down, right) * u;
-        (top * (1.0 - v) + bottom * v) as f32
-    })
+    moved(plane, rotation(plane, degrees), linear)
 }
 
-fn rotated<T: Copy + Default>(
-    plane: &Plane<T>,
-    degrees: f64,
-    sample: impl Fn(f64, f64) -> T,
-) -> Plane<T> {
+/// Where each pixel of a plane rotated about its centre comes from.
+fn rotation<T>(plane: &Plane<T>, degrees: f64) -> impl Fn(usize, usize) -> (f64, f64) + use<T> {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let last_row = plane.height as f64 - 1.0;
     let last_column = plane.width as f64 - 1.0;
-    Plane::from_fn(plane.height, plane.width, |r, c| {
+    move |r, c| {
         let (y, x) = (r as f64 - last_row / 2.0, c as f64 - last_column / 2.0);
         let row = cos * y + sin * x + last_row / 2.0;
         let column = -sin * y + cos * x + last_column / 2.0;
-        let inside = (0.0..=last_row).contains(&row) && (0.0..=last_column).contains(&column);
-        if inside {
-            sample(row, column)
-        } else {
-            T::default()
-        }
-    })
+        (row, column)
+    }
+}
+
+/// Sets the last row and column of `zoomed` to 0 where scipy's `zoom` of a `height`×`width` plane does:
+/// where it computes their coordinate, in floating point, beyond the last input pixel.
+pub fn blank_overshoot<T: Copy + Default>(zoomed: &mut Plane<T>, height: usize, width: usize) {
+    let overshoots = |input: usize, output: usize| {
+        output > 0 && unclamped(output - 1, input, output) > input as f64 - 1.0
+    };
+    let (rows, columns) = (zoomed.height, zoomed.width);
+    if overshoots(height, rows) {
+        zoomed.pixels[(rows - 1) * columns..].fill(T::default());
+    }
+    if overshoots(width, columns) {
+        let last = zoomed.pixels.iter_mut().skip(columns - 1);
+        last.step_by(columns).for_each(|p| *p = T::default());
+    }
 }
 
 /// Input coordinate of output pixel `k`.
 fn coordinate(k: usize, input: usize, output: usize) -> f64 {
-    let last = input as f64 - 1.0;
+    unclamped(k, input, output).min(input as f64 - 1.0)
+}
+
+/// Input coordinate of output pixel `k` as scipy computes it.
+fn unclamped(k: usize, input: usize, output: usize) -> f64 {
     if output < 2 {
         return 0.0;
     }
-    (k as f64 * (last / (output as f64 - 1.0))).min(last)
+    k as f64 * ((input as f64 - 1.0) / (output as f64 - 1.0))
 }
 
 /// Input pixels and weights of every output pixel of a line.
@@ -160,7 +161,7 @@ fn cubic_weights(t: f64) -> [f64; 4] {
 }
 
 /// Whole-sample mirror: … 2 1 0 1 2 … n−2 n−1 n−2 ….
-fn mirror(index: isize, length: usize) -> usize {
+pub(super) fn mirror(index: isize, length: usize) -> usize {
     if length < 2 {
         return 0;
     }
@@ -201,108 +202,5 @@ fn spline_coefficients(line: &mut [f64]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SQUARES: [f32; 6] = [0.0, 1.0, 4.0, 9.0, 16.0, 25.0];
-
-    fn row(pixels: &[f32]) -> Plane<f32> {
-        Plane::from_fn(1, pixels.len(), |_, c| pixels[c])
-    }
-
-    fn assert_close(found: &[f32], expected: &[f64]) {
-        assert_eq!(found.len(), expected.len());
-        for (f, e) in found.iter().zip(expected) {
-            assert!(
-                (f64::from(*f) - e).abs() < 2e-6 * e.abs().max(1.0),
-                "{found:?} {expected:?}"
-            );
-        }
-    }
-
-    /// Expected values were computed with scipy 1.17.
-    #[test]
-    fn cubic_matches_scipy() {
-        let up = zoom(&row(&SQUARES), 1, 9, Interpolation::Cubic);
-        let expected = [
-            0.0,
-            0.397_633_822,
-            1.546_800_239,
-            3.496_654_456,
-            6.363_636_364,
-            9.660_305_772,
-            13.652_063_397,
-            20.412_025_269,
-            25.0,
-        ];
-        assert_close(&up.pixels, &expected);
-        let down = zoom(&row(&SQUARES), 1, 4, Interpolation::Cubic);
-        assert_close(&down.pixels, &[0.0, 2.745_879_851, 10.806_308_701, 25.0]);
-        // Rows and columns are treated alike.
-        let column = zoom(&row(&SQUARES).rot90(3), 9, 1, Interpolation::Cubic);
-        assert_close(&column.pixels, &expected);
-    }
-
-    #[test]
-    fn nearest_matches_scipy() {
-        let zoomed = |width| zoom_nearest(&row(&SQUARES), 1, width).pixels;
-        assert_eq!(zoomed(9), [0.0, 1.0, 1.0, 4.0, 9.0, 9.0, 16.0, 16.0, 25.0]);
-        assert_eq!(zoomed(4), [0.0, 4.0, 9.0, 25.0]);
-    }
-
-    #[test]
-    fn rotation_matches_scipy() {
-        let plane = Plane::from_fn(5, 5, |r, c| 5 * r + c);
-        let turned = [
-            [0, 0, 3, 4, 0],
-            [0, 6, 7, 8, 0],
-            [5, 11, 12, 13, 19],
-            [0, 16, 17, 18, 24],
-            [0, 20, 21, 0, 0],
-        ];
-        assert_eq!(rotate_nearest(&plane, 20.0).pixels, turned.concat());
-        let turned = [
-            [0, 1, 1, 0, 0],
-            [0, 6, 7, 8, 9],
-            [15, 11, 12, 13, 9],
-            [15, 16, 17, 18, 0],
-            [0, 0, 23, 23, 0],
-        ];
-        assert_eq!(rotate_nearest(&plane, -15.0).pixels, turned.concat());
-    }
-
-    /// A linear ramp is reproduced exactly wherever the source lies inside.
-    #[test]
-    fn linear_interpolation_keeps_a_ramp() {
-        let plane = Plane::from_fn(9, 9, |r, c| 2.0 * r as f32 - c as f32);
-        let half = zoom(&plane, 17, 5, Interpolation::Linear);
-        assert!((half.at(3, 1) - (2.0 * 1.5 - 2.0)).abs() < 1e-6);
-        let (sin, cos) = 20_f64.to_radians().sin_cos();
-        let (row, column) = (cos + 2.0 * sin + 4.0, 2.0 * cos - sin + 4.0);
-        let found = f64::from(rotate_linear(&plane, 20.0).at(5, 6));
-        assert!((found - (2.0 * row - column)).abs() < 1e-5, "{found}");
-    }
-
-    #[test]
-    fn the_last_row_survives_512_to_224() {
-        let plane = Plane::from_fn(512, 512, |_, _| 1.0);
-        let small = zoom(&plane, 224, 224, Interpolation::Cubic);
-        assert!(small.pixels.iter().all(|p| (p - 1.0).abs() < 1e-6));
-        assert!(
-            zoom_nearest(&plane, 224, 224)
-                .pixels
-                .iter()
-                .all(|p| *p == 1.0)
-        );
-    }
-
-    #[test]
-    fn single_pixels_and_lines_resize() {
-        let one = zoom(&row(&[3.0]), 4, 2, Interpolation::Cubic);
-        assert!(one.pixels.iter().all(|p| (p - 3.0).abs() < 1e-6), "{one:?}");
-        assert_eq!(
-            zoom(&row(&SQUARES), 1, 1, Interpolation::Linear).pixels,
-            [0.0]
-        );
-    }
-}
+#[path = "zoom_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@ use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::data::quirk::Quirk;
+
 /// One stage. Later stages refer to earlier ones by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
@@ -156,6 +158,10 @@ pub struct Finetune {
     pub loss: SegmentationLoss,
     /// Change of the images between epochs.
     pub augmentation: Augmentation,
+    /// Behaviour of released code that training, and `runner predict` after it, repeat. Without any the
+    /// field is left out of the resolved pipeline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quirks: Vec<Quirk>,
     /// Passes over the data.
     pub epochs: usize,
     /// Images per step.
@@ -195,8 +201,11 @@ pub enum HlAttn {
 pub enum Augmentation {
     /// The images as they are.
     Off,
-    /// SAMed's quarter turns, flips and rotations.
+    /// SAMed's: 50 % quarter turns and flips, 25 % rotations by up to 20°.
     Samed,
+    /// H-SAM's: 45 % rotations by up to 20°, 41 % crops of 0.2 to 0.8 of both sides, 12 % elastic
+    /// deformations.
+    HSam,
 }
 
 /// Weights of the segmentation loss.
@@ -224,6 +233,10 @@ pub struct Evaluate {
     /// How many slices are drawn with prediction and truth.
     #[serde(default = "overlays")]
     pub overlays: usize,
+    /// Behaviour of released code that the test repeats. Without any the field is left out of the resolved
+    /// pipeline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quirks: Vec<Quirk>,
 }
 
 impl Stage {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::data::quirk::Quirk;
 
 const GOOD: &str = r#"Pipeline(
     name: "small",
@@ -64,7 +65,25 @@ fn a_resolved_pipeline_reads_back_the_same() {
     let resolved = to_ron(&pipeline).unwrap();
     assert!(resolved.contains("beta2: 0.999"), "{resolved}");
     assert!(resolved.contains("max_steps: None"), "{resolved}");
+    assert!(!resolved.contains("quirks"), "{resolved}");
     assert_eq!(load_text(&resolved, &[]).unwrap(), pipeline);
+}
+
+#[test]
+fn quirks_are_read_and_written() {
+    let text = GOOD.replace(
+        "model: \"finetune\"",
+        "model: \"finetune\", quirks: [SamedVia224, SamedLastRow, SamedNearestMask]",
+    );
+    let pipeline = load_text(&text, &["stages.test.quirks=[SamedVia224]"]).unwrap();
+    let Some(Stage::Evaluate(test)) = pipeline.stages.last() else {
+        panic!("{:?}", pipeline.stages);
+    };
+    assert_eq!(test.quirks, [Quirk::SamedVia224]);
+    assert_eq!(
+        load_text(&to_ron(&pipeline).unwrap(), &[]).unwrap(),
+        pipeline
+    );
 }
 
 #[test]
@@ -234,9 +253,45 @@ fn mistakes_in_the_file_are_pointed_at() {
             vec!["adapter UntrainedExperts takes no trained experts"],
         ),
         (
+            "augmentation: Off",
+            "augmentation: Samed, quirks: [HSamElasticLabels]",
+            vec![
+                "HSamElasticLabels needs `augmentation: HSam`",
+                "small.ron:26:81",
+            ],
+        ),
+        (
+            "augmentation: Off",
+            "augmentation: HSam, quirks: [SamedNearestMask]",
+            vec!["SamedNearestMask is about the test", "small.ron:26:80"],
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"finetune\", quirks: [HSamElasticLabels]",
+            vec!["HSamElasticLabels is about training"],
+        ),
+        (
+            "model: \"finetune\"",
+            "model: \"finetune\", quirks: [SamedVia244]",
+            vec![
+                "unknown variant `SamedVia244`",
+                "did you mean `SamedVia224`?",
+            ],
+        ),
+        (
             "dice: 0.8",
             "dice: -0.8",
             vec!["loss weights must not be negative"],
+        ),
+        (
+            "root: \"scans\"",
+            "root: \"scans\", intensity: Percentile(low: 99, high: 1)",
+            vec!["percentiles lie in 0 to 100", "small.ron:4:50"],
+        ),
+        (
+            "La(root: \"scans\")",
+            "Synapse(root: \"scans\", window_hu: (40, 40))",
+            vec!["window_hu: a window needs two values", "small.ron:4:55"],
         ),
         (
             "root: \"scans\"",
@@ -282,6 +337,13 @@ fn tiny_vit_is_an_encoder_and_its_mistakes_are_placed() {
         "{message}"
     );
     assert!(message.contains("small.ron:5:37"), "{message}");
+    let scores = with("TinyVit(image_size_px: 128, stem: Pointwise)")
+        .replace("root: \"scans\"", "root: \"scans\", intensity: ZScore");
+    let message = refusal(&scores, &[]);
+    assert!(
+        message.contains("TinyViT takes images in 0…1, and those of `scans` are ZScore"),
+        "{message}"
+    );
     let masked = with("TinyVit(image_size_px: 128, stem: Pointwise)")
         .replace("Simclr(network: (width: 16))", "Masked()");
     let message = refusal(&masked, &[]);

@@ -10,10 +10,11 @@ use super::overrides::Override;
 use super::schema::Pipeline;
 use super::source::Source as Text;
 use super::stages::{
-    Adapter, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
+    Adapter, Augmentation, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
 };
 use super::syntax::{Kind, Node};
-use crate::data::source::Source;
+use crate::data::quirk::Quirk;
+use crate::data::source::{Intensity, Source};
 
 /// Checks a typed pipeline; `source` and `root` are the text it came from.
 ///
@@ -33,6 +34,7 @@ pub(super) fn validate(
     };
     check.names()?;
     check.sizes()?;
+    check.intensities()?;
     for index in 0..pipeline.stages.len() {
         check.stage(index)?;
     }
@@ -86,6 +88,30 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn intensities(&self) -> Result<(), Diagnostic> {
+        for (name, source) in &self.pipeline.data {
+            let (good, rule) = match source.intensity() {
+                Intensity::Window { low, high } => (
+                    low < high && (high - low).is_finite(),
+                    "a window needs two values, the lower one first",
+                ),
+                Intensity::Percentile { low, high } => (
+                    0.0 <= low && low < high && high <= 100.0,
+                    "percentiles lie in 0 to 100, the lower one first",
+                ),
+                Intensity::ZScore => (true, ""),
+            };
+            let field = match source {
+                Source::Synapse { .. } => "window_hu",
+                _ => "intensity",
+            };
+            if !good {
+                return Err(self.fault(&["data", name, field], format!("{field}: {rule}")));
+            }
+        }
+        Ok(())
+    }
+
     fn stage(&self, index: usize) -> Result<(), Diagnostic> {
         let Some(stage) = self.pipeline.stages.get(index) else {
             return Ok(());
@@ -102,11 +128,33 @@ impl Check<'_> {
                 )));
         }
         self.positive(index, "batch", stage.batch())?;
+        self.scale(index, stage)?;
         match stage {
             Stage::Pretrain(s) => self.pretrain(index, s),
             Stage::Expert(s) => self.expert(index, s),
             Stage::Finetune(s) => self.finetune(index, s),
             Stage::Evaluate(s) => self.evaluate(index, s),
+        }
+    }
+
+    /// TinyViT's published weights are for images in 0…1, which only teachers and experts see whatever
+    /// the data set's intensities.
+    fn scale(&self, index: usize, stage: &Stage) -> Result<(), Diagnostic> {
+        let intensity = self.pipeline.data.get(stage.data()).map(Source::intensity);
+        match (stage, &self.pipeline.encoder, intensity) {
+            (
+                Stage::Finetune(_) | Stage::Evaluate(_),
+                Encoder::TinyVit(_),
+                Some(Intensity::ZScore),
+            ) => {
+                let message = format!(
+                    "TinyViT takes images in 0…1, and those of `{}` are ZScore",
+                    stage.data()
+                );
+                let note = "give the data set `intensity: Percentile(low: 1, high: 99)`";
+                Err(self.stage_fault(index, "data", message).note(note))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -210,6 +258,14 @@ impl Check<'_> {
             levels.push(level);
         }
         self.adapter(index, stage)?;
+        let fault = |message: &str| Err(self.stage_fault(index, "quirks", message.into()));
+        if stage.quirks.contains(&Quirk::SamedNearestMask) {
+            return fault("SamedNearestMask is about the test; give it to an Evaluate stage");
+        }
+        let elastic = stage.quirks.contains(&Quirk::HSamElasticLabels);
+        if elastic && stage.augmentation != Augmentation::HSam {
+            return fault("HSamElasticLabels needs `augmentation: HSam`");
+        }
         let weights = [stage.loss.cross_entropy, stage.loss.dice];
         if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || weights == [0.0, 0.0] {
             let message = "loss weights must not be negative, nor all zero".to_string();
@@ -250,6 +306,10 @@ impl Check<'_> {
     }
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {
+        if stage.quirks.contains(&Quirk::HSamElasticLabels) {
+            let message = "HSamElasticLabels is about training; give it to the Finetune stage";
+            return Err(self.stage_fault(index, "quirks", message.into()));
+        }
         let accepts = |s: &Stage| matches!(s, Stage::Finetune(_));
         self.reference(index, "model", &stage.model, &accepts, "a Finetune stage")?;
         let trained = self

@@ -3,7 +3,9 @@
 use super::plan::finetune_called;
 use super::weights::finetuned_weights;
 use super::{Context, Segmenter};
+use crate::data::intensity::normalize;
 use crate::data::slice::slice;
+use crate::data::source::Intensity;
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -27,6 +29,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         ctx.fuse,
         (ctx.pipeline, finetune),
         sizes,
+        &stage.quirks,
         &weights,
     )?;
     let test = &data.division().test;
@@ -48,11 +51,14 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
                 slice(&predicted, axis, index),
             )
         {
-            let (image, truth, predicted) = (
+            let (mut image, truth, predicted) = (
                 image.radiological(),
                 truth.radiological(),
                 predicted.radiological(),
             );
+            if data.intensity() == Intensity::ZScore {
+                normalize(&mut image.pixels, Intensity::default());
+            }
             let overlay = Overlay {
                 height: image.height,
                 width: image.width,

@@ -13,10 +13,12 @@ use super::Context;
 use super::segment::{adapter, network};
 use super::train::{Batch, Built, Length, train};
 use super::weights::stage_weights;
-use crate::data::augment::{augment, example};
+use crate::data::augment::{hsam, samed};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
 use crate::data::loader::Sampler;
+use crate::data::prepare::{example, stored};
+use crate::data::quirk::Quirk;
 use crate::data::split::SliceId;
 use crate::error::{Error, Result};
 use crate::pipeline::{Augmentation, Finetune, Pipeline};
@@ -42,12 +44,12 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     let encoder = &ctx.pipeline.encoder;
     let sizes = (encoder.image_size_px(), 4 * encoder.grid());
     let stream = Stream::named(seed, &stage.name);
-    let augmentation = stage.augmentation;
+    let (augmentation, quirks) = (stage.augmentation, stage.quirks.clone());
     let make = move |t: u64| {
         let items = sampler.batch(t);
         let picked = items.into_iter().enumerate();
         let streams = picked.map(|(k, i)| (slices[i], stream.at(t).at(k as u64)));
-        batch(&data, streams, sizes, augmentation)
+        batch(&data, streams, sizes, (augmentation, &quirks))
     };
     train(
         ctx,
@@ -111,15 +113,17 @@ fn batch(
     data: &Dataset,
     slices: impl Iterator<Item = (SliceId, Stream)>,
     (size, low_res): (usize, usize),
-    augmentation: Augmentation,
+    (augmentation, quirks): (Augmentation, &[Quirk]),
 ) -> Result<Batch, DataError> {
     let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
     for (id, mut stream) in slices {
-        let (mut image, mut label) = (data.image_slice(id)?, data.label_slice(id)?);
-        if augmentation == Augmentation::Samed {
-            (image, label) = augment(&image, &label, &mut stream);
-        }
-        let example = example(&image, &label, size, low_res);
+        let (image, label) = stored(data.image_slice(id)?, data.label_slice(id)?, quirks);
+        let (image, label) = match augmentation {
+            Augmentation::Off => (image, label),
+            Augmentation::Samed => samed(&image, &label, &mut stream),
+            Augmentation::HSam => hsam(&image, &label, quirks, &mut stream),
+        };
+        let example = example(&image, &label, (size, low_res), quirks);
         images.extend(example.image.pixels);
         labels.extend(example.low_res_label.pixels.into_iter().map(u32::from));
         count += 1;

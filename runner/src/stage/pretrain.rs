@@ -15,8 +15,9 @@ use super::weights::{published, stage_weights};
 use super::{Context, grey_image, sampler, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
+use crate::data::source::Intensity;
 use crate::data::split::SliceId;
-use crate::data::views::{mae_mask, mae_view, simclr_view};
+use crate::data::views::{mae_mask, mae_view, simclr_view, standardize};
 use crate::error::{Error, Result};
 use crate::pipeline::{Encoder, Objective, Pipeline, Pretrain};
 
@@ -125,8 +126,16 @@ fn batch(
         Objective::Masked { mask_ratio } | Objective::Mae { mask_ratio, .. } => {
             let mut views = Vec::new();
             let (mut keep, mut restore) = (Vec::new(), Vec::new());
+            // The pipeline's own encoder learns the scale on which fine-tuning will show it images.
+            let standardised = matches!(objective, Objective::Masked { .. })
+                && data.intensity() == Intensity::ZScore;
             for (plane, mut s) in planes.iter().zip(streams()) {
-                views.push(mae_view(plane, size, &mut s));
+                let view = mae_view(plane, size, &mut s);
+                views.push(if standardised {
+                    standardize(&view)
+                } else {
+                    view
+                });
                 let mask = mae_mask(patches, *mask_ratio, &mut s);
                 keep.extend(mask.keep);
                 restore.extend(mask.restore);

@@ -7,6 +7,9 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
 use super::grey_image;
+use crate::data::bilinear::{Shrinking, resize};
+use crate::data::prepare::{resized_label, test_image};
+use crate::data::quirk::Quirk;
 use crate::data::slice::{Plane, depth, set_slice, slice};
 use crate::data::source::Axis;
 use crate::data::volume::Volume;
@@ -79,10 +82,12 @@ pub struct Segmenter<'d> {
     /// Extent of the decoder's grid.
     grid: usize,
     axis: Axis,
+    quirks: Vec<Quirk>,
 }
 
 impl<'d> Segmenter<'d> {
-    /// Builds the inference graph of a fine-tuning stage, `batch` slices at a time.
+    /// Builds the inference graph of a fine-tuning stage, `batch` slices at a time. `quirks` say how slices
+    /// and masks are resized.
     ///
     /// # Errors
     /// Weights that are missing or of another configuration, or a device that fails.
@@ -91,6 +96,7 @@ impl<'d> Segmenter<'d> {
         fuse: bool,
         (pipeline, stage): (&Pipeline, &Finetune),
         (classes, axis, batch): (usize, Axis, usize),
+        quirks: &[Quirk],
         weights: &Weights,
     ) -> Result<Self> {
         let encoder = &pipeline.encoder;
@@ -105,10 +111,11 @@ impl<'d> Segmenter<'d> {
             size: encoder.image_size_px(),
             grid: 4 * encoder.grid(),
             axis,
+            quirks: quirks.to_vec(),
         })
     }
 
-    /// Segments a volume of intensities in 0…1. Returns classes on the same grid.
+    /// Segments a volume with intensities scaled as in training. Returns classes on the same grid.
     ///
     /// # Errors
     /// A device that fails.
@@ -123,7 +130,7 @@ impl<'d> Segmenter<'d> {
                 .collect();
             let mut input = Vec::with_capacity(self.batch * pixels);
             for plane in &planes {
-                input.extend(zoom(plane, self.size, self.size, Interpolation::Cubic).pixels);
+                input.extend(test_image(plane, self.size, &self.quirks).pixels);
             }
             let input = Tensor::f32(&[self.batch, self.size, self.size, 1], input);
             self.program.step(&[("image", &input)])?;
@@ -131,7 +138,8 @@ impl<'d> Segmenter<'d> {
             let per_slice = logits.len() / self.batch;
             for (k, plane) in planes.iter().enumerate().take(count - start) {
                 let logits = &logits.as_f32()[k * per_slice..][..per_slice];
-                let native = classify(logits, self.grid, (plane.height, plane.width));
+                let sizes = (self.grid, self.size);
+                let native = mask(logits, sizes, (plane.height, plane.width), &self.quirks);
                 set_slice(&mut labels, self.axis, start + k, &native);
             }
         }
@@ -151,20 +159,66 @@ pub(super) fn graph(
     (g, logits)
 }
 
-/// The best class of every pixel of a slice, from `logits [grid, grid, classes]` interpolated to the
-/// slice's own size: contours then follow the logits and not the cells of the grid.
-fn classify(logits: &[f32], grid: usize, (height, width): (usize, usize)) -> Plane<u8> {
+/// Classes of a slice of `height`×`width` pixels from its `logits [grid, grid, classes]`; `size` is that
+/// of the network's image.
+fn mask(
+    logits: &[f32],
+    (grid, size): (usize, usize),
+    (height, width): (usize, usize),
+    quirks: &[Quirk],
+) -> Plane<u8> {
+    if quirks.contains(&Quirk::SamedNearestMask) {
+        let mask = classify(logits, grid, |low| {
+            resize(low, size, size, Shrinking::Sampled)
+        });
+        return resized_label(&mask, (height, width), quirks);
+    }
+    // Contours then follow the logits and not the cells of a grid.
+    classify(logits, grid, |low| {
+        zoom(low, height, width, Interpolation::Linear)
+    })
+}
+
+/// The best class of every pixel, from `logits [grid, grid, classes]` enlarged.
+fn classify(
+    logits: &[f32],
+    grid: usize,
+    enlarged: impl Fn(&Plane<f32>) -> Plane<f32>,
+) -> Plane<u8> {
     let classes = logits.len() / (grid * grid).max(1);
-    let mut best = Plane::<u8>::blank(height, width);
-    let mut highest = vec![f32::NEG_INFINITY; height * width];
+    let mut best = Plane::<u8>::blank(0, 0);
+    let mut highest = Vec::new();
     for class in 0..classes {
         let low = Plane::from_fn(grid, grid, |r, c| logits[(r * grid + c) * classes + class]);
-        let native = zoom(&low, height, width, Interpolation::Linear);
-        for (pixel, value) in native.pixels.into_iter().enumerate() {
+        let enlarged = enlarged(&low);
+        if class == 0 {
+            best = Plane::blank(enlarged.height, enlarged.width);
+            highest = vec![f32::NEG_INFINITY; best.pixels.len()];
+        }
+        for (pixel, value) in enlarged.pixels.into_iter().enumerate() {
             if value > highest[pixel] {
                 (best.pixels[pixel], highest[pixel]) = (class as u8, value);
             }
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::golden::{checksum, scene};
+
+    /// Expected value: `tests/reference/preprocessing.py`, PyTorch 2.15 and scipy 1.17.1.
+    #[test]
+    fn masks_are_those_of_sameds_test_if_asked() {
+        let logits = scene(8, 24).pixels;
+        let checksum = |quirks: &[Quirk]| {
+            let mask = mask(&logits, (8, 32), (20, 27), quirks);
+            checksum(&mask.map(f32::from).pixels)
+        };
+        let found = checksum(&[Quirk::SamedNearestMask]);
+        assert!((found - 0.64813498).abs() < 1e-8, "{found}");
+        assert!((checksum(&[]) - found).abs() > 1e-4);
+    }
 }
