@@ -8,7 +8,7 @@ use samora_runner::data::nifti;
 use samora_runner::data::slice::{Plane, depth, slice};
 use samora_runner::data::source::{Axis, SYNAPSE_CLASSES};
 use samora_runner::data::volume::Volume;
-use samora_runner::metrics::dice::dice;
+use samora_runner::metrics::overlap::dice;
 use samora_runner::prompted::{PictureFile, Prompts, Rectangle, Segmenter, Window, import};
 use samora_tests::device;
 
