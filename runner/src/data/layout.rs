@@ -41,6 +41,25 @@ pub fn find_cases(source: &Source) -> Result<Vec<Case>> {
     }
 }
 
+/// The label files of a folder by the stems of their names.
+///
+/// # Errors
+/// Missing folder, no label files in it, or two of one stem.
+pub fn label_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    nifti_files(folder, ".nii or .nii.gz files", |stem| {
+        Some(stem.to_owned())
+    })
+}
+
+/// The name of a volume's file without the extension of its format; `None` for other files.
+pub fn stem(path: &Path) -> Option<String> {
+    let file = file_name(path);
+    let stem = file
+        .strip_suffix(".nii.gz")
+        .or_else(|| file.strip_suffix(".nii"));
+    stem.filter(|s| !s.starts_with('.')).map(str::to_owned)
+}
+
 /// Joins images and labels by name; `NAME_0000` (nnU-Net's channel suffix) also finds `NAME`.
 fn pair(
     root: &Path,
@@ -84,11 +103,7 @@ fn nifti_files(
 ) -> Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
     for path in entries(folder)? {
-        let file = file_name(&path);
-        let stem = file
-            .strip_suffix(".nii.gz")
-            .or_else(|| file.strip_suffix(".nii"));
-        let Some(name) = stem.filter(|s| !s.starts_with('.')).and_then(&name_of) else {
+        let Some(name) = stem(&path).as_deref().and_then(&name_of) else {
             continue;
         };
         insert(folder, &mut files, name, path)?;
@@ -148,7 +163,7 @@ fn insert(
 
 fn not_empty(folder: &Path, wanted: &str, files: &BTreeMap<String, PathBuf>) -> Result<()> {
     if files.is_empty() {
-        let problem = format!("holds no {wanted}; check the path in the pipeline");
+        let problem = format!("holds no {wanted}; check the path");
         return Err(DataError::dataset(folder, problem));
     }
     Ok(())

@@ -252,7 +252,7 @@ impl Report {
         let classes = self.summary.classes.iter();
         let classes = classes.map(|class| (quoted(&class.name), &class.metrics));
         for (class, metrics) in classes.chain([(String::new(), &self.summary.overall)]) {
-            let rows: [(&str, fn(&Spread) -> Option<f64>); 5] = [
+            let rows: [(&str, Part); 5] = [
                 ("mean", |spread| spread.mean),
                 ("sd", |spread| spread.sd),
                 ("ci95_low", |spread| Some(spread.ci95?[0])),
@@ -268,6 +268,9 @@ impl Report {
         text
     }
 }
+
+/// A number of a spread.
+type Part = fn(&Spread) -> Option<f64>;
 
 /// The tables: per case, per class, in voxels and published conventions, and what is undefined.
 impl fmt::Display for Report {

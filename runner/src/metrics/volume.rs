@@ -94,14 +94,12 @@ pub fn score_case(
 ) -> Result<CaseScores> {
     if prediction.grid.shape != truth.grid.shape {
         let problem = format!(
-            "prediction {:?} and truth {:?} differ in shape",
-            prediction.grid.shape, truth.grid.shape
+            "has {:?} voxels, but the truth {} has {:?}; resample it to that grid",
+            prediction.grid.shape,
+            truth.path.display(),
+            truth.grid.shape
         );
-        return Err(DataError::Pair {
-            image: prediction.path.clone(),
-            label: truth.path.clone(),
-            problem,
-        });
+        return Err(DataError::content(&prediction.path, problem));
     }
     let regions = regions(&prediction.voxels, &truth.voxels, truth.grid.shape);
     let labels = (1..=u8::MAX).zip(regions.iter().skip(1)).take(classes);
