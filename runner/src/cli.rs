@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command;
 use crate::error::{Error, Result};
+use crate::metrics::volume::NSD_MM;
 use crate::phantom::{Layout, Options};
 use crate::pipeline::{Override, Pipeline, load, load_without_data};
 use crate::prompted::{PictureFile, Point, Rectangle, Window};
@@ -31,8 +32,10 @@ enum Command {
     Check(PipelineArgs),
     /// Show what a run would train, compute and write; needs neither GPU nor data
     Plan(PlanArgs),
-    /// Segment a volume with a finished run
+    /// Segment volumes with a finished run
     Predict(PredictArgs),
+    /// Score label files against others: overlap and surface distances, per class and case
+    Eval(EvalArgs),
     /// Segment one object of an image with SAM, from a box or points
     Segment(SegmentArgs),
     /// Write the features that SAM's image encoder makes of an image
@@ -182,14 +185,42 @@ pub struct BenchArgs {
 pub struct PredictArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Volume to segment (.nii or .nii.gz)
+    /// Volume to segment, in any format (.nii.gz, .nrrd, .mha, …), or a folder of volumes
     pub input: PathBuf,
-    /// Label volume to write, in the grid of the input (.nii or .nii.gz)
+    /// Label volume to write, in the grid of the input (.nii.gz, .nii, .nrrd, .mha, .mhd); of a folder
+    /// the folder of label volumes
     #[arg(short, long)]
     pub output: PathBuf,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Arguments of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// Predicted labels: a file in any format, or a folder of them
+    #[arg(value_name = "PRED")]
+    pub prediction: PathBuf,
+    /// True labels: a file, or a folder of files with the same names
+    #[arg(value_name = "REF")]
+    pub reference: PathBuf,
+    /// Names of the labels 1, 2, … [default: the labels that occur, by number]
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Millimetres within which surfaces agree, for the normalised surface distance
+    #[arg(long, value_name = "T", default_value_t = NSD_MM, value_parser = millimetres, allow_hyphen_values = true)]
+    pub nsd_mm: f64,
+    /// Folder for summary.json and summary.csv
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+fn millimetres(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(length) if (0.0..f64::INFINITY).contains(&length) => Ok(length),
+        _ => Err("is no length in millimetres, such as 2 or 0.5".into()),
+    }
 }
 
 /// A network and an image for it.
@@ -342,6 +373,7 @@ fn execute(command: &Command) -> Result<()> {
         Command::Check(args) => command::check(args),
         Command::Plan(args) => command::plan(args),
         Command::Predict(args) => command::predict(args),
+        Command::Eval(args) => command::eval(args),
         Command::Segment(args) => command::segment(args),
         Command::Embed(args) => command::embed(args),
         Command::Inspect(args) => command::inspect(args),

@@ -23,6 +23,14 @@ pub enum Error {
     /// Data sets with cases that cannot be used.
     #[error("data set {0} has unusable cases; they are listed above")]
     Unusable(String),
+    /// Volumes that were not segmented.
+    #[error("{failed} of {all} volumes were not segmented; see above")]
+    Volumes {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// Graph, plan, weights, adapter or device.
     #[error(transparent)]
     Engine(#[from] samora_engine::Error),

@@ -175,23 +175,12 @@ impl RunDir {
         Ok(weights.write(&self.state_path(stage))?)
     }
 
-    /// Writes a whole file: to a temporary file beside it, flushed to disk, then renamed.
+    /// Writes a file of the directory, as [`write_file`].
     ///
     /// # Errors
-    /// A full disk or a directory that cannot be written; the earlier file is then intact.
+    /// As [`write_file`].
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.path(name);
-        let temporary = self.path(&format!("{name}.partial"));
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&temporary, &path)
-        });
-        written.map_err(|e| {
-            // The error to report is the first one; a leftover file is harmless.
-            std::fs::remove_file(&temporary).ok();
-            Error::file(&path, "write", e)
-        })
+        write_file(&self.path(name), bytes)
     }
 
     fn state_path(&self, stage: &str) -> PathBuf {
@@ -225,6 +214,25 @@ impl RunDir {
 /// Where the weights of a finished stage are in the run directory `root`.
 pub fn checkpoint(root: &Path, stage: &str) -> PathBuf {
     root.join(format!("checkpoints/{stage}.safetensors"))
+}
+
+/// Writes a whole file: to a temporary file beside it, flushed to disk, then renamed.
+///
+/// # Errors
+/// A full disk or a folder that cannot be written; an earlier file is then intact.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".partial");
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    });
+    written.map_err(|e| {
+        // The error to report is the first one; a leftover file is harmless.
+        std::fs::remove_file(&temporary).ok();
+        Error::file(path, "write", e)
+    })
 }
 
 fn holds_something(root: &Path) -> Result<bool> {

@@ -43,7 +43,7 @@ fn hippocampus_folders_open_and_divide() {
             .all(|c| c.class_voxels.iter().all(|n| *n > 0))
     );
     let truth = data.label(0).unwrap();
-    let scores = score_case("self", &truth, &truth, 2).unwrap();
+    let scores = score_case("self", &truth, &truth, 2, 2.0).unwrap();
     assert!(
         scores
             .classes

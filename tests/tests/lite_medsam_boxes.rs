@@ -4,12 +4,12 @@
 
 use std::path::PathBuf;
 
-use samora_runner::data::formats::{self, Arrays, nifti};
+use samora_runner::data::formats::{self, Arrays};
 use samora_runner::data::layout::SYNAPSE_CLASSES;
 use samora_runner::data::slice::{Plane, depth, slice};
 use samora_runner::data::source::Axis;
 use samora_runner::data::volume::Volume;
-use samora_runner::metrics::dice::dice;
+use samora_runner::metrics::overlap::dice;
 use samora_runner::prompted::{PictureFile, Prompts, Rectangle, Segmenter, Window, import};
 use samora_tests::device;
 

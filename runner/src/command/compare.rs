@@ -73,7 +73,7 @@ fn report(
 ) -> Result<Report> {
     eprintln!("{}", root.display());
     let run = RunDir::open(root, pipeline, false)?;
-    if let Some(report) = Report::read(&run)? {
+    if let Some(report) = Report::read(root)? {
         return Ok(report);
     }
     for (other_root, other) in finished {
@@ -87,7 +87,7 @@ fn report(
     }
     execute(&run, pipeline, device, fuse)?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
-    Report::read(&run)?.ok_or_else(missing)
+    Report::read(root)?.ok_or_else(missing)
 }
 
 /// The stages whose result is the same in both pipelines: the first ones, as far as they are equal,

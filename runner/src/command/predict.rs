@@ -1,20 +1,26 @@
-//! `runner predict`: segments a volume with a finished run.
+//! `runner predict`: segments volumes with a finished run.
+
+use std::path::{Path, PathBuf};
 
 use super::open_device;
 use crate::cli::PredictArgs;
-use crate::data::formats::{self, Arrays, nifti};
+use crate::data::formats::{self, Arrays};
 use crate::data::intensity::normalize;
+use crate::data::layout::known_files;
 use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::journal::Progress;
 use crate::pipeline::{Stage, load};
 use crate::stage::{Segmenter, finetuned_weights};
 
 /// Slices segmented at a time.
 const BATCH: usize = 4;
 
-/// Writes a label volume in the input's grid, orientation and affine.
+/// Writes a label volume in the grid, orientation and affine of each input. One volume is in memory at a
+/// time; one that fails is reported, and the others are segmented all the same.
 ///
 /// # Errors
-/// A run without a finished fine-tuning stage, an unreadable volume, a device that fails, or an
+/// A run without a finished fine-tuning stage, no or unreadable volumes, a device that fails, or an
 /// output that cannot be written.
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let pipeline = load(&args.run.join("resolved.ron"), &[])?;
@@ -31,19 +37,53 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         .get(&stage.data)
         .ok_or_else(|| Error::Usage(format!("no data set is named `{}`", stage.data)))?;
     let weights = finetuned_weights(&pipeline, &args.run, stage)?;
-    let mut image = formats::read_image(&args.input, Arrays::default())?;
-    normalize(&mut image.voxels, source.intensity());
+    let volumes = volumes(&args.input, &args.output)?;
+    interrupt::listen()?;
     let device = open_device(&args.device)?;
     let classes = source.classes();
     let sizes = (classes.len(), source.slice_axis(), BATCH);
     let fuse = !args.device.no_fuse;
     let network = (&pipeline, stage);
     let mut segmenter = Segmenter::new(&device, fuse, network, sizes, &stage.quirks, &weights)?;
-    let labels = segmenter.segment(&image)?;
-    nifti::write_labels_like(&args.input, &labels, &args.output)?;
+    let mut segment = |input: &Path, output: &Path| -> Result<()> {
+        let mut image = formats::read_image(input, Arrays::default())?;
+        normalize(&mut image.voxels, source.intensity());
+        let labels = segmenter.segment(&image)?;
+        Ok(formats::write_labels_like(input, &labels, output)?)
+    };
+    let mut progress = Progress::new("predict", volumes.len(), 0, 1);
+    let mut failed = 0;
+    for (input, output) in &volumes {
+        if interrupt::requested() {
+            return Err(Error::Interrupted);
+        }
+        if let Err(error) = segment(input, output) {
+            progress.line(&format!("error: {error}"));
+            failed += 1;
+        }
+        progress.step(None);
+    }
+    progress.finish();
     let legend = (1..)
         .zip(&classes)
         .map(|(value, name)| format!("{value} {name}"));
     eprintln!("labels: {}", legend.collect::<Vec<_>>().join(", "));
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Volumes {
+            failed,
+            all: volumes.len(),
+        }),
+    }
+}
+
+/// Input and output files: of a folder all volumes, whose label maps are called `NAME.nii.gz`.
+fn volumes(input: &Path, output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if !input.is_dir() {
+        return Ok(vec![(input.to_owned(), output.to_owned())]);
+    }
+    let files = known_files(input)?;
+    std::fs::create_dir_all(output).map_err(|e| Error::file(output, "create the folder", e))?;
+    let named = |(name, path)| (path, output.join(format!("{name}.nii.gz")));
+    Ok(files.into_iter().map(named).collect())
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::summary::Report;
 use super::table::Table;
+use crate::metrics::metric::Metric;
+use crate::metrics::statistics::{mean, sample_deviation};
 
 /// Results of several pipelines, each with several seeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,8 +39,8 @@ impl Comparison {
     pub fn add(&mut self, index: usize, report: &Report) {
         if let Some(arm) = self.arms.get_mut(index) {
             arm.runs += 1;
-            arm.dice.push(report.summary.mean_dice);
-            arm.hd95_mm.extend(report.summary.mean_hd95_mm);
+            arm.dice.push(report.mean_dice);
+            arm.hd95_mm.extend(report.summary.mean(Metric::Hd95Mm));
         }
     }
 }
@@ -72,16 +74,11 @@ impl Arm {
 
 /// `mean ± deviation`; a single value has no deviation.
 fn spread(values: &[f64], digits: usize) -> String {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-    match values.len() {
-        0 => "–".into(),
-        1 => format!("{mean:.digits$}"),
-        _ => format!(
-            "{mean:.digits$} ± {:.digits$}",
-            (squares / (count - 1.0)).sqrt()
-        ),
+    let mean = mean(values.iter().copied()).map(|mean| format!("{mean:.digits$}"));
+    match (mean, sample_deviation(values)) {
+        (None, _) => "–".into(),
+        (Some(mean), None) => mean,
+        (Some(mean), Some(deviation)) => format!("{mean} ± {deviation:.digits$}"),
     }
 }
 

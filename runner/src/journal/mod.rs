@@ -15,5 +15,5 @@ pub use events::{Event, EventLog};
 pub use overlay::{Overlay, draw_overlay};
 pub use progress::Progress;
 pub use results::print_result;
-pub use summary::Report;
+pub use summary::{Report, Subject};
 pub use table::Table;

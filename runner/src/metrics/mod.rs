@@ -1,6 +1,10 @@
 //! Volume-level segmentation metrics.
 
-pub mod dice;
 pub mod distance;
-pub mod hd95;
+pub mod metric;
+pub mod overlap;
+mod region;
+pub mod statistics;
+pub mod summary;
+pub mod surface;
 pub mod volume;

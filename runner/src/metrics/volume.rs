@@ -1,38 +1,73 @@
-//! Dice and HD95 of whole volumes, per class and case, in two conventions.
+//! Scores of whole volumes, per class and case, in three conventions.
 //!
-//! The plain convention counts a class absent from truth and prediction as Dice 1 (and says how
-//! often), absent from one as Dice 0, and leaves HD95 undefined whenever either is empty. SAMed's
-//! convention (test.py) gives (Dice, HD95) = (1, 0) for a prediction without truth and (0, 0) for
-//! an empty prediction, and measures HD95 in voxels.
+//! The plain convention counts a class absent from truth and prediction as Dice and IoU 1, absent from
+//! one as 0, and leaves surface distances undefined whenever either is empty. SAMed's convention (test.py)
+//! gives (Dice, HD95) = (1, 0) for a prediction without truth and (0, 0) for an empty prediction, and
+//! measures in voxels. UA-MT's (test_util.py) gives 0 for an empty prediction and also measures in voxels;
+//! it fails on a prediction without truth, which is 0 here.
 
-use super::dice::dice;
-use super::hd95::hd95;
+use super::overlap::{dice, iou};
+use super::region::{Region, regions};
+use super::surface::Surfaces;
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Volume;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// Tolerance of the NSD in millimetres unless another is asked for.
+pub const NSD_MM: f64 = 2.0;
 
 /// Scores of one class in one case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScore {
     /// Dice in the plain convention.
     pub dice: f64,
+    /// Intersection over union in the plain convention.
+    pub iou: f64,
     /// HD95 in millimetres; `None` where truth or prediction is empty.
     pub hd95_mm: Option<f64>,
+    /// Average symmetric surface distance in millimetres; `None` where truth or prediction is empty.
+    pub assd_mm: Option<f64>,
+    /// Normalised surface distance: share of the surface voxels of truth and prediction that are within
+    /// the tolerance of the other surface. 0 where one is empty, `None` where both are.
+    pub nsd: Option<f64>,
+    /// HD95 in voxels; `None` where truth or prediction is empty.
+    pub hd95_voxels: Option<f64>,
+    /// Average symmetric surface distance in voxels; `None` where truth or prediction is empty.
+    pub assd_voxels: Option<f64>,
     /// Dice in SAMed's convention.
     pub samed_dice: f64,
     /// HD95 in voxels in SAMed's convention.
     pub samed_hd95_voxels: f64,
+    /// Intersection over union in UA-MT's convention.
+    pub uamt_iou: f64,
+    /// Mean distance of the prediction's surface to the truth's, in voxels and in UA-MT's convention.
+    pub uamt_asd_voxels: f64,
     /// Voxels of the class in the truth.
     pub truth_voxels: usize,
     /// Voxels of the class in the prediction.
     pub predicted_voxels: usize,
 }
 
+/// Why the surface distances of a class are undefined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Truth without prediction.
+    Prediction,
+    /// Prediction without truth.
+    Truth,
+    /// Neither.
+    Both,
+}
+
 impl ClassScore {
-    /// Whether neither truth nor prediction has the class.
-    pub fn both_empty(&self) -> bool {
-        self.truth_voxels == 0 && self.predicted_voxels == 0
+    /// What is empty, if anything is.
+    pub fn empty(&self) -> Option<Empty> {
+        match (self.truth_voxels, self.predicted_voxels) {
+            (0, 0) => Some(Empty::Both),
+            (0, _) => Some(Empty::Truth),
+            (_, 0) => Some(Empty::Prediction),
+            _ => None,
+        }
     }
 }
 
@@ -45,41 +80,8 @@ pub struct CaseScores {
     pub classes: Vec<ClassScore>,
 }
 
-/// Means over cases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassSummary {
-    /// Name of the class.
-    pub name: String,
-    /// Mean Dice over all cases.
-    pub dice: f64,
-    /// Mean HD95 in millimetres over the cases where it is defined; `None` if there are none.
-    pub hd95_mm: Option<f64>,
-    /// Cases whose HD95 is undefined.
-    pub hd95_undefined: usize,
-    /// Cases where truth and prediction are both empty (Dice 1).
-    pub both_empty: usize,
-    /// Mean Dice in SAMed's convention.
-    pub samed_dice: f64,
-    /// Mean HD95 in voxels in SAMed's convention.
-    pub samed_hd95_voxels: f64,
-}
-
-/// Means over cases, then over classes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// One entry for each foreground class.
-    pub classes: Vec<ClassSummary>,
-    /// Mean of the classes' mean Dice.
-    pub mean_dice: f64,
-    /// Mean of the classes' mean HD95 in millimetres where defined.
-    pub mean_hd95_mm: Option<f64>,
-    /// `mean_dice` in SAMed's convention.
-    pub samed_mean_dice: f64,
-    /// Mean HD95 in voxels in SAMed's convention.
-    pub samed_mean_hd95_voxels: f64,
-}
-
-/// Scores a predicted label map against the truth for classes 1…`classes`.
+/// Scores a predicted label map against the truth for classes 1…`classes`, with an NSD at `nsd_mm`
+/// millimetres. The truth's spacing counts.
 ///
 /// # Errors
 /// The two grids have different shapes.
@@ -88,127 +90,71 @@ pub fn score_case(
     prediction: &Volume<u8>,
     truth: &Volume<u8>,
     classes: usize,
+    nsd_mm: f64,
 ) -> Result<CaseScores> {
     if prediction.grid.shape != truth.grid.shape {
-        return Err(DataError::Pair {
-            image: prediction.path.clone(),
-            label: truth.path.clone(),
-            problem: format!(
-                "prediction {:?} and truth {:?} differ in shape",
-                prediction.grid.shape, truth.grid.shape
-            ),
-        });
+        let problem = format!(
+            "has {:?} voxels, but the truth {} has {:?}; resample it to that grid",
+            prediction.grid.shape,
+            truth.path.display(),
+            truth.grid.shape
+        );
+        return Err(DataError::content(&prediction.path, problem));
     }
-    let classes = (1..=classes)
-        .into_par_iter()
-        .map(|class| score_class(prediction, truth, class))
-        .collect();
+    let regions = regions(&prediction.voxels, &truth.voxels, truth.grid.shape);
+    let labels = (1..=u8::MAX).zip(regions.iter().skip(1)).take(classes);
     Ok(CaseScores {
         case: case.to_owned(),
-        classes,
+        classes: labels
+            .map(|(label, region)| score_class(prediction, truth, label, region, nsd_mm))
+            .collect(),
     })
 }
 
-/// Averages the scores of all cases; `names` are the foreground classes.
-pub fn summarize(cases: &[CaseScores], names: &[String]) -> Summary {
-    let classes: Vec<ClassSummary> = names
-        .iter()
-        .enumerate()
-        .map(|(class, name)| {
-            let scores: Vec<&ClassScore> =
-                cases.iter().filter_map(|c| c.classes.get(class)).collect();
-            let defined: Vec<f64> = scores.iter().filter_map(|s| s.hd95_mm).collect();
-            ClassSummary {
-                name: name.clone(),
-                dice: mean(scores.iter().map(|s| s.dice)).unwrap_or(0.0),
-                hd95_mm: mean(defined.iter().copied()),
-                hd95_undefined: scores.len() - defined.len(),
-                both_empty: scores.iter().filter(|s| s.both_empty()).count(),
-                samed_dice: mean(scores.iter().map(|s| s.samed_dice)).unwrap_or(0.0),
-                samed_hd95_voxels: mean(scores.iter().map(|s| s.samed_hd95_voxels)).unwrap_or(0.0),
-            }
-        })
-        .collect();
-    Summary {
-        mean_dice: mean(classes.iter().map(|c| c.dice)).unwrap_or(0.0),
-        mean_hd95_mm: mean(classes.iter().filter_map(|c| c.hd95_mm)),
-        samed_mean_dice: mean(classes.iter().map(|c| c.samed_dice)).unwrap_or(0.0),
-        samed_mean_hd95_voxels: mean(classes.iter().map(|c| c.samed_hd95_voxels)).unwrap_or(0.0),
-        classes,
-    }
-}
-
-fn score_class(prediction: &Volume<u8>, truth: &Volume<u8>, class: usize) -> ClassScore {
-    let predicted: Vec<bool> = is_class(&prediction.voxels, class);
-    let actual: Vec<bool> = is_class(&truth.voxels, class);
-    let count = |mask: &[bool]| mask.iter().filter(|on| **on).count();
-    let overlap = predicted
-        .iter()
-        .zip(&actual)
-        .filter(|(p, t)| **p && **t)
-        .count();
-    let (predicted_voxels, truth_voxels) = (count(&predicted), count(&actual));
-    let overlap_dice = dice(overlap, predicted_voxels, truth_voxels);
+fn score_class(
+    prediction: &Volume<u8>,
+    truth: &Volume<u8>,
+    label: u8,
+    region: &Region,
+    nsd_mm: f64,
+) -> ClassScore {
+    let (predicted, actual) = (region.first, region.second);
     let mut score = ClassScore {
-        dice: overlap_dice,
+        dice: dice(region.overlap, predicted, actual),
+        iou: iou(region.overlap, predicted, actual),
         hd95_mm: None,
+        assd_mm: None,
+        nsd: (predicted + actual > 0).then_some(0.0),
+        hd95_voxels: None,
+        assd_voxels: None,
         samed_dice: 0.0,
         samed_hd95_voxels: 0.0,
-        truth_voxels,
-        predicted_voxels,
+        uamt_iou: 0.0,
+        uamt_asd_voxels: 0.0,
+        truth_voxels: actual,
+        predicted_voxels: predicted,
     };
-    if predicted_voxels > 0 && truth_voxels > 0 {
-        let (shape, first, second) = crop(&predicted, &actual, truth.grid.shape);
-        score.hd95_mm = hd95(&first, &second, shape, truth.grid.spacing_mm);
-        score.samed_dice = overlap_dice;
-        score.samed_hd95_voxels = hd95(&first, &second, shape, [1.0; 3]).unwrap_or(0.0);
-    } else if predicted_voxels > 0 {
+    if predicted > 0 && actual == 0 {
         score.samed_dice = 1.0;
     }
-    score
-}
-
-fn is_class(labels: &[u8], class: usize) -> Vec<bool> {
-    labels.iter().map(|&l| usize::from(l) == class).collect()
-}
-
-/// Both masks cut to the smallest box that holds them. Outside it both are background, which is
-/// what surfaces assume beyond a volume's border, so distances do not change.
-fn crop(
-    first: &[bool],
-    second: &[bool],
-    [nx, ny, nz]: [usize; 3],
-) -> ([usize; 3], Vec<bool>, Vec<bool>) {
-    let mut low = [nx, ny, nz];
-    let mut high = [0; 3];
-    for (i, _) in first
-        .iter()
-        .zip(second)
-        .enumerate()
-        .filter(|(_, (a, b))| **a || **b)
-    {
-        for (axis, at) in [i % nx, i / nx % ny, i / (nx * ny)].into_iter().enumerate() {
-            low[axis] = low[axis].min(at);
-            high[axis] = high[axis].max(at + 1);
-        }
+    if predicted == 0 || actual == 0 {
+        return score;
     }
-    let cut = |mask: &[bool]| {
-        let mut part = Vec::new();
-        for z in low[2]..high[2] {
-            for y in low[1]..high[1] {
-                let row = nx * (y + ny * z);
-                part.extend_from_slice(&mask[row + low[0]..row + high[0]]);
-            }
-        }
-        part
-    };
-    let shape = [0, 1, 2].map(|axis| high[axis].saturating_sub(low[axis]));
-    (shape, cut(first), cut(second))
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0), |(s, n), v| (s + v, n + 1));
-    (count > 0).then(|| sum / f64::from(count))
+    let mask = |volume: &Volume<u8>| region.cut(&volume.voxels, volume.grid.shape, label);
+    if let Some(surfaces) = Surfaces::of(&mask(prediction), &mask(truth), region.shape()) {
+        let distances = surfaces.distances(truth.grid.spacing_mm);
+        score.hd95_mm = Some(distances.hd95());
+        score.assd_mm = Some(distances.assd());
+        score.nsd = Some(distances.nsd(nsd_mm));
+        let distances = surfaces.distances([1.0; 3]);
+        score.hd95_voxels = Some(distances.hd95());
+        score.assd_voxels = Some(distances.assd());
+        score.samed_dice = score.dice;
+        score.samed_hd95_voxels = distances.hd95();
+        score.uamt_iou = score.iou;
+        score.uamt_asd_voxels = distances.asd();
+    }
+    score
 }
 
 #[cfg(test)]
@@ -216,58 +162,75 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::data::volume::Grid;
+    use samora_engine::random::Stream;
     use std::path::PathBuf;
 
-    fn volume(voxels: Vec<u8>) -> Volume<u8> {
-        let grid = Grid::axis_aligned([4, 2, 1], [0.5, 1.0, 3.0]);
+    fn volume(shape: [usize; 3], voxels: Vec<u8>) -> Volume<u8> {
+        let grid = Grid::axis_aligned(shape, [0.5, 1.0, 3.0]);
         Volume::new(grid, voxels, PathBuf::new()).unwrap()
     }
 
     /// Class 1 in both one voxel apart, class 2 missed, class 3 invented, class 4 in neither.
     #[test]
-    fn both_conventions_treat_empty_classes_as_stated() {
-        let truth = volume(vec![0, 1, 0, 0, 2, 0, 0, 0]);
-        let prediction = volume(vec![0, 0, 1, 0, 0, 0, 0, 3]);
-        let scores = score_case("a", &prediction, &truth, 4).unwrap();
-        let plain: Vec<_> = scores.classes.iter().map(|c| (c.dice, c.hd95_mm)).collect();
-        assert_eq!(
-            plain,
-            [(0.0, Some(0.5)), (0.0, None), (0.0, None), (1.0, None)]
-        );
+    fn all_conventions_treat_empty_classes_as_stated() {
+        let truth = volume([4, 2, 1], vec![0, 1, 0, 0, 2, 0, 0, 0]);
+        let prediction = volume([4, 2, 1], vec![0, 0, 1, 0, 0, 0, 0, 3]);
+        let scores = score_case("a", &prediction, &truth, 4, 0.5)
+            .unwrap()
+            .classes;
+        let empty: Vec<_> = scores.iter().map(ClassScore::empty).collect();
+        let (missed, invented) = (Some(Empty::Prediction), Some(Empty::Truth));
+        assert_eq!(empty, [None, missed, invented, Some(Empty::Both)]);
+        let overlap: Vec<_> = scores.iter().map(|c| (c.dice, c.iou)).collect();
+        assert_eq!(overlap, [(0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0)]);
+        let nsd: Vec<_> = scores.iter().map(|c| c.nsd).collect();
+        assert_eq!(nsd, [Some(1.0), Some(0.0), Some(0.0), None]);
+        let distances = |c: &ClassScore| (c.hd95_mm, c.assd_mm, c.hd95_voxels, c.assd_voxels);
+        let (half, one) = (Some(0.5), Some(1.0));
+        assert_eq!(distances(&scores[0]), (half, half, one, one));
+        for score in &scores[1..] {
+            assert_eq!(distances(score), (None, None, None, None));
+        }
         let samed: Vec<_> = scores
-            .classes
             .iter()
             .map(|c| (c.samed_dice, c.samed_hd95_voxels))
             .collect();
         assert_eq!(samed, [(0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]);
-
-        let names = ["a", "b", "c", "d"].map(str::to_owned);
-        let summary = summarize(&[scores.clone(), scores], &names);
-        assert_eq!(summary.mean_dice, 0.25);
-        assert_eq!(summary.mean_hd95_mm, Some(0.5));
-        assert_eq!(summary.samed_mean_dice, 0.25);
-        assert_eq!(summary.classes[3].both_empty, 2);
-        assert_eq!(summary.classes[1].hd95_undefined, 2);
+        let uamt: Vec<_> = scores
+            .iter()
+            .map(|c| (c.uamt_iou, c.uamt_asd_voxels))
+            .collect();
+        assert_eq!(uamt, [(0.0, 1.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)]);
     }
 
     #[test]
-    fn cropping_does_not_change_hd95() {
-        let truth = volume(vec![0, 1, 1, 0, 0, 1, 1, 0]);
-        let prediction = volume(vec![0, 0, 1, 1, 0, 0, 1, 1]);
-        let scores = score_case("a", &prediction, &truth, 1).unwrap();
-        let whole = hd95(
-            &is_class(&prediction.voxels, 1),
-            &is_class(&truth.voxels, 1),
-            [4, 2, 1],
-            [0.5, 1.0, 3.0],
+    fn the_box_around_a_class_changes_no_score() {
+        let shape = [9, 8, 7];
+        let mut stream = Stream::named(4, "labels");
+        let mut labels = |size: usize| -> Vec<u8> {
+            let inside = |i: usize| i % 9 >= 2 && i / 9 % 8 < 6 && i / 72 >= 1 && i / 72 < 6;
+            (0..504)
+                .map(|i| u8::from(inside(i) && stream.below(size) > 0))
+                .collect()
+        };
+        let (prediction, truth) = (volume(shape, labels(3)), volume(shape, labels(8)));
+        let score = &score_case("a", &prediction, &truth, 1, 1.0)
+            .unwrap()
+            .classes[0];
+        let mask = |volume: &Volume<u8>| volume.voxels.iter().map(|v| *v == 1).collect::<Vec<_>>();
+        let surfaces = Surfaces::of(&mask(&prediction), &mask(&truth), shape).unwrap();
+        let whole = surfaces.distances(truth.grid.spacing_mm);
+        let found = (score.hd95_mm, score.assd_mm, score.nsd);
+        let expected = (whole.hd95(), whole.assd(), whole.nsd(1.0));
+        assert_eq!(
+            found,
+            (Some(expected.0), Some(expected.1), Some(expected.2))
         );
-        assert_eq!(scores.classes[0].hd95_mm, whole);
     }
 
     #[test]
     fn shapes_must_agree() {
-        let other = Grid::axis_aligned([2, 2, 2], [1.0; 3]);
-        let other = Volume::new(other, vec![0; 8], PathBuf::new()).unwrap();
-        assert!(score_case("a", &other, &volume(vec![0; 8]), 1).is_err());
+        let (one, other) = (volume([4, 2, 1], vec![0; 8]), volume([2, 2, 2], vec![0; 8]));
+        assert!(score_case("a", &other, &one, 1, 1.0).is_err());
     }
 }

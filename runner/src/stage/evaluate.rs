@@ -9,8 +9,8 @@ use crate::data::source::Intensity;
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::journal::{Overlay, Progress, Report, draw_overlay, print_result};
-use crate::metrics::volume::{CaseScores, score_case};
+use crate::journal::{Overlay, Progress, Report, Subject, draw_overlay, print_result};
+use crate::metrics::volume::{CaseScores, NSD_MM, score_case};
 use crate::pipeline::Evaluate;
 
 /// Runs the stage.
@@ -42,7 +42,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         let (image, truth) = (data.image(case)?, data.label(case)?);
         let predicted = segmenter.segment(&image)?;
         let name = &data.cases()[case].name;
-        scores.push(score_case(name, &predicted, &truth, classes.len())?);
+        scores.push(score_case(name, &predicted, &truth, classes.len(), NSD_MM)?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)
             && let (Some(image), Some(truth), Some(predicted)) = (
@@ -75,9 +75,13 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
         progress.step(None);
     }
     progress.finish();
-    let report = Report::new(&ctx.pipeline.name, &stage.name, classes, scores);
-    report.write(ctx.run)?;
-    print_result(report.table());
+    let subject = Subject::Stage {
+        pipeline: ctx.pipeline.name.clone(),
+        stage: stage.name.clone(),
+    };
+    let report = Report::new(subject, classes, NSD_MM, scores);
+    report.write(ctx.run.root())?;
+    print_result(report);
     Ok(())
 }
 

@@ -179,6 +179,18 @@ pub fn write_labels(path: &Path, labels: &Volume<u8>) -> Result<()> {
     }
 }
 
+/// Writes a label map of the scan at `reference`: between NIfTI files with all of its header, else as
+/// [`write_labels`].
+///
+/// # Errors
+/// The reference cannot be read, or the label map not written.
+pub fn write_labels_like(reference: &Path, labels: &Volume<u8>, path: &Path) -> Result<()> {
+    match (format(reference)?, format(path)?) {
+        (Format::Nifti, Format::Nifti) => nifti::write_labels_like(reference, labels, path),
+        _ => write_labels(path, labels),
+    }
+}
+
 fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     match format(path)? {
         Format::Nifti => nifti::read(path),

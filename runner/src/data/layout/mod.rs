@@ -96,6 +96,17 @@ pub fn find(source: &Source) -> Result<Layout> {
     }
 }
 
+/// The files of known formats in a folder by the stems of their names.
+///
+/// # Errors
+/// Missing folder, no such files in it, or two of one stem.
+pub fn known_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    scans(folder, KNOWN, |stem| Some(stem.to_owned()))
+}
+
+/// What a folder of scans should hold.
+const KNOWN: &str = "files in a known format (.nii.gz, .nrrd, .mha, …)";
+
 /// Joins images and labels by name.
 fn pair(
     root: &Path,
@@ -172,7 +183,7 @@ fn insert(
 
 fn not_empty<T>(folder: &Path, wanted: &str, files: &BTreeMap<String, T>) -> Result<()> {
     if files.is_empty() {
-        let problem = format!("holds no {wanted}; check the path in the pipeline");
+        let problem = format!("holds no {wanted}; check the path");
         return Err(DataError::dataset(folder, problem));
     }
     Ok(())

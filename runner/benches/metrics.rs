@@ -1,0 +1,195 @@
+//! Distance transform, HD95 and scores of a pair of 512×512×200 masks: `cargo bench -p samora-runner`.
+//!
+//! With `SAMORA_PYTHON`, a Python that has scipy and medpy, each row runs alternately here and there on the
+//! same masks, and the values of both are compared; without it, here alone. Medians over the rounds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use samora_runner::data::volume::{Grid, Volume};
+use samora_runner::metrics::distance::distance_transform;
+use samora_runner::metrics::surface::Surfaces;
+use samora_runner::metrics::volume::score_case;
+
+const ROUNDS: usize = 3;
+const SHAPE: [usize; 3] = [512, 512, 200];
+const SPACING: [f64; 3] = [0.75, 0.75, 2.5];
+
+fn main() {
+    let (truth, prediction) = (organ(0.0), organ(1.0));
+    // Every eighth voxel of an organ: as many columns to search as a transform can meet.
+    let target: Vec<bool> = truth
+        .iter()
+        .enumerate()
+        .map(|(i, on)| *on && i % 8 == 0)
+        .collect();
+    let volume = |mask: &[bool]| {
+        let labels = mask.iter().map(|on| u8::from(*on)).collect();
+        Volume::new(Grid::axis_aligned(SHAPE, SPACING), labels, PathBuf::new()).unwrap()
+    };
+    let (truth_labels, predicted_labels) = (volume(&truth), volume(&prediction));
+    let mut distances = Vec::new();
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut python = Python::start(
+        folder.path(),
+        [
+            ("truth", &truth),
+            ("prediction", &prediction),
+            ("target", &target),
+        ],
+    );
+    println!(
+        "{} threads, {SHAPE:?} voxels of {SPACING:?} mm",
+        std::thread::available_parallelism().unwrap()
+    );
+
+    let mut row = |name: &str, here: &mut dyn FnMut() -> Vec<f64>| {
+        let (mut ours, mut theirs, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            let found = here();
+            ours.push(start.elapsed().as_secs_f64());
+            if let Some(python) = &mut python {
+                let (seconds, expected) = python.ask(name);
+                theirs.push(seconds);
+                values = expected;
+            }
+            if ours.len() == ROUNDS {
+                println!(
+                    "\n{name}: {:.3} s here, {found:?}",
+                    median(&mut ours.clone())
+                );
+            }
+        }
+        if !theirs.is_empty() {
+            let mut ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(o, t)| t / o).collect();
+            println!("{name}: {:.3} s in Python, {values:?}", median(&mut theirs));
+            println!("{name}: {:.1} times as fast", median(&mut ratios));
+        }
+    };
+    row("transform", &mut || {
+        distances = distance_transform(&target, SHAPE, SPACING);
+        Vec::new()
+    });
+    row("hausdorff", &mut || {
+        let surfaces = Surfaces::of(&prediction, &truth, SHAPE).unwrap();
+        vec![surfaces.distances(SPACING).hd95()]
+    });
+    row("scores", &mut || {
+        let scores = score_case("pair", &predicted_labels, &truth_labels, 1, 2.0).unwrap();
+        let score = &scores.classes[0];
+        vec![
+            score.dice,
+            score.iou,
+            score.hd95_mm.unwrap(),
+            score.assd_mm.unwrap(),
+        ]
+    });
+    if python.is_some() {
+        println!(
+            "\ntransforms differ by at most {:.1e}",
+            difference(&distances, &folder.path().join("transform"))
+        );
+    } else {
+        println!("\nskipped the comparison: SAMORA_PYTHON names no Python with scipy and medpy");
+    }
+}
+
+/// An ellipsoid with dents, and a small one beside it; `other` moves and dents it in another way.
+fn organ(other: f64) -> Vec<bool> {
+    let [nx, ny, nz] = SHAPE;
+    let inside = |i: usize| {
+        let [x, y, z] = [i % nx, i / nx % ny, i / nx / ny].map(|at| at as f64);
+        let (u, v, w) = (
+            (x - 220.0 - 4.0 * other) / 120.0,
+            (y - 250.0) / 90.0,
+            (z - 100.0 + other) / 60.0,
+        );
+        let dents =
+            0.08 * ((7.0 + other) * u).sin() * (5.0 * v + other).cos() + 0.05 * (9.0 * w).sin();
+        let island = ((x - 400.0).powi(2) + (y - 300.0 + 6.0 * other).powi(2)) / 400.0
+            + ((z - 80.0) / 8.0).powi(2);
+        u * u + v * v + w * w < 1.0 + dents || island < 1.0
+    };
+    (0..nx * ny * nz).map(inside).collect()
+}
+
+/// The largest difference to an array of f64 in a file.
+fn difference(found: &[f64], path: &Path) -> f64 {
+    let expected = fs::read(path).unwrap();
+    assert_eq!(expected.len(), 8 * found.len());
+    let expected = expected
+        .chunks_exact(8)
+        .map(|b| f64::from_le_bytes(b.try_into().unwrap()));
+    found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A Python process that computes on the same masks.
+struct Python {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    fn start(folder: &Path, masks: [(&str, &[bool]); 3]) -> Option<Self> {
+        let program = std::env::var_os("SAMORA_PYTHON")?;
+        for (name, mask) in masks {
+            let bytes: Vec<u8> = mask.iter().map(|on| u8::from(*on)).collect();
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+        let [nx, ny, nz] = SHAPE;
+        let [x, y, z] = SPACING;
+        let mut child = Command::new(program)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/metrics.py"))
+            .args([format!("{nz},{ny},{nx}"), format!("{z},{y},{x}")])
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the Python that SAMORA_PYTHON names");
+        let requests = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Some(Self {
+            child,
+            requests,
+            answers,
+        })
+    }
+
+    /// Seconds it took, and the values.
+    fn ask(&mut self, what: &str) -> (f64, Vec<f64>) {
+        writeln!(self.requests, "{what}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let numbers: Vec<f64> = line
+            .split_whitespace()
+            .map(|n| n.parse().unwrap())
+            .collect();
+        let (seconds, values) = numbers.split_first().expect("an answer from Python");
+        (*seconds, values.to_vec())
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
