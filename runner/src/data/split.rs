@@ -184,10 +184,10 @@ fn match_slices<'a>(
     (slices, unknown)
 }
 
-/// Names of the training and test cases of a published split, those with labels in its few-shot list
-/// first; `None` for other splits.
+/// Names of the training and test cases of a published split by name, but training cases of its few-shot
+/// list first; `None` for other splits.
 pub fn published_cases(split: &Split) -> Option<[Vec<String>; 2]> {
-    let (few, train, test): (_, Vec<String>, _) = match split {
+    let (few, mut train, test): (_, Vec<String>, _) = match split {
         Split::Synapse18x12 => (
             "",
             SYNAPSE_TRAIN_SLICES
@@ -208,11 +208,13 @@ pub fn published_cases(split: &Split) -> Option<[Vec<String>; 2]> {
         ),
         _ => return None,
     };
-    let test: Vec<String> = test.lines().map(str::to_owned).collect();
+    let mut test: Vec<String> = test.lines().map(str::to_owned).collect();
+    test.sort();
     let mut all = few
         .lines()
         .map(|s| case_of(s).to_owned())
         .collect::<Vec<_>>();
+    train.sort();
     all.extend(train);
     let mut seen: BTreeSet<String> = test.iter().cloned().collect();
     all.retain(|name| seen.insert(name.clone()));

@@ -40,8 +40,9 @@ pub(super) fn create_folders(layout: Layout, out: &Path) -> Result<()> {
         Layout::Synapse => &["img", "label"],
         Layout::SynapsePreprocessed => &["train_npz", "test_vol_h5"],
         Layout::Folder => &["images", "labels"],
-        Layout::La | Layout::LaH5 | Layout::Promise12 => &["."],
+        Layout::La | Layout::LaH5 | Layout::Promise12 => &[],
     };
+    create(out)?;
     folders
         .iter()
         .try_for_each(|folder| create(&out.join(folder)))

@@ -100,13 +100,14 @@ fn layouts_serve_the_published_splits() {
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("new");
         let options = Options {
             layout,
             ..options(5, [32, 32, 24])
         };
-        let files = generate(&options, folder.path()).unwrap();
+        let files = generate(&options, &root).unwrap();
         assert_eq!(files.len(), 5);
-        let root = format!("{:?}", folder.path().to_string_lossy());
+        let root = format!("{:?}", root.to_string_lossy());
         let source: Source = ron::from_str(&declared.replace("ROOT", &root)).unwrap();
         let data = Dataset::open(&source, 1 << 24).unwrap();
         let division = data.division();
@@ -129,6 +130,14 @@ fn layouts_serve_the_published_splits() {
     let folder = tempfile::tempdir().unwrap();
     let message = generate(&options(1, [8, 8, 8]), folder.path()).unwrap_err();
     assert!(message.to_string().contains("16 to 1024"));
+}
+
+/// The names decide which cases train, so that they must stay.
+#[test]
+fn synapse_cases_begin_with_three_that_train() {
+    let names = [0, 1, 2, 3, 4, 5, 29, 30].map(|case| files::name(&Split::Synapse18x12, case).0);
+    let numbers = [5, 6, 7, 1, 2, 9, 38, 41].map(|number| format!("case{number:04}"));
+    assert_eq!(names, numbers);
 }
 
 #[test]
