@@ -12,48 +12,59 @@ const COLUMNS: usize = 8;
 /// infinite if there is none. Both are of `shape` [nx, ny, nz], x fastest; nothing comes back if
 /// `target` is not.
 pub fn distance_transform(target: &[bool], shape: [usize; 3], spacing: [f64; 3]) -> Vec<f64> {
-    let mut distance = squared_distance_transform(target, shape, spacing);
-    distance
-        .par_iter_mut()
-        .for_each(|value| *value = value.sqrt());
-    distance
+    transform(target, shape, spacing, f64::sqrt)
 }
 
 /// As [`distance_transform`], before the root: whole numbers without rounding where the spacing is 1.
 pub fn squared_distance_transform(
     target: &[bool],
+    shape: [usize; 3],
+    spacing: [f64; 3],
+) -> Vec<f64> {
+    transform(target, shape, spacing, |squared| squared)
+}
+
+/// `finish` of the squared distances.
+fn transform(
+    target: &[bool],
     [nx, ny, nz]: [usize; 3],
     spacing: [f64; 3],
+    finish: impl Fn(f64) -> f64 + Sync,
 ) -> Vec<f64> {
     if target.is_empty() || target.len() != nx * ny * nz {
         return Vec::new();
     }
-    let mut squared = vec![f64::INFINITY; target.len()];
-    squared
+    let mut distance = vec![0.0; target.len()];
+    distance
         .par_chunks_mut(nx * ny)
         .zip(target.par_chunks(nx * ny))
         .for_each_init(Envelope::default, |envelope, (plane, target)| {
+            if !target.contains(&true) {
+                plane.fill(f64::INFINITY);
+                return;
+            }
             let mut rows: Vec<&mut [f64]> = plane.chunks_mut(nx).collect();
             for (row, target) in rows.iter_mut().zip(target.chunks(nx)) {
                 scan(row, target, spacing[0]);
             }
-            envelope.transform_columns(&mut rows, spacing[1]);
+            envelope.transform_columns(&mut rows, spacing[1], |squared| squared);
         });
     let mut slabs: Vec<Vec<&mut [f64]>> = (0..ny).map(|_| Vec::with_capacity(nz)).collect();
-    for (index, row) in squared.chunks_mut(nx).enumerate() {
+    for (index, row) in distance.chunks_mut(nx).enumerate() {
         slabs[index % ny].push(row);
     }
     slabs
         .par_iter_mut()
         .for_each_init(Envelope::default, |envelope, rows| {
-            envelope.transform_columns(rows, spacing[2]);
+            envelope.transform_columns(rows, spacing[2], &finish);
         });
-    squared
+    distance
 }
 
 /// Squared distance along one row to the nearest target in the row.
 fn scan(row: &mut [f64], target: &[bool], spacing: f64) {
     if !target.contains(&true) {
+        row.fill(f64::INFINITY);
         return;
     }
     let mut steps = f64::INFINITY;
@@ -79,8 +90,13 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// rows[i][x] ← min over j of rows[j][x] + (spacing·(i − j))².
-    fn transform_columns(&mut self, rows: &mut [&mut [f64]], spacing: f64) {
+    /// rows[i][x] ← finish(min over j of rows[j][x] + (spacing·(i − j))²).
+    fn transform_columns(
+        &mut self,
+        rows: &mut [&mut [f64]],
+        spacing: f64,
+        finish: impl Fn(f64) -> f64,
+    ) {
         let height = rows.len();
         let width = rows.first().map_or(0, |row| row.len());
         self.columns.resize(COLUMNS * height, 0.0);
@@ -92,11 +108,11 @@ impl Envelope {
                 }
             }
             for column in self.columns.chunks_mut(height).take(taken.len()) {
-                transform(column, spacing * spacing, &mut self.vertices);
+                lower_envelope(column, spacing * spacing, &mut self.vertices);
             }
             for (y, row) in rows.iter_mut().enumerate() {
                 for (column, value) in row[taken.clone()].iter_mut().enumerate() {
-                    *value = self.columns[column * height + y];
+                    *value = finish(self.columns[column * height + y]);
                 }
             }
         }
@@ -104,7 +120,7 @@ impl Envelope {
 }
 
 /// line[i] ← min over j of line[j] + scale·(i − j)².
-fn transform(line: &mut [f64], scale: f64, vertices: &mut Vec<[f64; 2]>) {
+fn lower_envelope(line: &mut [f64], scale: f64, vertices: &mut Vec<[f64; 2]>) {
     vertices.clear();
     for (i, &height) in line.iter().enumerate() {
         if height == f64::INFINITY {
