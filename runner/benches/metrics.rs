@@ -52,27 +52,29 @@ fn main() {
     );
 
     let mut row = |name: &str, here: &mut dyn FnMut() -> Vec<f64>| {
-        let (mut ours, mut theirs, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let start = Instant::now();
-            let found = here();
+            found = here();
             ours.push(start.elapsed().as_secs_f64());
             if let Some(python) = &mut python {
-                let (seconds, expected) = python.ask(name);
+                let (seconds, values) = python.ask(name);
                 theirs.push(seconds);
-                values = expected;
-            }
-            if ours.len() == ROUNDS {
-                println!(
-                    "\n{name}: {:.3} s here, {found:?}",
-                    median(&mut ours.clone())
-                );
+                expected = values;
             }
         }
+        let mut ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(o, t)| t / o).collect();
+        println!("\n{name}: {:.3} s here", median(&mut ours));
         if !theirs.is_empty() {
-            let mut ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(o, t)| t / o).collect();
-            println!("{name}: {:.3} s in Python, {values:?}", median(&mut theirs));
-            println!("{name}: {:.1} times as fast", median(&mut ratios));
+            let seconds = median(&mut theirs);
+            println!(
+                "{name}: {seconds:.3} s in Python; {:.1} times as fast here",
+                median(&mut ratios)
+            );
+        }
+        if !found.is_empty() {
+            println!("{name}: here {found:?}, in Python {expected:?}");
         }
     };
     row("transform", &mut || {
