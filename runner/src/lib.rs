@@ -13,4 +13,5 @@ pub mod pipeline;
 pub mod prompted;
 pub mod provenance;
 pub mod run_dir;
+pub mod splits;
 pub mod stage;

@@ -30,7 +30,7 @@ const FILES: [&str; 5] = [
     "summary.json",
     "summary.csv",
 ];
-const FOLDERS: [&str; 3] = ["checkpoints", "curves", "overlays"];
+const FOLDERS: [&str; 4] = ["checkpoints", "curves", "overlays", "splits"];
 const LOCK: &str = ".lock";
 
 /// Metadata key of the number of completed steps.

@@ -71,6 +71,12 @@ fn shared_stages_are_trained_once_and_finished_runs_are_kept() {
     let log = String::from_utf8(log).unwrap();
     assert!(log.contains("finetune") && !log.contains("pixel"), "{log}");
 
+    // The lists say who trained, in the form that a pipeline reads.
+    assert_eq!(file("samed/seed_7/splits/phantom_train.txt"), b"case0005\n");
+    assert_eq!(file("samed/seed_7/splits/phantom_test.txt"), b"case0006\n");
+    let labelled = String::from_utf8(file("samed/seed_7/splits/phantom_labelled.txt")).unwrap();
+    assert!(labelled.starts_with("case0005_slice000\n"), "{labelled}");
+
     assert_eq!(compare(folder), table);
     let again = String::from_utf8(file("samed/seed_7/events.jsonl")).unwrap();
     assert_eq!(again, log);

@@ -83,7 +83,7 @@ fn count(parameters: usize) -> String {
 }
 
 fn files(pipeline: &Pipeline) -> Vec<String> {
-    let mut files: Vec<String> = ["resolved.ron", "provenance.json", "events.jsonl"]
+    let mut files: Vec<String> = ["resolved.ron", "provenance.json", "splits/", "events.jsonl"]
         .map(str::to_string)
         .to_vec();
     for stage in &pipeline.stages {

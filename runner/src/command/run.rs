@@ -11,6 +11,7 @@ use crate::interrupt;
 use crate::pipeline::Pipeline;
 use crate::provenance;
 use crate::run_dir::RunDir;
+use crate::splits;
 use crate::stage::Context;
 
 /// Runs a pipeline, or what is left of it.
@@ -42,6 +43,7 @@ pub(super) fn execute(
 ) -> Result<()> {
     let context = Context::open(pipeline, run, device, fuse)?;
     provenance::record(run, pipeline, &device.adapter, context.datasets())?;
+    splits::record(run, context.datasets())?;
     context.run()
 }
 
