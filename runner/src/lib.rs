@@ -15,3 +15,4 @@ pub mod provenance;
 pub mod run_dir;
 pub mod splits;
 pub mod stage;
+mod whole_file;

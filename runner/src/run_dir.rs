@@ -13,7 +13,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use samora_engine::Tensor;
@@ -21,6 +20,7 @@ use samora_engine::weights::Weights;
 
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, differences, to_ron};
+use crate::whole_file::write_whole;
 
 /// What a run writes; `--fresh` removes exactly this.
 const FILES: [&str; 5] = [
@@ -216,23 +216,12 @@ pub fn checkpoint(root: &Path, stage: &str) -> PathBuf {
     root.join(format!("checkpoints/{stage}.safetensors"))
 }
 
-/// Writes a whole file: to a temporary file beside it, flushed to disk, then renamed.
+/// Writes a file that appears whole or not at all.
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written; an earlier file is then intact.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".partial");
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    });
-    written.map_err(|e| {
-        // The error to report is the first one; a leftover file is harmless.
-        std::fs::remove_file(&temporary).ok();
-        Error::file(path, "write", e)
-    })
+    write_whole(path, bytes).map_err(|e| Error::file(path, "write", e))
 }
 
 fn holds_something(root: &Path) -> Result<bool> {

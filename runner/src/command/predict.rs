@@ -17,7 +17,7 @@ use crate::stage::{Segmenter, finetuned_weights};
 const BATCH: usize = 4;
 
 /// Writes a label volume in the grid, orientation and affine of each input. One volume is in memory at a
-/// time; one that fails is reported, and the others are segmented all the same.
+/// time; of several one that cannot be used is reported, and the others are segmented all the same.
 ///
 /// # Errors
 /// A run without a finished fine-tuning stage, no or unreadable volumes, a device that fails, or an
@@ -57,9 +57,13 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         if interrupt::requested() {
             return Err(Error::Interrupted);
         }
-        if let Err(error) = segment(input, output) {
-            progress.line(&format!("error: {error}"));
-            failed += 1;
+        match segment(input, output) {
+            // The fault is that volume's: the others can be segmented all the same.
+            Err(Error::Data(error)) if volumes.len() > 1 => {
+                progress.line(&format!("error: {error}"));
+                failed += 1;
+            }
+            segmented => segmented?,
         }
         progress.step(None);
     }

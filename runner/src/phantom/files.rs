@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::data::error::{DataError, Result};
 use crate::data::formats::{ArrayAxes, hdf5, metaimage, nifti, nrrd, numpy};
+use crate::data::intensity::normalize;
 use crate::data::layout::SYNAPSE_LABEL_MAP;
-use crate::data::source::Split;
+use crate::data::source::{Intensity, Split};
 use crate::data::split::published_cases;
 use crate::data::volume::Volume;
 
@@ -94,7 +95,8 @@ pub(super) fn write(
             let (name, _) = name(&Split::La80x20, case);
             create(&out.join(&name))?;
             let path = out.join(&name).join("mri_norm2.h5");
-            let image = standardised(mapped(image, |hu| f32::from(grey(hu))));
+            let mut image = mapped(image, |hu| f32::from(grey(hu)));
+            normalize(&mut image.voxels, Intensity::ZScore);
             let only = mapped(labels, |value| u8::from(value == LIVER));
             hdf5::write(&path, &image, &only, ArrayAxes::Xyz)?;
             Ok(path)
@@ -159,25 +161,6 @@ fn mapped<A, B>(volume: Volume<A>, each: impl Fn(A) -> B) -> Volume<B> {
         voxels: volume.voxels.into_iter().map(each).collect(),
         path: volume.path,
     }
-}
-
-/// Mean 0 and variance 1.
-fn standardised(mut volume: Volume<f32>) -> Volume<f32> {
-    let count = volume.voxels.len() as f64;
-    let sum = |each: &dyn Fn(f64) -> f64| {
-        volume
-            .voxels
-            .iter()
-            .map(|v| each(f64::from(*v)))
-            .sum::<f64>()
-            / count
-    };
-    let mean = sum(&|v| v);
-    let deviation = sum(&|v| (v - mean) * (v - mean)).sqrt();
-    for voxel in &mut volume.voxels {
-        *voxel = ((f64::from(*voxel) - mean) / deviation) as f32;
-    }
-    volume
 }
 
 /// One archive for each axial slice, rows and columns as the stored volume has them.

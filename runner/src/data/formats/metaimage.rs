@@ -1,19 +1,16 @@
 //! MetaImage volumes (`.mha`, and `.mhd` with a data file): plain or zlib, either byte order. Keys as
 //! in <https://itk.org/Wiki/ITK/MetaIO/Documentation>.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::ops::Deref;
 use std::path::Path;
 
-use super::checked_shape;
 use super::payload::{Packing, Source, beside};
 use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
-use super::write::write_whole;
+use super::text_header::{LPS, MAX_BYTES, TextHeader};
+use super::write::write_file;
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
-
-/// Longest header read; real ones are far below it.
-const MAX_HEADER_BYTES: u64 = 1 << 20;
 
 struct Header {
     grid: Grid,
@@ -71,7 +68,7 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
         false => raw.file_name().unwrap_or_default().to_string_lossy(),
     };
     // RAS to LPS.
-    let lps = |row: usize, column: usize| [-1.0, -1.0, 1.0][row] * grid.stored_affine[row][column];
+    let lps = |row: usize, column: usize| LPS[row] * grid.stored_affine[row][column];
     let lengths = [0, 1, 2].map(|c| (0..3).map(|r| lps(r, c).powi(2)).sum::<f64>().sqrt());
     let list = |numbers: &mut dyn Iterator<Item = f64>| {
         numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
@@ -87,10 +84,10 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
         type_name(T::SCALAR),
     );
     if is_single {
-        return write_whole(path, &[header.as_bytes(), &voxels].concat());
+        return write_file(path, &[header.as_bytes(), &voxels].concat());
     }
-    write_whole(&raw, &voxels)?;
-    write_whole(path, header.as_bytes())
+    write_file(&raw, &voxels)?;
+    write_file(path, header.as_bytes())
 }
 
 fn type_name(scalar: Scalar) -> &'static str {
@@ -109,36 +106,20 @@ fn type_name(scalar: Scalar) -> &'static str {
 }
 
 /// The header's values by key.
-struct Keys<'a> {
-    path: &'a Path,
-    values: BTreeMap<String, String>,
-}
+struct Keys<'a>(TextHeader<'a>);
 
 impl Header {
     /// Reads the header; the source is then at the voxels, if they are in the same file.
     fn read(path: &Path, source: &mut Source) -> Result<Self> {
         let keys = Keys::read(path, source.plain())?;
-        let sizes: Vec<u64> = keys.numbers("DimSize")?;
-        let shape = match *sizes {
-            [x, y] => [x, y, 1],
-            [x, y, z] | [x, y, z, 1] => [x, y, z],
-            _ => {
-                let problem =
-                    format!("{sizes:?} is not a slice or a volume; split it into volumes");
-                return Err(keys.refuse("DimSize", problem));
-            }
-        };
-        let shape = checked_shape(shape).ok_or_else(|| {
-            let problem = format!("{sizes:?} is empty or more than a scan has");
-            keys.refuse("DimSize", problem)
-        })?;
+        let (shape, dimension) = keys.shape("DimSize")?;
         let channels = keys.get("ElementNumberOfChannels").unwrap_or("1");
         if channels != "1" {
             let problem = format!("{channels} values in a voxel; save one of them");
             return Err(keys.refuse("ElementNumberOfChannels", problem));
         }
         if keys.is_true("BinaryData") == Some(false) {
-            let problem = "numbers as text are not read; save the file as binary".to_string();
+            let problem = "numbers as text are not read; save the file as binary";
             return Err(keys.refuse("BinaryData", problem));
         }
         let order = ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"];
@@ -158,16 +139,11 @@ impl Header {
                 return Err(keys.refuse("ElementDataFile", problem));
             }
             Some(name) => Some(name.to_owned()),
-            None => return Err(keys.refuse("ElementDataFile", "is missing".into())),
+            None => return Err(keys.refuse("ElementDataFile", "is missing")),
         };
-        let skip = match keys.numbers::<i64>("HeaderSize")?[..] {
-            [] => Some(0),
-            [skip] => u64::try_from(skip).ok(),
-            _ => return Err(keys.refuse("HeaderSize", "is not one number".into())),
-        };
-        let grid = Grid::from_stored(shape, keys.affine(sizes.len())?).ok_or_else(|| {
-            let problem =
-                "spacing, directions and offset are not finite or not invertible".to_string();
+        let skip = keys.number::<i64>("HeaderSize")?.unwrap_or(0);
+        let grid = Grid::from_stored(shape, keys.affine(dimension)?).ok_or_else(|| {
+            let problem = "spacing, directions and offset are not finite or not invertible";
             keys.refuse("TransformMatrix", problem)
         })?;
         Ok(Self {
@@ -176,18 +152,23 @@ impl Header {
             order,
             packing,
             data_file,
-            skip,
+            skip: u64::try_from(skip).ok(),
         })
+    }
+}
+
+impl<'a> Deref for Keys<'a> {
+    type Target = TextHeader<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
 impl<'a> Keys<'a> {
     fn read(path: &'a Path, reader: impl BufRead) -> Result<Self> {
-        let mut keys = Self {
-            path,
-            values: BTreeMap::new(),
-        };
-        let mut reader = reader.take(MAX_HEADER_BYTES);
+        let mut keys = TextHeader::new(path);
+        let mut reader = reader.take(MAX_BYTES);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -199,32 +180,17 @@ impl<'a> Keys<'a> {
                     "is not a MetaImage header, lines of `Key = value` up to ElementDataFile";
                 return Err(DataError::content(path, problem));
             };
-            let key = key.trim();
-            keys.values.insert(key.into(), value.trim().into());
+            keys.insert(key, value);
             // By definition the last one: the voxels may follow.
-            if key == "ElementDataFile" {
-                return Ok(keys);
+            if key.trim() == "ElementDataFile" {
+                return Ok(Self(keys));
             }
         }
-    }
-
-    fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(String::as_str)
     }
 
     fn is_true(&self, key: &str) -> Option<bool> {
         self.get(key)
             .map(|value| value.eq_ignore_ascii_case("true") || value == "1")
-    }
-
-    fn refuse(&self, key: &'static str, problem: String) -> DataError {
-        DataError::header(self.path, key, problem)
-    }
-
-    fn numbers<T: std::str::FromStr>(&self, key: &'static str) -> Result<Vec<T>> {
-        let text = self.get(key).unwrap_or_default();
-        let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
-        numbers.ok_or_else(|| self.refuse(key, format!("`{text}` is not a list of numbers")))
     }
 
     /// The first of these keys that is there, with its numbers.
@@ -256,7 +222,6 @@ impl<'a> Keys<'a> {
     /// Stored voxels to RAS+ millimetres. The file's millimetres run left, posterior and superior, and
     /// its matrix holds the direction of one axis after the other.
     fn affine(&self, dimension: usize) -> Result<[[f64; 4]; 4]> {
-        const LPS: [f64; 3] = [-1.0, -1.0, 1.0];
         let spacing = self.first(&["ElementSpacing", "ElementSize"], dimension)?;
         let origin = self.first(&["Offset", "Position", "Origin"], dimension)?;
         let keys = ["TransformMatrix", "Rotation", "Orientation"];

@@ -10,6 +10,7 @@ mod payload;
 mod picture;
 mod raw;
 mod scan;
+mod text_header;
 mod write;
 
 use std::path::Path;

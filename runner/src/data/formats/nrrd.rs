@@ -1,19 +1,16 @@
 //! NRRD volumes (`.nrrd`, and `.nhdr` with a data file): raw or gzip, either byte order. Fields as in
 //! the format's definition, <https://teem.sourceforge.net/nrrd/format.html>.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::ops::Deref;
 use std::path::Path;
 
-use super::checked_shape;
 use super::payload::{Packing, Source, beside};
 use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
-use super::write::{gzipped, write_whole};
+use super::text_header::{LPS, MAX_BYTES, TextHeader};
+use super::write::{gzipped, write_file};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
-
-/// Longest header read; real ones are far below it.
-const MAX_HEADER_BYTES: u64 = 1 << 20;
 
 struct Header {
     grid: Grid,
@@ -67,8 +64,8 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
     let [x, y, z] = grid.stored_shape();
     // RAS to LPS.
     let lps = |column: usize| {
-        let [a, b, c] = [0, 1, 2].map(|row| grid.stored_affine[row][column]);
-        format!("({},{},{c})", -a, -b)
+        let [x, y, z] = [0, 1, 2].map(|row| LPS[row] * grid.stored_affine[row][column]);
+        format!("({x},{y},{z})")
     };
     let header = format!(
         "NRRD0004\ntype: {}\ndimension: 3\nspace: left-posterior-superior\nsizes: {x} {y} {z}\n\
@@ -81,7 +78,7 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
         lps(3),
     );
     let voxels = gzipped(&bytes_of(&volume.to_stored()));
-    write_whole(path, &[header.as_bytes(), &voxels].concat())
+    write_file(path, &[header.as_bytes(), &voxels].concat())
 }
 
 fn type_name(scalar: Scalar) -> &'static str {
@@ -99,38 +96,22 @@ fn type_name(scalar: Scalar) -> &'static str {
     }
 }
 
-/// The header's lines by their names.
-struct Fields<'a> {
-    path: &'a Path,
-    values: BTreeMap<String, String>,
-}
+/// The header's fields by their names.
+struct Fields<'a>(TextHeader<'a>);
 
 impl Header {
     /// Reads the header; the source is then at the voxels, if they are in the same file.
     fn read(path: &Path, source: &mut Source) -> Result<Self> {
         let fields = Fields::read(path, source.plain())?;
-        let sizes: Vec<u64> = fields.numbers("sizes")?;
-        let dimension: Vec<usize> = fields.numbers("dimension")?;
-        if dimension != [sizes.len()] {
-            let problem = format!("{dimension:?} with sizes {sizes:?}");
+        let (shape, axes) = fields.shape("sizes")?;
+        let dimension: Option<usize> = fields.number("dimension")?;
+        // A fourth axis of one element has no direction in space.
+        if dimension != Some(axes) || axes > 3 {
+            let problem = format!("{dimension:?} with {axes} sizes; 2 or 3 are read");
             return Err(fields.refuse("dimension", problem));
         }
-        let shape = match *sizes {
-            [x, y] => [x, y, 1],
-            [x, y, z] => [x, y, z],
-            _ => {
-                let problem = format!(
-                    "{sizes:?} is not a slice or a volume; split it into volumes of one value each"
-                );
-                return Err(fields.refuse("sizes", problem));
-            }
-        };
-        let shape = checked_shape(shape).ok_or_else(|| {
-            let problem = format!("{sizes:?} is empty or more than a scan has");
-            fields.refuse("sizes", problem)
-        })?;
-        let grid = Grid::from_stored(shape, fields.affine(sizes.len())?).ok_or_else(|| {
-            let problem = "the directions and origin are not finite or not invertible".to_string();
+        let grid = Grid::from_stored(shape, fields.affine(axes)?).ok_or_else(|| {
+            let problem = "the directions and origin are not finite or not invertible";
             fields.refuse("space directions", problem)
         })?;
         let scalar = fields.scalar()?;
@@ -158,9 +139,17 @@ impl Header {
             order,
             packing,
             data_file: fields.get("data file").map(str::to_owned),
-            line_skip: fields.skip("line skip")?,
-            byte_skip: fields.skip("byte skip")? as u64,
+            line_skip: fields.number("line skip")?.unwrap_or(0),
+            byte_skip: fields.number("byte skip")?.unwrap_or(0),
         })
+    }
+}
+
+impl<'a> Deref for Fields<'a> {
+    type Target = TextHeader<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
@@ -172,11 +161,8 @@ impl<'a> Fields<'a> {
                 format!("begins with {found:?} instead of NRRD0001 to NRRD0005"),
             )
         };
-        let mut fields = Self {
-            path,
-            values: BTreeMap::new(),
-        };
-        let mut reader = reader.take(MAX_HEADER_BYTES);
+        let mut fields = TextHeader::new(path);
+        let mut reader = reader.take(MAX_BYTES);
         let mut line = Vec::new();
         let mut first = true;
         loop {
@@ -203,32 +189,10 @@ impl<'a> Fields<'a> {
                     "byteskip" => "byte skip",
                     name => name,
                 };
-                fields.values.insert(name.into(), value.trim().into());
+                fields.insert(name, value);
             }
         }
-        Ok(fields)
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    fn refuse(&self, field: &'static str, problem: String) -> DataError {
-        DataError::header(self.path, field, problem)
-    }
-
-    fn numbers<T: std::str::FromStr>(&self, name: &'static str) -> Result<Vec<T>> {
-        let text = self.get(name).unwrap_or_default();
-        let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
-        numbers.ok_or_else(|| self.refuse(name, format!("`{text}` is not a list of numbers")))
-    }
-
-    fn skip(&self, name: &'static str) -> Result<usize> {
-        match self.numbers(name)?[..] {
-            [] => Ok(0),
-            [count] => Ok(count),
-            _ => Err(self.refuse(name, "is not one number".into())),
-        }
+        Ok(Self(fields))
     }
 
     fn scalar(&self) -> Result<Scalar> {
@@ -266,7 +230,7 @@ impl<'a> Fields<'a> {
     /// Stored voxels to RAS+ millimetres. Without a space it is taken for left, posterior, superior.
     fn affine(&self, dimension: usize) -> Result<[[f64; 4]; 4]> {
         let flips = match self.get("space").unwrap_or("LPS") {
-            "left-posterior-superior" | "LPS" => [-1.0, -1.0, 1.0],
+            "left-posterior-superior" | "LPS" => LPS,
             "left-anterior-superior" | "LAS" => [-1.0, 1.0, 1.0],
             "right-anterior-superior" | "RAS" => [1.0, 1.0, 1.0],
             other => {
@@ -295,7 +259,7 @@ impl<'a> Fields<'a> {
             None => [0.0; 3],
             Some(_) => match self.vectors("space origin")?[..] {
                 [origin] => origin,
-                _ => return Err(self.refuse("space origin", "is not one vector".into())),
+                _ => return Err(self.refuse("space origin", "is not one vector")),
             },
         };
         let mut affine = [[0.0; 4]; 4];

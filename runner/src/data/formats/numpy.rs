@@ -13,7 +13,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::payload::{MAX_DEFLATE_RATIO, Source};
 use super::raw::{ByteOrder, Raw, Scalar, bytes_of};
-use super::write::write_whole;
+use super::write::write_file;
 use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
@@ -52,7 +52,7 @@ pub fn read_tensor(path: &Path, shape: &[usize]) -> Result<Tensor> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_tensor(path: &Path, tensor: &Tensor) -> Result<()> {
-    write_whole(path, &array(&tensor.shape, tensor.as_f32()))
+    write_file(path, &array(&tensor.shape, tensor.as_f32()))
 }
 
 /// Writes f32 arrays of one shape as an uncompressed `.npz` archive.
@@ -69,7 +69,7 @@ pub fn write_archive(path: &Path, arrays: &[(&str, &[f32])], shape: &[usize]) ->
         writer.write_all(&array(shape, values)).map_err(failed)?;
     }
     let bytes = writer.finish().map_err(|e| failed(e.into()))?.into_inner();
-    write_whole(path, &bytes)
+    write_file(path, &bytes)
 }
 
 /// A `.npy` file.

@@ -1,6 +1,5 @@
-//! Files that appear whole or not at all.
+//! Writing of volumes in any format.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,18 +7,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::data::error::{DataError, Result};
+use crate::whole_file::write_whole;
 
-/// Writes a temporary neighbour of `path`, then renames it.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = Path::new(&name);
-    let written = fs::write(partial, bytes).and_then(|()| fs::rename(partial, path));
-    written.map_err(|e| {
-        // The failure that matters is the one already in hand.
-        let _ = fs::remove_file(partial);
-        DataError::io(path, "write", e)
-    })
+/// Writes a file that appears whole or not at all.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, bytes).map_err(|e| DataError::io(path, "write", e))
 }
 
 /// The bytes in a gzip frame.

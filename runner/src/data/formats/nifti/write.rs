@@ -5,7 +5,7 @@ use std::path::Path;
 use super::header::{CheckedHeader, Version, datatype};
 use crate::data::error::Result;
 use crate::data::formats::raw::{ByteOrder, Sample, Scalar, bytes_of};
-use crate::data::formats::write::{gzipped, write_whole};
+use crate::data::formats::write::{self, gzipped};
 use crate::data::volume::Grid;
 
 /// A new little-endian header for voxels of type `T` on `grid`, in the grid's own orientation.
@@ -86,7 +86,7 @@ pub(super) fn write_file<T: Sample>(path: &Path, header: &[u8], stored: &[T]) ->
     let gzip = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-    write_whole(path, &if gzip { gzipped(&bytes) } else { bytes })
+    write::write_file(path, &if gzip { gzipped(&bytes) } else { bytes })
 }
 
 fn put_dim(header: &mut [u8], grid: &Grid, bytes: impl Fn(i16) -> [u8; 2]) {

@@ -1,0 +1,80 @@
+//! What NRRD's and MetaImage's headers have in common: lines of text that give names a value.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::checked_shape;
+use crate::data::error::{DataError, Result};
+
+/// Longest header read; real ones are far below it.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// Signs that take left, posterior and superior to right, anterior and superior, and back.
+pub(super) const LPS: [f64; 3] = [-1.0, -1.0, 1.0];
+
+/// A header's values by name.
+pub(super) struct TextHeader<'a> {
+    path: &'a Path,
+    values: BTreeMap<String, String>,
+}
+
+impl<'a> TextHeader<'a> {
+    /// The header of a file, as yet without values.
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a value.
+    pub(super) fn insert(&mut self, name: &str, value: &str) {
+        self.values.insert(name.trim().into(), value.trim().into());
+    }
+
+    /// The value of a name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// The error of a value that cannot be used.
+    pub(super) fn refuse(&self, name: &'static str, problem: impl Into<String>) -> DataError {
+        DataError::header(self.path, name, problem)
+    }
+
+    /// Numbers between spaces; none without a value.
+    pub(super) fn numbers<T: FromStr>(&self, name: &'static str) -> Result<Vec<T>> {
+        let text = self.get(name).unwrap_or_default();
+        let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
+        numbers.ok_or_else(|| self.refuse(name, format!("`{text}` is not a list of numbers")))
+    }
+
+    /// One number, if there is a value.
+    pub(super) fn number<T: FromStr>(&self, name: &'static str) -> Result<Option<T>> {
+        let mut numbers = self.numbers(name)?;
+        match (numbers.pop(), numbers.len()) {
+            (found, 0) => Ok(found),
+            _ => Err(self.refuse(name, "is not one number")),
+        }
+    }
+
+    /// The shape of a slice or volume, and how many extents the header gives.
+    pub(super) fn shape(&self, name: &'static str) -> Result<([usize; 3], usize)> {
+        let sizes: Vec<u64> = self.numbers(name)?;
+        let shape = match *sizes {
+            [x, y] => [x, y, 1],
+            [x, y, z] | [x, y, z, 1] => [x, y, z],
+            _ => {
+                let problem = format!(
+                    "{sizes:?} is not a slice or a volume; split it into volumes of one value each"
+                );
+                return Err(self.refuse(name, problem));
+            }
+        };
+        let shape = checked_shape(shape).ok_or_else(|| {
+            self.refuse(name, format!("{sizes:?} is empty or more than a scan has"))
+        })?;
+        Ok((shape, sizes.len()))
+    }
+}
