@@ -185,12 +185,15 @@ pub struct BenchArgs {
 pub struct PredictArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Volume to segment, in any format (.nii.gz, .nrrd, .mha, …), or a folder of volumes
+    /// Volume to segment, in any format (.nii.gz, .nrrd, .mha, a folder of DICOM slices, …), or a folder of volumes
     pub input: PathBuf,
     /// Label volume to write, in the grid of the input (.nii.gz, .nii, .nrrd, .mha, .mhd); of a folder
     /// the folder of label volumes
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Folder for the probability of each class, INPUT_CLASS.nii.gz with values 0 to 1 in steps of 1/255
+    #[arg(long, value_name = "DIR")]
+    pub probabilities: Option<PathBuf>,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,

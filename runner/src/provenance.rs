@@ -84,14 +84,10 @@ pub fn record(
 }
 
 fn dataset_hash(data: &Dataset) -> Result<String> {
-    let files: Vec<&Path> = data
-        .cases()
-        .iter()
-        .flat_map(|case| [Some(&case.image), case.label.as_ref()])
-        .flatten()
-        .flat_map(Scan::files)
-        .map(PathBuf::as_path)
-        .collect();
+    let cases = data.cases().iter();
+    let scans = cases.flat_map(|case| [Some(&case.image), case.label.as_ref()]);
+    let files: Vec<Vec<PathBuf>> = scans.flatten().map(Scan::files).collect::<Result<_, _>>()?;
+    let files = files.concat();
     let hashes: Vec<String> = files
         .par_iter()
         .map(|path| file_hash(path))

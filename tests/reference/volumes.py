@@ -2,7 +2,8 @@
 
     python volumes.py FOLDER OUT.json
 
-Reads every NIfTI (nibabel), NRRD and MetaImage (SimpleITK) and UA-MT HDF5 (h5py) file below FOLDER.
+Reads every NIfTI (nibabel), NRRD and MetaImage (SimpleITK) and UA-MT HDF5 (h5py) file and every DICOM series
+(SimpleITK) below FOLDER.
 `SAMORA_DATA=FOLDER SAMORA_VOLUMES=OUT.json cargo test -p samora-runner --test real_scans -- --ignored volumes`
 compares. Voxels are summed up in the file's own order with weights that change from voxel to voxel, so
 that a permutation shows.
@@ -33,7 +34,21 @@ def entry(voxels, affine):
 
 
 def itk(path):
-    image = sitk.ReadImage(str(path))
+    return itk_entry(sitk.ReadImage(str(path)))
+
+
+def series(folder):
+    """The DICOM series of most slices: segmentations are one file."""
+    found = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if not found:
+        return None
+    reader = sitk.ImageSeriesReader()
+    names = [reader.GetGDCMSeriesFileNames(str(folder), one) for one in found]
+    reader.SetFileNames(max(names, key=len))
+    return itk_entry(reader.Execute())
+
+
+def itk_entry(image):
     voxels = sitk.GetArrayFromImage(image).transpose()
     affine = np.eye(4)
     directions = np.array(image.GetDirection()).reshape(3, 3)
@@ -64,7 +79,7 @@ def read(path):
 def main(folder, out):
     found = {}
     for path in sorted(Path(folder).rglob("*")):
-        value = read(path) if path.is_file() else None
+        value = read(path) if path.is_file() else series(path)
         if value:
             found[str(path.relative_to(folder))] = value
     Path(out).write_text(json.dumps(found, indent=1))

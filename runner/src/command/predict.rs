@@ -38,6 +38,9 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         .ok_or_else(|| Error::Usage(format!("no data set is named `{}`", stage.data)))?;
     let weights = finetuned_weights(&pipeline, &args.run, stage)?;
     let volumes = volumes(&args.input, &args.output)?;
+    if let Some(folder) = &args.probabilities {
+        create_folder(folder)?;
+    }
     interrupt::listen()?;
     let device = open_device(&args.device)?;
     let classes = source.classes();
@@ -48,8 +51,18 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let mut segment = |input: &Path, output: &Path| -> Result<()> {
         let mut image = formats::read_image(input, Arrays::default())?;
         normalize(&mut image.voxels, source.intensity());
-        let labels = segmenter.segment(&image)?;
-        Ok(formats::write_labels_like(input, &labels, output)?)
+        let Some(folder) = &args.probabilities else {
+            let labels = segmenter.segment(&image)?;
+            return Ok(formats::write_labels_like(input, &labels, output)?);
+        };
+        let (labels, probabilities) = segmenter.probabilities(&image, classes.len())?;
+        formats::write_labels_like(input, &labels, output)?;
+        let name = formats::scan_name(input).unwrap_or_default();
+        for (class, volume) in classes.iter().zip(probabilities) {
+            let file = folder.join(format!("{name}_{}.nii.gz", class.replace([' ', '/'], "_")));
+            formats::write_probabilities_like(input, &volume, &file)?;
+        }
+        Ok(())
     };
     let mut progress = Progress::new("predict", volumes.len(), 0, 1);
     let mut failed = 0;
@@ -81,13 +94,18 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     }
 }
 
-/// Input and output files: of a folder all volumes, whose label maps are called `NAME.nii.gz`.
+/// Input and output files: of a folder that is no DICOM series all volumes, whose label maps are called
+/// `NAME.nii.gz`.
 fn volumes(input: &Path, output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    if !input.is_dir() {
+    if !input.is_dir() || formats::is_series(input) {
         return Ok(vec![(input.to_owned(), output.to_owned())]);
     }
     let files = known_files(input)?;
-    std::fs::create_dir_all(output).map_err(|e| Error::file(output, "create the folder", e))?;
+    create_folder(output)?;
     let named = |(name, path)| (path, output.join(format!("{name}.nii.gz")));
     Ok(files.into_iter().map(named).collect())
+}
+
+fn create_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))
 }

@@ -17,12 +17,12 @@ fn write(path: &Path, shape: [usize; 3], value: impl Fn(usize) -> f32) {
 
 /// Four image-label pairs whose label values are 0, 1 and 2.
 fn folder_source(root: &Path) -> Source {
-    for case in ["a", "b", "c", "d"] {
-        write(
-            &root.join(format!("images/{case}_0000.nii.gz")),
-            SHAPE,
-            |i| i as f32,
-        );
+    for (number, case) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let file = root.join(format!("images/{case}_0000.nii.gz"));
+        write(&file, SHAPE, |i| match i {
+            5 => 5.0 + 0.25 * number as f32,
+            _ => i as f32,
+        });
         write(&root.join(format!("labels/{case}.nii.gz")), SHAPE, |i| {
             (i % 3) as f32
         });
@@ -167,4 +167,29 @@ fn surveys_describe_every_case() {
     let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
     assert!(found.cases[1].problems[0].contains("value 9"));
     assert!(found.cases[2].problems[0].contains("every voxel is 4"));
+}
+
+#[test]
+fn copies_and_odd_spacings_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder_source(folder.path());
+    let image = |case: &str| folder.path().join(format!("images/{case}_0000.nii.gz"));
+    let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
+    assert_eq!(found.warnings, [] as [String; 0]);
+
+    std::fs::copy(image("a"), image("b")).unwrap();
+    std::fs::copy(image("c"), image("d")).unwrap();
+    let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
+    let leak = "unlabelled case c_0000 and test case d_0000 hold the same image";
+    assert!(found.cases[3].problems[0].contains(leak), "{found}");
+    let copy = "labelled case a_0000 and unlabelled case b_0000 hold the same image";
+    assert!(found.warnings[0].contains(copy), "{found}");
+
+    let grid = Grid::axis_aligned(SHAPE, [1.0, 1.0, 25.0]);
+    let voxels = (0..grid.len()).map(|i| i as f32 - 1.0).collect();
+    let thick = Volume::new(grid, voxels, PathBuf::new()).unwrap();
+    nifti::write(&image("d"), &thick).unwrap();
+    let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
+    let odd = "case d_0000: a spacing of 1.00×1.00×25.00 mm, where 1.00×1.00×2.50 is usual";
+    assert!(found.warnings[1].contains(odd), "{found}");
 }

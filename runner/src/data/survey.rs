@@ -6,6 +6,8 @@ use super::error::Result;
 use super::source::Intensity;
 use super::volume::Volume;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One case as found on disk.
@@ -25,6 +27,8 @@ pub struct CaseSurvey {
     pub intensity: (f32, f32),
     /// Voxels of each class 0, 1, …; empty without a label.
     pub class_voxels: Vec<usize>,
+    /// SHA-256 over shape and intensities; `None` if the image is unusable.
+    pub fingerprint: Option<[u8; 32]>,
     /// What makes the case unusable or looks wrong.
     pub problems: Vec<String>,
 }
@@ -49,11 +53,13 @@ impl Survey {
 
 /// Reads every image and label of `dataset`.
 pub fn survey(dataset: &Dataset) -> Survey {
-    let cases: Vec<CaseSurvey> = (0..dataset.cases().len())
+    let mut cases: Vec<CaseSurvey> = (0..dataset.cases().len())
         .into_par_iter()
         .map(|case| survey_case(dataset, case))
         .collect();
     let mut warnings = dataset.warnings().to_vec();
+    find_copies(&mut cases, &mut warnings);
+    find_odd_spacings(&cases, &mut warnings);
     let missing = &dataset.division().missing;
     if let Some(first) = missing.first() {
         warnings.push(format!(
@@ -135,6 +141,7 @@ fn survey_case(dataset: &Dataset, case: usize) -> CaseSurvey {
         orientation: String::new(),
         intensity: (0.0, 0.0),
         class_voxels: Vec::new(),
+        fingerprint: None,
         problems: Vec::new(),
     };
     match stored_image(dataset, case) {
@@ -184,6 +191,10 @@ fn describe_image(dataset: &Dataset, image: &Volume<f32>, survey: &mut CaseSurve
         .copied()
         .fold(f32::NEG_INFINITY, f32::max);
     survey.intensity = (low, high);
+    let shape = image.grid.shape.map(|n| n as u64);
+    let hash = Sha256::new_with_prefix(bytemuck::bytes_of(&shape));
+    let hash = hash.chain_update(bytemuck::cast_slice(&image.voxels));
+    survey.fingerprint = Some(hash.finalize().into());
     let problems = &mut survey.problems;
     if low >= high {
         problems.push(format!("every voxel is {low}"));
@@ -203,6 +214,58 @@ fn describe_image(dataset: &Dataset, image: &Volume<f32>, survey: &mut CaseSurve
         problems.push(format!(
             "a spacing of {spacing:?} mm is implausible; check the header"
         ));
+    }
+}
+
+/// The same image under two names: between training and test a problem, since the test then measures
+/// memory; elsewhere a warning.
+fn find_copies(cases: &mut [CaseSurvey], warnings: &mut Vec<String>) {
+    let mut first = BTreeMap::new();
+    for index in 0..cases.len() {
+        let Some(fingerprint) = cases[index].fingerprint else {
+            continue;
+        };
+        let earlier = *first.entry(fingerprint).or_insert(index);
+        if earlier == index {
+            continue;
+        }
+        let (one, two) = (&cases[earlier], &cases[index]);
+        let same = format!(
+            "{} case {} and {} case {} hold the same image",
+            one.role, one.name, two.role, two.name
+        );
+        let trains = |role| matches!(role, "labelled" | "unlabelled");
+        let leaks =
+            (trains(one.role) && two.role == "test") || (one.role == "test" && trains(two.role));
+        match leaks {
+            true => cases[index]
+                .problems
+                .push(format!("{same}: the test would measure memory; remove one")),
+            false => warnings.push(format!("{same}; is one of them meant to be another?")),
+        }
+    }
+}
+
+/// Warns of spacings far from those of the other cases: often a wrong header, or a scan of another kind.
+fn find_odd_spacings(cases: &[CaseSurvey], warnings: &mut Vec<String>) {
+    const FAR: f64 = 3.0;
+    let usable = || cases.iter().filter(|c| c.fingerprint.is_some());
+    let usual = [0, 1, 2].map(|axis| {
+        let mut all: Vec<f64> = usable().map(|c| c.spacing_mm[axis]).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(1.0)
+    });
+    for case in usable() {
+        let ratio = |axis: usize| case.spacing_mm[axis] / usual[axis];
+        if (0..3).any(|axis| !(1.0 / FAR..=FAR).contains(&ratio(axis))) {
+            let text = |mm: [f64; 3]| mm.map(|mm| format!("{mm:.2}")).join("×");
+            warnings.push(format!(
+                "case {}: a spacing of {} mm, where {} is usual; check the header",
+                case.name,
+                text(case.spacing_mm),
+                text(usual)
+            ));
+        }
     }
 }
 

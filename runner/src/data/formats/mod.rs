@@ -1,6 +1,7 @@
-//! File formats of scans and label maps, told apart by file name. Each format is one module that reads a
-//! file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
+//! File formats of scans and label maps, told apart by file name; a folder is a DICOM series. Each format is
+//! one module that reads a file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
 
+mod dicom;
 pub mod hdf5;
 pub mod metaimage;
 pub mod nifti;
@@ -13,7 +14,7 @@ mod scan;
 mod text_header;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{DataError, Result};
 use super::volume::{Grid, Volume};
@@ -28,6 +29,7 @@ const MAX_VOXELS: u64 = 1 << 30;
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
+    Dicom,
     Nifti,
     Nrrd,
     MetaImage,
@@ -131,6 +133,36 @@ pub fn stem(file_name: &str) -> Option<&str> {
     (!stem.is_empty() && !stem.starts_with('.')).then_some(stem)
 }
 
+/// The name of a scan: the stem of a file in a known format, the name of a folder that holds a DICOM series;
+/// `None` for everything else and for hidden entries.
+pub fn scan_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
+    match path.is_dir() {
+        true => (!name.starts_with('.') && is_series(path)).then(|| name.into_owned()),
+        false => stem(&name).map(str::to_owned),
+    }
+}
+
+/// Whether a folder holds the slices of a DICOM series.
+pub fn is_series(folder: &Path) -> bool {
+    dicom::is_series(folder)
+}
+
+/// All files of a scan: those of a DICOM series, or a header and the file its voxels are in.
+///
+/// # Errors
+/// As [`read_grid`], and voxels that are not there.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let voxels = match format(path)? {
+        Format::Dicom => return dicom::files(path),
+        Format::Nifti => nifti::voxel_file(path)?,
+        Format::Nrrd => nrrd::voxel_file(path)?,
+        Format::MetaImage => metaimage::voxel_file(path)?,
+        Format::Hdf5 | Format::Numpy | Format::Picture => None,
+    };
+    Ok([path.to_owned()].into_iter().chain(voxels).collect())
+}
+
 /// Reads an image: intensities as f32, in canonical orientation.
 ///
 /// # Errors
@@ -153,6 +185,7 @@ pub fn read_labels(path: &Path, arrays: Arrays) -> Result<Volume<u8>> {
 /// Unknown format, unreadable file or unusable header.
 pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
     match format(path)? {
+        Format::Dicom => dicom::read_grid(path),
         Format::Nifti => Ok(nifti::read_header(path)?.grid),
         Format::Nrrd => nrrd::read_grid(path),
         Format::MetaImage => metaimage::read_grid(path),
@@ -172,7 +205,7 @@ pub fn write_labels(path: &Path, labels: &Volume<u8>) -> Result<()> {
         Format::Nifti => nifti::write(path, labels),
         Format::Nrrd => nrrd::write(path, labels),
         Format::MetaImage => metaimage::write(path, labels),
-        Format::Hdf5 | Format::Numpy | Format::Picture => {
+        Format::Dicom | Format::Hdf5 | Format::Numpy | Format::Picture => {
             let problem =
                 "label maps are written as .nii.gz, .nii, .nrrd, .mha or .mhd; name it so";
             Err(DataError::content(path, problem))
@@ -192,8 +225,25 @@ pub fn write_labels_like(reference: &Path, labels: &Volume<u8>, path: &Path) -> 
     }
 }
 
+/// Writes a class's probabilities in units of 1/255 as a NIfTI file whose values are 0…1, with the header
+/// of the scan at `reference` if that is a NIfTI file too.
+///
+/// # Errors
+/// The reference cannot be read, or `path` not written.
+pub fn write_probabilities_like(
+    reference: &Path,
+    probabilities: &Volume<u8>,
+    path: &Path,
+) -> Result<()> {
+    match format(reference)? {
+        Format::Nifti => nifti::write_probabilities_like(reference, probabilities, path),
+        _ => nifti::write_probabilities(path, probabilities),
+    }
+}
+
 fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     match format(path)? {
+        Format::Dicom => dicom::read(path),
         Format::Nifti => nifti::read(path),
         Format::Nrrd => nrrd::read(path),
         Format::MetaImage => metaimage::read(path),
@@ -204,11 +254,17 @@ fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
 }
 
 fn format(path: &Path) -> Result<Format> {
+    let is_slice = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("dcm"));
+    if is_slice || path.is_dir() {
+        return Ok(Format::Dicom);
+    }
     let name = path.file_name().map(|n| n.to_string_lossy());
     let found = name.as_deref().and_then(split).map(|(_, format)| format);
     found.ok_or_else(|| {
         let problem = format!(
-            "is in no known format; its name should end in one of {}",
+            "is in no known format; its name should end in one of .dcm {}, or be that of a DICOM folder",
             ENDINGS.map(|(ending, _)| ending).join(" ")
         );
         DataError::content(path, problem)

@@ -118,60 +118,64 @@ pub(super) fn bytes_of<T: Sample>(voxels: &[T]) -> Vec<u8> {
 impl Raw {
     /// Intensities in canonical orientation.
     pub(super) fn image(self) -> Result<Volume<f32>> {
-        let mut stored = Vec::with_capacity(self.grid.len());
-        let (slope, intercept) = (self.slope, self.intercept);
-        self.each(|value| stored.push((value * slope + intercept) as f32));
-        let bad = stored.iter().filter(|v| !v.is_finite()).count();
+        let volume = self.canonical(|value| value as f32)?;
+        let bad = volume.voxels.iter().filter(|v| !v.is_finite()).count();
         if bad > 0 {
             let problem =
                 format!("{bad} voxels are NaN or infinite; replace them, for example by 0");
-            return Err(DataError::content(&self.path, problem));
+            return Err(DataError::content(&volume.path, problem));
         }
-        Volume::from_stored(self.grid, &stored, self.path)
+        Ok(volume)
     }
 
     /// Label values in canonical orientation.
     pub(super) fn labels(self) -> Result<Volume<u8>> {
-        let mut stored = Vec::with_capacity(self.grid.len());
-        let (slope, intercept) = (self.slope, self.intercept);
         let mut unusable = None;
-        self.each(|value| {
-            let label = value * slope + intercept;
+        let volume = self.canonical(|label| {
             if label.fract() != 0.0 || !(0.0..=255.0).contains(&label) {
                 unusable = Some(label);
             }
-            stored.push(label as u8);
-        });
+            label as u8
+        })?;
         if let Some(value) = unusable {
             let problem = format!("label value {value} is not a whole number in 0…255");
-            return Err(DataError::content(&self.path, problem));
+            return Err(DataError::content(&volume.path, problem));
         }
-        Volume::from_stored(self.grid, &stored, self.path)
+        Ok(volume)
     }
 
-    /// Calls `each` with every stored value in file order.
-    fn each(&self, mut each: impl FnMut(f64)) {
-        macro_rules! scalars {
-            ($scalar:ty) => {
-                for chunk in self.bytes.as_chunks::<{ size_of::<$scalar>() }>().0 {
-                    each(match self.order {
-                        ByteOrder::Little => <$scalar>::from_le_bytes(*chunk) as f64,
-                        ByteOrder::Big => <$scalar>::from_be_bytes(*chunk) as f64,
-                    });
+    /// What `convert` makes of every scaled value, in canonical orientation. Nothing but the result is
+    /// allocated: volumes of a gigabyte occur.
+    fn canonical<T: Copy>(self, mut convert: impl FnMut(f64) -> T) -> Result<Volume<T>> {
+        let (slope, intercept) = (self.slope, self.intercept);
+        let mut scaled = |stored: f64| convert(stored * slope + intercept);
+        macro_rules! volume {
+            ($scalar:ty) => {{
+                let stored = self.bytes.as_chunks::<{ size_of::<$scalar>() }>().0;
+                let (grid, path) = (self.grid, self.path);
+                match self.order {
+                    ByteOrder::Little => {
+                        let value = |bytes| scaled(<$scalar>::from_le_bytes(bytes) as f64);
+                        Volume::from_stored(grid, stored, value, path)
+                    }
+                    ByteOrder::Big => {
+                        let value = |bytes| scaled(<$scalar>::from_be_bytes(bytes) as f64);
+                        Volume::from_stored(grid, stored, value, path)
+                    }
                 }
-            };
+            }};
         }
         match self.scalar {
-            Scalar::U8 => scalars!(u8),
-            Scalar::I8 => scalars!(i8),
-            Scalar::U16 => scalars!(u16),
-            Scalar::I16 => scalars!(i16),
-            Scalar::U32 => scalars!(u32),
-            Scalar::I32 => scalars!(i32),
-            Scalar::U64 => scalars!(u64),
-            Scalar::I64 => scalars!(i64),
-            Scalar::F32 => scalars!(f32),
-            Scalar::F64 => scalars!(f64),
+            Scalar::U8 => volume!(u8),
+            Scalar::I8 => volume!(i8),
+            Scalar::U16 => volume!(u16),
+            Scalar::I16 => volume!(i16),
+            Scalar::U32 => volume!(u32),
+            Scalar::I32 => volume!(i32),
+            Scalar::U64 => volume!(u64),
+            Scalar::I64 => volume!(i64),
+            Scalar::F32 => volume!(f32),
+            Scalar::F64 => volume!(f64),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::data::volume::{Grid, Volume};
 /// Where a scan or a label map is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// A file that holds all of it.
+    /// A file that holds all of it, or the folder of a DICOM series.
     File(PathBuf),
     /// A file for each axial slice, from the first to the last.
     Slices(Vec<PathBuf>),
@@ -25,10 +25,13 @@ impl Scan {
     }
 
     /// All of its files.
-    pub fn files(&self) -> &[PathBuf] {
+    ///
+    /// # Errors
+    /// As [`super::files`].
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
         match self {
-            Self::File(path) => std::slice::from_ref(path),
-            Self::Slices(paths) => paths,
+            Self::File(path) => super::files(path),
+            Self::Slices(paths) => Ok(paths.clone()),
         }
     }
 

@@ -11,7 +11,10 @@ pub(super) fn find(roots: &[PathBuf]) -> Result<Vec<Case>> {
     let mut files = BTreeMap::new();
     for root in roots {
         let mut found = BTreeMap::new();
-        walk(root, "", &mut found)?;
+        match formats::is_series(root) {
+            true => insert(root, &mut found, file_name(root), root.clone())?,
+            false => walk(root, "", &mut found)?,
+        }
         not_empty(root, "images in a known format", &found)?;
         for (name, path) in found {
             let name = match roots.len() {
@@ -32,8 +35,8 @@ pub(super) fn find(roots: &[PathBuf]) -> Result<Vec<Case>> {
 fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     for path in entries(folder)? {
         let file = file_name(&path);
-        if let Some(stem) = formats::stem(&file).filter(|_| path.is_file()) {
-            insert(folder, files, format!("{prefix}{stem}"), path)?;
+        if let Some(name) = formats::scan_name(&path) {
+            insert(folder, files, format!("{prefix}{name}"), path)?;
         } else if path.is_dir() && !file.starts_with('.') {
             walk(&path, &format!("{prefix}{file}/"), files)?;
         }

@@ -105,7 +105,7 @@ pub fn known_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
 }
 
 /// What a folder of scans should hold.
-const KNOWN: &str = "files in a known format (.nii.gz, .nrrd, .mha, …)";
+const KNOWN: &str = "files in a known format (.nii.gz, .nrrd, .mha, …) or folders of DICOM slices";
 
 /// Joins images and labels by name.
 fn pair(
@@ -143,8 +143,7 @@ fn scans(
 ) -> Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
     for path in entries(folder)? {
-        let file = file_name(&path);
-        if let Some(name) = formats::stem(&file).and_then(&name_of) {
+        if let Some(name) = formats::scan_name(&path).and_then(|name| name_of(&name)) {
             insert(folder, &mut files, name, path)?;
         }
     }

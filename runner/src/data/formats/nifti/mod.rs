@@ -23,6 +23,12 @@ pub fn read_header(path: &Path) -> Result<CheckedHeader> {
     open(path).map(|(header, _)| header)
 }
 
+/// The file that holds the voxels, if they are in one of their own.
+pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
+    let is_pair = read_header(path)?.is_pair;
+    is_pair.then(|| paired_file(path)).transpose()
+}
+
 /// The voxels as they are stored.
 pub(super) fn read(path: &Path) -> Result<Raw> {
     let (header, behind) = open(path)?;
@@ -30,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
     let bytes = match header.is_pair {
         false => behind.voxels(header.voxel_offset - header.raw.len() as u64, count)?,
         true => {
-            let voxels = Source::open(&voxel_file(path)?)?;
+            let voxels = Source::open(&paired_file(path)?)?;
             voxels.unpacked()?.voxels(header.voxel_offset, count)?
         }
     };
@@ -53,7 +59,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
 pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
     write::write_file(
         path,
-        &write::fresh_header::<T>(&volume.grid),
+        &write::fresh_header::<T>(&volume.grid, 1.0),
         &volume.to_stored(),
     )
 }
@@ -64,22 +70,50 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
 /// # Errors
 /// The reference cannot be read, its grid is not the label map's, or `path` cannot be written.
 pub fn write_labels_like(reference: &Path, labels: &Volume<u8>, path: &Path) -> Result<()> {
+    write_u8_like(reference, labels, 1.0, path)
+}
+
+/// As [`write_labels_like`], for probabilities in units of 1/255: the file's slope makes them 0…1.
+///
+/// # Errors
+/// As [`write_labels_like`].
+pub(super) fn write_probabilities_like(
+    reference: &Path,
+    probabilities: &Volume<u8>,
+    path: &Path,
+) -> Result<()> {
+    write_u8_like(reference, probabilities, PROBABILITY, path)
+}
+
+/// Writes probabilities in units of 1/255 as [`write`] does.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn write_probabilities(path: &Path, probabilities: &Volume<u8>) -> Result<()> {
+    let header = write::fresh_header::<u8>(&probabilities.grid, PROBABILITY);
+    write::write_file(path, &header, &probabilities.to_stored())
+}
+
+/// The unit of stored probabilities.
+const PROBABILITY: f32 = 1.0 / 255.0;
+
+fn write_u8_like(reference: &Path, volume: &Volume<u8>, slope: f32, path: &Path) -> Result<()> {
     let header = read_header(reference)?;
-    if header.grid.shape != labels.grid.shape || header.grid.orientation != labels.grid.orientation
-    {
+    let (theirs, ours) = (&header.grid, &volume.grid);
+    if theirs.shape != ours.shape || theirs.orientation != ours.orientation {
         return Err(DataError::Pair {
             image: reference.to_owned(),
             label: path.to_owned(),
             problem: format!(
                 "grids differ: {:?} {} and {:?} {}",
-                header.grid.shape,
-                header.grid.orientation.codes(),
-                labels.grid.shape,
-                labels.grid.orientation.codes(),
+                theirs.shape,
+                theirs.orientation.codes(),
+                ours.shape,
+                ours.orientation.codes(),
             ),
         });
     }
-    write::write_file(path, &write::label_header(&header), &labels.to_stored())
+    write::write_file(path, &write::u8_header(&header, slope), &volume.to_stored())
 }
 
 /// Checks the header and returns what comes behind it.
@@ -111,7 +145,7 @@ fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
 }
 
 /// The `.img` or `.img.gz` file beside a `.hdr` or `.hdr.gz` file.
-fn voxel_file(header: &Path) -> Result<PathBuf> {
+fn paired_file(header: &Path) -> Result<PathBuf> {
     let name = header.file_name().unwrap_or_default().to_string_lossy();
     let stem = super::stem(&name).unwrap_or(&name);
     let files =

@@ -16,7 +16,7 @@ const LPS: [[f64; 4]; 4] = [
 
 fn header(kind: NiftiType, slope: f32, intercept: f32) -> Vec<u8> {
     let grid = Grid::from_stored([3, 2, 2], LPS).unwrap();
-    let mut raw = write::fresh_header::<u8>(&grid);
+    let mut raw = write::fresh_header::<u8>(&grid, 1.0);
     raw[70..72].copy_from_slice(&(kind as i16).to_le_bytes());
     raw[112..116].copy_from_slice(&slope.to_le_bytes());
     raw[116..120].copy_from_slice(&intercept.to_le_bytes());

@@ -8,8 +8,9 @@ use crate::data::formats::raw::{ByteOrder, Sample, Scalar, bytes_of};
 use crate::data::formats::write::{self, gzipped};
 use crate::data::volume::Grid;
 
-/// A new little-endian header for voxels of type `T` on `grid`, in the grid's own orientation.
-pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
+/// A new little-endian header for voxels of type `T` on `grid`, in the grid's own orientation; the values
+/// are `slope` times the voxels.
+pub(super) fn fresh_header<T: Sample>(grid: &Grid, slope: f32) -> Vec<u8> {
     let mut header = vec![0; Version::One.header_bytes()];
     put(&mut header, 0, 348_i32.to_le_bytes());
     header[38] = b'r';
@@ -22,7 +23,7 @@ pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
         put(&mut header, 80 + 4 * stored, spacing.to_le_bytes());
     }
     put(&mut header, 108, 352_f32.to_le_bytes());
-    put(&mut header, 112, 1_f32.to_le_bytes());
+    put(&mut header, 112, slope.to_le_bytes());
     header[123] = 2; // xyzt_units: millimetres
     put(&mut header, 254, 1_i16.to_le_bytes()); // sform_code: scanner coordinates
     for (row, values) in grid.stored_affine.iter().take(3).enumerate() {
@@ -35,9 +36,9 @@ pub(super) fn fresh_header<T: Sample>(grid: &Grid) -> Vec<u8> {
     header
 }
 
-/// The reference's header with everything about the stored values replaced by plain u8 labels in the
-/// same file.
-pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
+/// The reference's header with everything about the stored values replaced by u8 voxels in the same file,
+/// whose values are `slope` times as much.
+pub(super) fn u8_header(reference: &CheckedHeader, slope: f32) -> Vec<u8> {
     let mut header = reference.raw.clone();
     let big = reference.order == ByteOrder::Big;
     macro_rules! put {
@@ -59,7 +60,7 @@ pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
             put!(70, u8_code);
             put!(72, 8_i16);
             put!(108, 352_f32); // vox_offset
-            put!(112, 1_f32); // scl_slope
+            put!(112, slope); // scl_slope
             put!(116, 0_f32); // scl_inter
             put!(124, 0_f32); // cal_max and cal_min: display range of the intensities
             put!(128, 0_f32);
@@ -69,7 +70,7 @@ pub(super) fn label_header(reference: &CheckedHeader) -> Vec<u8> {
             put!(12, u8_code);
             put!(14, 8_i16);
             put!(168, 544_i64); // vox_offset
-            put!(176, 1_f64); // scl_slope
+            put!(176, f64::from(slope)); // scl_slope
             put!(184, 0_f64); // scl_inter
             put!(192, 0_f64); // cal_max and cal_min
             put!(200, 0_f64);

@@ -1,0 +1,229 @@
+//! One DICOM file: a slice's place in the patient, and its intensities.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
+use dicom_pixeldata::{PixelDecoder, PixelRepresentation};
+
+use crate::data::error::{DataError, Result};
+
+/// Pixel Data; what is read of a header lies before it.
+const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
+
+/// Whether a file is named as DICOM or, without an ending, begins as DICOM.
+pub(super) fn is_dicom(path: &Path) -> bool {
+    match path.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("dcm") => path.is_file(),
+        // Exports often have none, or the last part of an identifier.
+        Some(ending)
+            if ending
+                .to_string_lossy()
+                .bytes()
+                .any(|b| !b.is_ascii_digit()) =>
+        {
+            false
+        }
+        _ => begins_as_dicom(path),
+    }
+}
+
+fn begins_as_dicom(path: &Path) -> bool {
+    let mut start = [0; 132];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    path.is_file() && read.is_ok() && start.ends_with(b"DICM")
+}
+
+/// The header of a slice. Vectors are in millimetres left, posterior and superior.
+pub(super) struct Slice {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// SeriesInstanceUID.
+    pub(super) series: String,
+    /// Columns and rows.
+    pub(super) shape: [u32; 2],
+    /// Centre of the first voxel.
+    pub(super) position: [f64; 3],
+    /// Unit vectors from one column to the next and from one row to the next.
+    pub(super) directions: [[f64; 3]; 2],
+    /// Millimetres from one column to the next and from one row to the next.
+    pub(super) spacing: [f64; 2],
+    /// Millimetres to the next slice, as far as one slice can tell.
+    pub(super) thickness: f64,
+}
+
+impl Slice {
+    /// Reads the header; `None` of objects without a place in the patient, such as reports,
+    /// segmentations and screenshots.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        let options = OpenFileOptions::new().read_until(PIXEL_DATA);
+        let object = options.open_file(path).map_err(|e| unreadable(path, &e))?;
+        let field = Fields {
+            path,
+            object: &object,
+        };
+        if field.get("ImagePositionPatient").is_none() {
+            return match field.get("PerFrameFunctionalGroupsSequence").is_some()
+                && field.text("Modality") != "SEG"
+            {
+                true => Err(several_frames(path)),
+                false => Ok(None),
+            };
+        }
+        let [row_x, row_y, row_z, column_x, column_y, column_z] =
+            field.numbers("ImageOrientationPatient")?;
+        // Between rows first.
+        let [rows_mm, columns_mm] = field.numbers("PixelSpacing")?;
+        let [columns] = field.numbers("Columns")?;
+        let [rows] = field.numbers("Rows")?;
+        let thickness = ["SpacingBetweenSlices", "SliceThickness"]
+            .into_iter()
+            .find_map(|name| field.numbers::<1>(name).ok())
+            .map_or(1.0, |[thickness]| thickness.abs());
+        Ok(Some(Self {
+            path: path.to_owned(),
+            series: field.text("SeriesInstanceUID"),
+            shape: [columns as u32, rows as u32],
+            position: field.numbers("ImagePositionPatient")?,
+            directions: [[row_x, row_y, row_z], [column_x, column_y, column_z]],
+            spacing: [columns_mm, rows_mm],
+            thickness: if thickness > 0.0 { thickness } else { 1.0 },
+        }))
+    }
+
+    /// Unit vector across the slice: column direction × row direction, the way slices are counted.
+    pub(super) fn normal(&self) -> [f64; 3] {
+        let [a, b] = self.directions;
+        [0, 1, 2].map(|axis| {
+            let (next, last) = ((axis + 1) % 3, (axis + 2) % 3);
+            a[next] * b[last] - a[last] * b[next]
+        })
+    }
+
+    /// The field in which another slice differs, so that both cannot be of one scan.
+    pub(super) fn differs_from(&self, other: &Self) -> Option<&'static str> {
+        let far = |a: &[f64], b: &[f64]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-3);
+        if self.shape[1] != other.shape[1] {
+            return Some("Rows");
+        }
+        if self.shape[0] != other.shape[0] {
+            return Some("Columns");
+        }
+        let directions = (self.directions.concat(), other.directions.concat());
+        if far(&directions.0, &directions.1) {
+            return Some("ImageOrientationPatient");
+        }
+        far(&self.spacing, &other.spacing).then_some("PixelSpacing")
+    }
+
+    /// The rescaled intensities as f32, row after row, the least significant byte first.
+    pub(super) fn intensities(&self) -> Result<Vec<u8>> {
+        let path = self.path.as_path();
+        let object = dicom_object::open_file(path).map_err(|e| unreadable(path, &e))?;
+        let [columns, rows] = self.shape.map(|n| n as usize);
+        let pixels = object
+            .decode_pixel_data()
+            .map_err(|e| unreadable(path, &e))?;
+        if pixels.number_of_frames() != 1 {
+            return Err(several_frames(path));
+        }
+        if pixels.samples_per_pixel() != 1 {
+            let problem = format!(
+                "{} values in a pixel; grey images are read",
+                pixels.samples_per_pixel()
+            );
+            return Err(DataError::header(path, "SamplesPerPixel", problem));
+        }
+        let bytes = usize::from(pixels.bits_allocated()) / 8;
+        let (stored, high) = (
+            u32::from(pixels.bits_stored()),
+            u32::from(pixels.high_bit()),
+        );
+        let whole = matches!(pixels.bits_allocated(), 8 | 16 | 32);
+        if !whole || stored == 0 || stored > high + 1 || high >= 8 * bytes as u32 {
+            let problem = format!(
+                "{stored} bits up to bit {high} of {}",
+                pixels.bits_allocated()
+            );
+            return Err(DataError::header(path, "BitsStored", problem));
+        }
+        let data = pixels.data();
+        if data.len() < columns * rows * bytes {
+            let problem = format!(
+                "{} bytes of pixels, {columns}×{rows} need {}: truncated; copy the file again",
+                data.len(),
+                columns * rows * bytes
+            );
+            return Err(DataError::header(path, "PixelData", problem));
+        }
+        let rescale = pixels.rescale().map_err(|e| unreadable(path, &e))?;
+        let (slope, intercept) = match rescale {
+            [first, ..] => (first.slope, first.intercept),
+            [] => (1.0, 0.0),
+        };
+        let is_signed = pixels.pixel_representation() == PixelRepresentation::Signed;
+        let value = |pixel: &[u8]| {
+            let mut word = [0; 4];
+            word[..bytes].copy_from_slice(pixel);
+            // Bits above the highest and below the stored ones may hold something else.
+            let top = u32::from_le_bytes(word) << (31 - high);
+            match is_signed {
+                true => f64::from(top.cast_signed() >> (32 - stored)),
+                false => f64::from(top >> (32 - stored)),
+            }
+        };
+        let pixels = data.chunks_exact(bytes).take(columns * rows);
+        let intensities = pixels.map(|pixel| (value(pixel) * slope + intercept) as f32);
+        Ok(intensities.flat_map(f32::to_le_bytes).collect())
+    }
+}
+
+fn several_frames(path: &Path) -> DataError {
+    let problem = "several slices in one object are not read; convert it to NIfTI";
+    DataError::header(path, "NumberOfFrames", problem)
+}
+
+fn unreadable(path: &Path, error: &dyn std::error::Error) -> DataError {
+    let mut problem = format!("cannot be read as DICOM: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        problem += &format!(": {error}");
+        cause = error.source();
+    }
+    DataError::content(path, problem)
+}
+
+struct Fields<'a> {
+    path: &'a Path,
+    object: &'a DefaultDicomObject,
+}
+
+impl Fields<'_> {
+    fn get(&self, name: &str) -> Option<&dicom_object::mem::InMemElement> {
+        self.object.element_by_name_opt(name).ok().flatten()
+    }
+
+    /// The value as text, empty if there is none.
+    fn text(&self, name: &str) -> String {
+        let text = self.get(name).and_then(|element| element.to_str().ok());
+        text.unwrap_or_default()
+            .trim_end_matches(['\0', ' '])
+            .to_owned()
+    }
+
+    fn numbers<const N: usize>(&self, name: &'static str) -> Result<[f64; N]> {
+        let refused = |problem: String| DataError::header(self.path, name, problem);
+        let element = self.get(name).ok_or_else(|| {
+            refused("is missing, so the slice has no place in the patient".into())
+        })?;
+        let numbers = element
+            .to_multi_float64()
+            .map_err(|e| refused(e.to_string()))?;
+        let found = numbers.len();
+        <[f64; N]>::try_from(numbers)
+            .ok()
+            .filter(|numbers| numbers.iter().all(|n| n.is_finite()))
+            .ok_or_else(|| refused(format!("{found} numbers instead of {N} finite ones")))
+    }
+}
