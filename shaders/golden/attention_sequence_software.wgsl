@@ -1,11 +1,9 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
 @group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(8)
@@ -16,8 +14,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let b = at / 8u;
     let n_t = min(p, 29u);
     let row_1 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = unpack(b0[row_1 + 0u]);
-    let q1 = unpack(b0[row_1 + 1u]);
+    let q0 = textureLoad(b0, texel(row_1 + 0u), 0);
+    let q1 = textureLoad(b0, texel(row_1 + 1u), 0);
     var o0 = vec4<f32>();
     var o1 = vec4<f32>();
     var peak = (-1e38f);
@@ -30,8 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_t = min(j + 0u + lane / 2u, 29u);
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
         let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
-        let k_read0_0 = unpack(b0[k_lane0 + lane % 2u]);
-        let v_read0_0 = unpack(b0[v_lane0 + lane % 2u]);
+        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u), 0);
+        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u), 0);
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f;

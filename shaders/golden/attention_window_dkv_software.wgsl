@@ -1,8 +1,8 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
-@group(0) @binding(1) var<storage, read> b1: array<vec2<u64>>;
-@group(0) @binding(2) var<storage, read> b2: array<vec2<u64>>;
-@group(0) @binding(3) var<storage, read> b3: array<vec2<u64>>;
-@group(0) @binding(4) var<storage, read> b4: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(1) var b1: texture_2d<f32>;
+@group(0) @binding(2) var b2: texture_2d<f32>;
+@group(0) @binding(3) var b3: texture_2d<f32>;
+@group(0) @binding(4) var b4: texture_2d<f32>;
 @group(0) @binding(5) var<storage, read> b5: array<f32>;
 @group(0) @binding(6) var<storage, read> b6: array<f32>;
 @group(0) @binding(7) var<storage, read> b7: array<f32>;
@@ -10,10 +10,8 @@
 @group(0) @binding(9) var<storage, read_write> b9: array<vec4<f32>>;
 @group(0) @binding(10) var<storage, read_write> b10: array<vec4<f32>>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(8)
@@ -30,11 +28,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
     let row_2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
-    let k0 = unpack(b0[row_2 + 0u]);
-    let k1 = unpack(b0[row_2 + 1u]);
+    let k0 = textureLoad(b0, texel(row_2 + 0u), 0);
+    let k1 = textureLoad(b0, texel(row_2 + 1u), 0);
     let row_3 = (b * 30u + n_t) * 12u + h * 2u + 8u;
-    let v0 = unpack(b0[row_3 + 0u]);
-    let v1 = unpack(b0[row_3 + 1u]);
+    let v0 = textureLoad(b0, texel(row_3 + 0u), 0);
+    let v1 = textureLoad(b0, texel(row_3 + 1u), 0);
     var dk0 = vec4<f32>();
     var dk1 = vec4<f32>();
     var dv0 = vec4<f32>();
@@ -62,8 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
         let q_lane0 = (b * 30u + lane0_t) * 12u + h * 2u;
         let g_lane0 = ((b * 30u + lane0_t) * 2u + h) * 2u;
-        let q_read0_0 = unpack(b0[q_lane0 + lane % 2u]);
-        let g_read0_0 = unpack(b4[g_lane0 + lane % 2u]);
+        let q_read0_0 = textureLoad(b0, texel(q_lane0 + lane % 2u), 0);
+        let g_read0_0 = textureLoad(b4, texel(g_lane0 + lane % 2u), 0);
         let q0_0 = subgroupBroadcast(q_read0_0, 0u);
         let q0_1 = subgroupBroadcast(q_read0_0, 1u);
         let g0_0 = subgroupBroadcast(g_read0_0, 0u);
@@ -107,11 +105,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if p == 9u {
         let row_11 = h * 2u + 4u;
-        let pad_k0 = unpack(b3[row_11 + 0u]);
-        let pad_k1 = unpack(b3[row_11 + 1u]);
+        let pad_k0 = textureLoad(b3, texel(row_11 + 0u), 0);
+        let pad_k1 = textureLoad(b3, texel(row_11 + 1u), 0);
         let row_12 = h * 2u + 8u;
-        let pad_v0 = unpack(b3[row_12 + 0u]);
-        let pad_v1 = unpack(b3[row_12 + 1u]);
+        let pad_v0 = textureLoad(b3, texel(row_12 + 0u), 0);
+        let pad_v1 = textureLoad(b3, texel(row_12 + 1u), 0);
         var pad_dk0 = vec4<f32>();
         var pad_dk1 = vec4<f32>();
         var pad_dv0 = vec4<f32>();
@@ -123,11 +121,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
             if top + m_y < 5u && left + m_x < 6u {
                 let row_14 = (b * 30u + m_t) * 12u + h * 2u;
-                let pad_q0 = unpack(b0[row_14 + 0u]);
-                let pad_q1 = unpack(b0[row_14 + 1u]);
+                let pad_q0 = textureLoad(b0, texel(row_14 + 0u), 0);
+                let pad_q1 = textureLoad(b0, texel(row_14 + 1u), 0);
                 let row_15 = ((b * 30u + m_t) * 2u + h) * 2u;
-                let pad_g0 = unpack(b4[row_15 + 0u]);
-                let pad_g1 = unpack(b4[row_15 + 1u]);
+                let pad_g0 = textureLoad(b4, texel(row_15 + 0u), 0);
+                let pad_g1 = textureLoad(b4, texel(row_15 + 1u), 0);
                 let m = (b * 2u + h) * 30u + m_t;
                 let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - b5[m];
                 var weight = 0.0f;

@@ -1,8 +1,8 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
-@group(0) @binding(1) var<storage, read> b1: array<vec2<u64>>;
-@group(0) @binding(2) var<storage, read> b2: array<vec2<u64>>;
-@group(0) @binding(3) var<storage, read> b3: array<vec2<u64>>;
-@group(0) @binding(4) var<storage, read> b4: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(1) var b1: texture_2d<f32>;
+@group(0) @binding(2) var b2: texture_2d<f32>;
+@group(0) @binding(3) var b3: texture_2d<f32>;
+@group(0) @binding(4) var b4: texture_2d<f32>;
 @group(0) @binding(5) var<storage, read> b5: array<f32>;
 @group(0) @binding(6) var<storage, read> b6: array<f32>;
 @group(0) @binding(7) var<storage, read> b7: array<f32>;
@@ -10,10 +10,8 @@
 @group(0) @binding(9) var<storage, read_write> b9: array<f32>;
 var<workgroup> terms: array<f32, 48>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(8)
@@ -30,11 +28,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let n_x = slot_1 % 3u;
     let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
     let row_2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = unpack(b0[row_2 + 0u]);
-    let q1 = unpack(b0[row_2 + 1u]);
+    let q0 = textureLoad(b0, texel(row_2 + 0u), 0);
+    let q1 = textureLoad(b0, texel(row_2 + 1u), 0);
     let row_3 = ((b * 30u + n_t) * 2u + h) * 2u;
-    let g0 = unpack(b4[row_3 + 0u]);
-    let g1 = unpack(b4[row_3 + 1u]);
+    let g0 = textureLoad(b4, texel(row_3 + 0u), 0);
+    let g1 = textureLoad(b4, texel(row_3 + 1u), 0);
     let n = (b * 2u + h) * 30u + n_t;
     let lse = b5[n];
     let delta = b6[n];
@@ -68,8 +66,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_real = top + lane0_y < 5u && left + lane0_x < 6u;
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
         let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
-        let k_read0_0 = select(unpack(b3[h * 2u + 4u + lane % 2u]), unpack(b0[k_lane0 + lane % 2u]), lane0_real);
-        let v_read0_0 = select(unpack(b3[h * 2u + 8u + lane % 2u]), unpack(b0[v_lane0 + lane % 2u]), lane0_real);
+        let k_read0_0 = select(textureLoad(b3, texel(h * 2u + 4u + lane % 2u), 0), textureLoad(b0, texel(k_lane0 + lane % 2u), 0), lane0_real);
+        let v_read0_0 = select(textureLoad(b3, texel(h * 2u + 8u + lane % 2u), 0), textureLoad(b0, texel(v_lane0 + lane % 2u), 0), lane0_real);
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let v0_0 = subgroupBroadcast(v_read0_0, 0u);
@@ -111,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     for (var row = 0u; row < 5u; row += 4u) {
         let own_9 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = unpack(b1[own_9 + lane % 2u]);
+        let read_0 = textureLoad(b1, texel(own_9 + lane % 2u), 0);
         let k_10 = n_y + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
@@ -147,7 +145,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     for (var row = 0u; row < 5u; row += 4u) {
         let own_18 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = unpack(b2[own_18 + lane % 2u]);
+        let read_0 = textureLoad(b2, texel(own_18 + lane % 2u), 0);
         let k_19 = n_x + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);

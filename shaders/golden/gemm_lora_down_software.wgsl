@@ -1,13 +1,11 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
-@group(0) @binding(1) var<storage, read> b1: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(1) var b1: texture_2d<f32>;
 @group(0) @binding(2) var<storage, read> b2: array<f32>;
 @group(0) @binding(3) var<storage, read_write> b3: array<f32>;
 var<workgroup> results: array<vec4<f32>, 32>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(8)
@@ -28,15 +26,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var acc_2_0 = vec4<f32>();
     var acc_3_0 = vec4<f32>();
     for (var k = 0u; k < 64u; k += 4u) {
-        let read_3 = unpack(b1[col_0 + k / 4u]);
+        let read_3 = textureLoad(b1, texel(col_0 + k / 4u), 0);
         let a_0 = subgroupBroadcast(read_3, 0u);
         let a_1 = subgroupBroadcast(read_3, 1u);
         let a_2 = subgroupBroadcast(read_3, 2u);
         let a_3 = subgroupBroadcast(read_3, 3u);
-        let read_4 = unpack(b0[row_0 + k / 4u]);
-        let read_5 = unpack(b0[row_1 + k / 4u]);
-        let read_6 = unpack(b0[row_2 + k / 4u]);
-        let read_7 = unpack(b0[row_3 + k / 4u]);
+        let read_4 = textureLoad(b0, texel(row_0 + k / 4u), 0);
+        let read_5 = textureLoad(b0, texel(row_1 + k / 4u), 0);
+        let read_6 = textureLoad(b0, texel(row_2 + k / 4u), 0);
+        let read_7 = textureLoad(b0, texel(row_3 + k / 4u), 0);
         let b_8 = transpose(mat4x4<f32>(read_4, read_5, read_6, read_7));
         acc_0_0 += b_8 * a_0;
         acc_1_0 += b_8 * a_1;

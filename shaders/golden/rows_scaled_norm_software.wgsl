@@ -1,11 +1,9 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
-@group(0) @binding(1) var<storage, read> b1: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(1) var b1: texture_2d<f32>;
 @group(0) @binding(2) var<storage, read_write> b2: array<vec4<f32>>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(64)
@@ -13,16 +11,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let first = (group.x) * 64u;
     let c_1 = lane * 4u;
     let c_2 = min(c_1, 44u);
-    let x_3 = unpack(b1[(c_2 % 48u) / 4u]);
+    let x_3 = textureLoad(b1, texel((c_2 % 48u) / 4u), 0);
     let c_4 = lane * 4u + lanes * 4u;
     let c_5 = min(c_4, 44u);
-    let x_6 = unpack(b1[(c_5 % 48u) / 4u]);
+    let x_6 = textureLoad(b1, texel((c_5 % 48u) / 4u), 0);
     for (var row = first + subgroup; row < first + 64u; row += subgroups) {
         let base = row * 48u;
         let i_7 = base + c_2;
-        let x_8 = unpack(b0[i_7 / 4u]);
+        let x_8 = textureLoad(b0, texel(i_7 / 4u), 0);
         let i_9 = base + c_5;
-        let x_10 = unpack(b0[i_9 / 4u]);
+        let x_10 = textureLoad(b0, texel(i_9 / 4u), 0);
         var part_11 = vec4<f32>(0.0f);
         if c_1 <= 44u {
             let v_12 = x_8 * x_8;

@@ -1,11 +1,9 @@
-@group(0) @binding(0) var<storage, read> b0: array<vec2<u64>>;
+@group(0) @binding(0) var b0: texture_2d<f32>;
 @group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 
-fn unpack(words: vec2<u64>) -> vec4<f32> {
-    let low = vec2<u32>(words);
-    let high = vec2<u32>(words >> vec2<u32>(32u));
-    return bitcast<vec4<f32>>(vec4<u32>(low.x, high.x, low.y, high.y));
+fn texel(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 1024u, index / 1024u);
 }
 
 @compute @workgroup_size(64)
@@ -16,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         var part_1 = vec4<f32>((-3e38f));
         for (var c_2 = lane * 4u; c_2 < 768u; c_2 += lanes * 4u) {
             let i_3 = base + c_2;
-            let x_4 = unpack(b0[i_3 / 4u]);
+            let x_4 = textureLoad(b0, texel(i_3 / 4u), 0);
             part_1 = max(part_1, x_4);
         }
         let part_5 = max(max(part_1.x, part_1.y), max(part_1.z, part_1.w));
@@ -25,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         var part_8 = vec4<f32>(0.0f);
         for (var c_9 = lane * 4u; c_9 < 768u; c_9 += lanes * 4u) {
             let i_10 = base + c_9;
-            let x_11 = unpack(b0[i_10 / 4u]);
+            let x_11 = textureLoad(b0, texel(i_10 / 4u), 0);
             let v_12 = x_11 - reduced_7;
             let v_13 = exp(v_12);
             part_8 += v_13;
@@ -35,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let reduced_16 = vec4<f32>(reduced_15);
         for (var c_17 = lane * 4u; c_17 < 768u; c_17 += lanes * 4u) {
             let i_18 = base + c_17;
-            let x_19 = unpack(b0[i_18 / 4u]);
+            let x_19 = textureLoad(b0, texel(i_18 / 4u), 0);
             let v_20 = x_19 - reduced_7;
             let v_21 = exp(v_20);
             let v_22 = v_21 / reduced_16;

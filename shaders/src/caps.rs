@@ -7,8 +7,8 @@ pub struct Caps {
     pub cpu: bool,
     /// Smallest and largest subgroup size, when subgroup operations are offered.
     pub subgroups: Option<(u32, u32)>,
-    /// Whether shaders have 64-bit integers.
-    pub int64: bool,
+    /// Whether buffers that are only read are better read through textures.
+    pub texels: bool,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
     /// Invocations per workgroup.
@@ -23,19 +23,19 @@ impl Caps {
         Self {
             cpu: false,
             subgroups: None,
-            int64: false,
+            texels: false,
             workgroup_memory: 16384,
             workgroup_size: 256,
             grid: 65535,
         }
     }
 
-    /// A software adapter as lavapipe reports itself: subgroups of 8, 64-bit integers.
+    /// A software adapter as lavapipe reports itself: subgroups of 8.
     pub fn software() -> Self {
         Self {
             cpu: true,
             subgroups: Some((8, 8)),
-            int64: true,
+            texels: true,
             workgroup_memory: 32768,
             ..Self::portable()
         }

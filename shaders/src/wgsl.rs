@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::emit::{Form, UNPACK};
+use crate::emit::{Form, texel_function};
 use crate::{Binding, helper::Helper};
 
 /// Collects the body of an entry point: lines at the current depth, fresh names and the helper
@@ -84,22 +84,24 @@ impl Writer {
     }
 
     /// The module: buffers, workgroup variables, helper functions and the entry point.
-    pub(crate) fn module(self, interface: &Interface) -> String {
+    pub(crate) fn module(self, interface: &Interface) -> Module {
         let mut out = String::new();
         for (b, (binding, form)) in interface.bindings.iter().zip(&interface.forms).enumerate() {
             let access = if binding.write { "read_write" } else { "read" };
-            let ty = form.element(binding.ty);
-            let _ = writeln!(
-                out,
-                "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{ty}>;"
-            );
+            let _ = match form.element(binding.ty) {
+                Some(ty) => writeln!(
+                    out,
+                    "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{ty}>;"
+                ),
+                None => writeln!(out, "@group(0) @binding({b}) var b{b}: texture_2d<f32>;"),
+            };
         }
         for (name, ty) in &interface.shared {
             let _ = writeln!(out, "var<workgroup> {name}: {ty};");
         }
-        if interface.forms.contains(&Form::Words) {
+        if interface.forms.contains(&Form::Texels) {
             out.push('\n');
-            out.push_str(UNPACK);
+            out.push_str(&texel_function());
         }
         for helper in self.helpers {
             out.push('\n');
@@ -117,8 +119,21 @@ impl Writer {
             builtins.join(", "),
             self.text
         );
-        out
+        let is_texture = |(_, form): &(usize, &Form)| **form == Form::Texels;
+        let textures = interface.forms.iter().enumerate().filter(is_texture);
+        Module {
+            source: out,
+            textures: textures.map(|(binding, _)| binding).collect(),
+        }
     }
+}
+
+/// The text of a module.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) source: String,
+    /// Bindings that are textures.
+    pub(crate) textures: Vec<usize>,
 }
 
 /// What surrounds the body of an entry point.

@@ -103,7 +103,7 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         caps: Caps {
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             subgroups,
-            int64: features.contains(wgpu::Features::SHADER_INT64),
+            texels: info.device_type == wgpu::DeviceType::Cpu,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_size: limits
                 .max_compute_invocations_per_workgroup

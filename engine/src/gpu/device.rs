@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{AdapterSummary, choose, summary};
+use super::textures;
 use crate::{Error, Result};
 
 /// Choices made when a device is opened.
@@ -58,9 +59,7 @@ impl Device {
     fn on(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
         let about = summary(&adapter);
         about.suffices()?;
-        let wanted = wgpu::Features::SUBGROUP
-            | wgpu::Features::SHADER_INT64
-            | wgpu::Features::TIMESTAMP_QUERY;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         let descriptor = wgpu::DeviceDescriptor {
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
@@ -121,7 +120,11 @@ impl Device {
 
     /// Creates a storage buffer of `len` 32-bit elements.
     pub(super) fn buffer(&self, label: &str, len: usize) -> Result<wgpu::Buffer> {
-        let size = 4 * len.max(1) as u64;
+        let size = match self.adapter.caps.texels {
+            // Whole rows are copied to textures.
+            true => textures::padded(len.max(1)),
+            false => 4 * len.max(1) as u64,
+        };
         if size > self.adapter.max_binding_bytes {
             return Err(Error::Plan(format!(
                 "{label} needs {} MiB, {} binds at most {} MiB; reduce the batch or image size",
@@ -157,20 +160,17 @@ impl Device {
         self.poll(wgpu::PollType::wait_indefinitely())
     }
 
-    /// Binds buffers in order at group 0.
+    /// Binds buffers and textures in order at group 0.
     pub(super) fn bind(
         &self,
         label: &str,
         pipeline: &wgpu::ComputePipeline,
-        buffers: &[&wgpu::Buffer],
+        resources: Vec<wgpu::BindingResource<'_>>,
     ) -> wgpu::BindGroup {
         self.count();
         let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
-            .zip(buffers)
-            .map(|(binding, b)| wgpu::BindGroupEntry {
-                binding,
-                resource: b.as_entire_binding(),
-            })
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(label),

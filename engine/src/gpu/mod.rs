@@ -7,6 +7,7 @@ mod program;
 mod selftest;
 mod source;
 mod submission;
+mod textures;
 #[cfg(test)]
 mod tests;
 mod upload;

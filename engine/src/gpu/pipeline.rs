@@ -23,9 +23,22 @@ pub(super) fn pipeline(
         .push_error_scope(wgpu::ErrorFilter::Validation);
     let built = catch_unwind(AssertUnwindSafe(|| {
         let module = module(device, shader);
-        let entries: Vec<_> = (0..)
-            .zip(&shader.bindings)
-            .map(|(binding, b)| layout_entry(binding, b.write))
+        let entries: Vec<_> = shader
+            .bindings
+            .iter()
+            .enumerate()
+            .map(|(binding, b)| {
+                let ty = match shader.textures.contains(&binding) {
+                    true => TEXTURE,
+                    false => buffer(b.write),
+                };
+                wgpu::BindGroupLayoutEntry {
+                    binding: binding as u32,
+                    visibility: wgpu::ShaderStages::COMPUTE,
+                    ty,
+                    count: None,
+                }
+            })
             .collect();
         let layout = device
             .device
@@ -86,15 +99,16 @@ fn module(device: &Device, shader: &Shader) -> wgpu::ShaderModule {
     }
 }
 
-fn layout_entry(binding: u32, write: bool) -> wgpu::BindGroupLayoutEntry {
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: !write },
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
-        count: None,
+const TEXTURE: wgpu::BindingType = wgpu::BindingType::Texture {
+    sample_type: wgpu::TextureSampleType::Float { filterable: false },
+    view_dimension: wgpu::TextureViewDimension::D2,
+    multisampled: false,
+};
+
+fn buffer(write: bool) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Storage { read_only: !write },
+        has_dynamic_offset: false,
+        min_binding_size: None,
     }
 }

@@ -11,6 +11,7 @@ use super::pipeline::pipeline;
 use super::selftest::{Candidate, Passed};
 use super::source::{Role, SourceBuffer, allocate, tensor_error};
 use super::submission::submissions;
+use super::textures::Textures;
 use super::upload::Upload;
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
@@ -25,6 +26,7 @@ pub struct Program<'d> {
     /// Inputs that kernels read and nobody has fed yet.
     unfed: HashSet<usize>,
     slots: Vec<wgpu::Buffer>,
+    textures: Textures,
     dispatches: Vec<Dispatch>,
     submissions: Vec<Range<usize>>,
     upload: Upload,
@@ -39,6 +41,10 @@ struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     grid: [u32; 3],
+    /// Textures it reads, with what they must hold.
+    reads: Vec<(usize, Place)>,
+    /// What it writes.
+    writes: Vec<Place>,
 }
 
 impl<'d> Program<'d> {
@@ -81,6 +87,7 @@ impl<'d> Program<'d> {
             sources,
             by_name,
             slots,
+            textures: Textures::default(),
             dispatches: Vec::new(),
             upload: Upload::new(device, input_bytes),
             staging: device.staging(largest),
@@ -105,10 +112,9 @@ impl<'d> Program<'d> {
     pub fn step(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
         let mut encoder = self.encoder();
         self.feed(inputs, &mut encoder)?;
-        let mut submissions = self.submissions.iter().peekable();
-        while let Some(kernels) = submissions.next() {
-            self.encode(&self.dispatches[kernels.clone()], &mut encoder);
-            if submissions.peek().is_some() {
+        for part in 0..self.submissions.len() {
+            self.encode(self.submissions[part].clone(), &mut encoder);
+            if part + 1 < self.submissions.len() {
                 let full = std::mem::replace(&mut encoder, self.encoder());
                 self.device.queue.submit([full.finish()]);
             }
@@ -137,14 +143,15 @@ impl<'d> Program<'d> {
         self.upload.submitted();
         self.device.wait()?;
         let mut times = Vec::with_capacity(self.dispatches.len());
-        for (d, step) in self.dispatches.iter().zip(&self.plan.steps) {
+        for kernel in 0..self.dispatches.len() {
             let start = Instant::now();
             let mut encoder = self.encoder();
-            self.encode(std::slice::from_ref(d), &mut encoder);
+            self.encode(kernel..kernel + 1, &mut encoder);
             self.device.queue.submit([encoder.finish()]);
             self.device.wait()?;
             let seconds = start.elapsed().as_secs_f64();
-            times.push((step.label.clone(), d.name.clone(), seconds));
+            let (step, dispatch) = (&self.plan.steps[kernel], &self.dispatches[kernel]);
+            times.push((step.label.clone(), dispatch.name.clone(), seconds));
         }
         let mut encoder = self.encoder();
         self.encode_copies(&mut encoder);
@@ -220,24 +227,42 @@ impl<'d> Program<'d> {
         for (i, offset, bytes) in fed {
             let (from, to) = (self.upload.buffer(), &self.sources[i].buffer);
             encoder.copy_buffer_to_buffer(from, offset, to, 0, bytes.len() as u64);
+            self.textures.written(Place::Source(i));
         }
         Ok(())
     }
 
-    fn encode(&self, dispatches: &[Dispatch], encoder: &mut wgpu::CommandEncoder) {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for d in dispatches {
+    /// Encodes kernels, and before each the copies to textures it reads that are out of date.
+    fn encode(&mut self, kernels: Range<usize>, encoder: &mut wgpu::CommandEncoder) {
+        let mut textures = std::mem::take(&mut self.textures);
+        let mut pass = None;
+        for d in &self.dispatches[kernels] {
+            for &(texture, place) in &d.reads {
+                if !textures.holds(texture, place) {
+                    // Copies come between passes.
+                    pass = None;
+                    let source = (place, self.place(place), self.len(place));
+                    textures.copy(encoder, texture, source);
+                }
+            }
+            d.writes.iter().for_each(|&place| textures.written(place));
+            let pass = pass.get_or_insert_with(|| {
+                encoder.begin_compute_pass(&Default::default()).forget_lifetime()
+            });
             pass.set_pipeline(&d.pipeline);
             pass.set_bind_group(0, &d.group, &[]);
             pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
         }
+        drop(pass);
+        self.textures = textures;
     }
 
-    fn encode_copies(&self, encoder: &mut wgpu::CommandEncoder) {
+    fn encode_copies(&mut self, encoder: &mut wgpu::CommandEncoder) {
         for (from, to) in &self.plan.copies {
             let target = &self.sources[*to];
             let bytes = 4 * target.ty.len() as u64;
             encoder.copy_buffer_to_buffer(self.place(*from), 0, &target.buffer, 0, bytes);
+            self.textures.written(Place::Source(*to));
         }
     }
 
@@ -292,18 +317,36 @@ impl<'d> Program<'d> {
                 pipelines.insert(shader.source.clone(), pipeline);
             }
         }
+        let read = |(shader, step): (&Shader, &Step)| -> Vec<Place> {
+            shader.textures.iter().map(|&b| step.places[b]).collect()
+        };
+        let read: Vec<Vec<Place>> = shaders.iter().zip(&self.plan.steps).map(read).collect();
+        let (textures, chosen) = Textures::choose(self.device, &read, |place| self.len(place));
         let mut dispatches = Vec::with_capacity(shaders.len());
-        for (shader, step) in shaders.iter().zip(&self.plan.steps) {
+        for ((shader, step), chosen) in shaders.iter().zip(&self.plan.steps).zip(chosen) {
             let pipeline = pipelines[&shader.source].clone();
-            let buffers: Vec<&wgpu::Buffer> = step.places.iter().map(|p| self.place(*p)).collect();
-            let group = self.device.bind(&shader.name, &pipeline, &buffers);
+            let mut resources: Vec<wgpu::BindingResource<'_>> = step
+                .places
+                .iter()
+                .map(|p| self.place(*p).as_entire_binding())
+                .collect();
+            let mut reads = Vec::with_capacity(chosen.len());
+            for (&binding, texture) in shader.textures.iter().zip(chosen) {
+                resources[binding] = wgpu::BindingResource::TextureView(textures.view(texture));
+                reads.push((texture, step.places[binding]));
+            }
+            let bound = step.places.iter().zip(&shader.bindings);
+            let group = self.device.bind(&shader.name, &pipeline, resources);
             dispatches.push(Dispatch {
                 name: shader.name.clone(),
                 pipeline,
                 group,
                 grid: shader.grid,
+                reads,
+                writes: bound.filter(|(_, b)| b.write).map(|(p, _)| *p).collect(),
             });
         }
+        self.textures = textures;
         self.dispatches = dispatches;
         Ok(())
     }

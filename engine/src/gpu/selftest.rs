@@ -17,6 +17,7 @@ use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Shader};
 
 use super::device::Device;
 use super::pipeline::pipeline;
+use super::textures::Texture;
 use crate::random::Stream;
 use crate::{Error, Result};
 
@@ -172,9 +173,22 @@ fn run(
         }
         buffers.push(buffer);
     }
-    let refs: Vec<&wgpu::Buffer> = buffers.iter().collect();
-    let group = device.bind(&shader.name, pipeline, &refs);
     let mut encoder = device.device.create_command_encoder(&Default::default());
+    let textures = buffers.iter().zip(lens).enumerate().map(|(b, (buffer, &len))| {
+        shader.textures.contains(&b).then(|| {
+            let texture = Texture::new(device, len);
+            texture.copy(&mut encoder, buffer, len);
+            texture
+        })
+    });
+    let textures: Vec<Option<Texture>> = textures.collect();
+    let bound = buffers.iter().zip(&textures);
+    let resources = bound.map(|(buffer, texture)| match texture {
+        Some(texture) => wgpu::BindingResource::TextureView(&texture.view),
+        None => buffer.as_entire_binding(),
+    });
+    let resources = resources.collect();
+    let group = device.bind(&shader.name, pipeline, resources);
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(pipeline);

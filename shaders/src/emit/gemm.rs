@@ -11,7 +11,7 @@ use crate::{Caps, Gemm, Shader, Tile};
 
 /// Emits a matrix product with the tile that suits the adapter.
 pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
-    let (source, grid) = match tile(kernel, caps) {
+    let (module, grid) = match tile(kernel, caps) {
         Tile::Lanes {
             lanes,
             shared,
@@ -33,12 +33,8 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
         .emit(caps),
     };
     let Gemm { batch, m, n, k, .. } = kernel;
-    Shader {
-        name: format!("gemm {batch}x{m}x{n}x{k}"),
-        source,
-        grid,
-        bindings: kernel.bindings.clone(),
-    }
+    let name = format!("gemm {batch}x{m}x{n}x{k}");
+    Shader::new(name, module, grid, &kernel.bindings)
 }
 
 /// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quads`

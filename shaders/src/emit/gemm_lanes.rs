@@ -9,7 +9,7 @@ use super::form::Form;
 use super::grid::{fold, linear_group, linear_invocation};
 use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
-use crate::wgsl::{Builtin, Interface, Writer, sum, times};
+use crate::wgsl::{Builtin, Interface, Module, Writer, sum, times};
 use crate::{Caps, Gemm};
 
 /// Invocations per workgroup where there are no subgroups.
@@ -56,7 +56,7 @@ impl<'a> Lanes<'a> {
     }
 
     /// The module's text and its grid.
-    pub(crate) fn emit(&self) -> (String, [u32; 3]) {
+    pub(crate) fn emit(&self) -> (Module, [u32; 3]) {
         let mut w = Writer::new();
         let down = self.common.extent.div_ceil(self.shared);
         let across = self.private.extent.div_ceil(self.lanes * self.own);

@@ -10,7 +10,7 @@ use super::gemm::{epilogue, place};
 use super::grid::{fold, linear_group};
 use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
-use crate::wgsl::{Builtin, Interface, Writer, sum, times};
+use crate::wgsl::{Builtin, Interface, Module, Writer, sum, times};
 use crate::{Caps, Gemm};
 
 /// A product and its tile.
@@ -40,7 +40,7 @@ struct Side {
 
 impl Shared<'_> {
     /// The module's text and its grid.
-    pub(crate) fn emit(&self, caps: &Caps) -> (String, [u32; 3]) {
+    pub(crate) fn emit(&self, caps: &Caps) -> (Module, [u32; 3]) {
         let Gemm { batch, m, n, k, .. } = *self.kernel;
         let (down, across) = (m.div_ceil(self.block[0]), n.div_ceil(self.block[1]));
         let tiles = batch * down * across;

@@ -41,12 +41,8 @@ pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
     for (output, name) in kernel.outputs.iter().zip(&names) {
         w.line(store(inputs, output.buffer, "i", name));
     }
-    Shader {
-        name: format!("map {}", kernel.len),
-        source: w.module(&interface),
-        grid,
-        bindings: kernel.bindings.clone(),
-    }
+    let name = format!("map {}", kernel.len);
+    Shader::new(name, w.module(&interface), grid, &kernel.bindings)
 }
 
 /// The statement that stores `value` at element `at` of a buffer, or at the four elements from there

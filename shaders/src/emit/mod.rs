@@ -18,9 +18,11 @@ mod rows_columns;
 mod rows_held;
 mod rows_walk;
 
-pub(crate) use form::{Form, UNPACK};
+pub use form::TEXTURE_WIDTH;
+pub(crate) use form::{Form, texel_function};
 pub use gemm_tile::tile;
 
+use crate::wgsl::Module;
 use crate::{Binding, Caps, Kernel};
 
 /// An emitted module.
@@ -32,8 +34,23 @@ pub struct Shader {
     pub source: String,
     /// Workgroups to dispatch.
     pub grid: [u32; 3],
-    /// Storage buffers at `@group(0)`.
+    /// What is bound at `@group(0)`: storage buffers, but for `textures`.
     pub bindings: Vec<Binding>,
+    /// Bindings that are bound as a texture of format `rgba32float` with the buffer's contents, row after
+    /// row of [`TEXTURE_WIDTH`] texels.
+    pub textures: Vec<usize>,
+}
+
+impl Shader {
+    fn new(name: String, module: Module, grid: [u32; 3], bindings: &[Binding]) -> Self {
+        Self {
+            name,
+            source: module.source,
+            grid,
+            bindings: bindings.to_vec(),
+            textures: module.textures,
+        }
+    }
 }
 
 /// Emits the module of `kernel` for an adapter.

@@ -7,7 +7,7 @@ use super::map::store;
 use super::rows_columns::{Body, Columns, shared_columns};
 use super::rows_held::Held;
 use super::rows_walk::{Quads, Reduced, Walk};
-use crate::wgsl::{Builtin, Writer, sum, times};
+use crate::wgsl::{Builtin, Module, Writer, sum, times};
 use crate::{Caps, Reduce, Rows, RowsOutput, Shader, Stage};
 
 /// Rows up to this long are not worth splitting among invocations.
@@ -26,17 +26,13 @@ const FILL: usize = 16;
 pub(crate) fn rows(kernel: &Rows, caps: &Caps) -> Shader {
     let (count, len) = (kernel.rows.len(), kernel.cols.len());
     let walk = &Walk::new(kernel, caps);
-    let (source, grid) = match split(walk, caps) {
+    let (module, grid) = match split(walk, caps) {
         Split::Invocation => per_invocation(walk, caps),
         Split::Subgroup { smallest, largest } => per_subgroup(walk, caps, smallest, largest),
         Split::Workgroup(team) => per_team(walk, caps, team),
     };
-    Shader {
-        name: format!("rows {count}x{len}"),
-        source,
-        grid,
-        bindings: kernel.bindings.clone(),
-    }
+    let name = format!("rows {count}x{len}");
+    Shader::new(name, module, grid, &kernel.bindings)
 }
 
 /// How a row is divided among invocations.
@@ -90,7 +86,7 @@ fn split(walk: &Walk, caps: &Caps) -> Split {
     }
 }
 
-fn per_invocation(walk: &Walk, caps: &Caps) -> (String, [u32; 3]) {
+fn per_invocation(walk: &Walk, caps: &Caps) -> (Module, [u32; 3]) {
     let workgroup = 64;
     let count = walk.units();
     let grid = fold(count.div_ceil(workgroup), caps);
@@ -121,7 +117,7 @@ fn per_invocation(walk: &Walk, caps: &Caps) -> (String, [u32; 3]) {
 
 /// The subgroup size is only known at run time: the subgroups of a workgroup share its rows, of
 /// which there are as many as the workgroup has subgroups of the smallest size.
-fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (String, [u32; 3]) {
+fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Module, [u32; 3]) {
     let workgroup = 64.max(largest as usize);
     let [fewest, most] = [smallest, largest].map(|lanes| lanes.max(1) as usize);
     let count = walk.units();
@@ -169,7 +165,7 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Strin
 }
 
 /// Every invocation reaches every barrier: those beyond the last row repeat it and store nothing.
-fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (String, [u32; 3]) {
+fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (Module, [u32; 3]) {
     let Team {
         members,
         rows,

@@ -163,15 +163,12 @@ impl<'a> Emitter<'a> {
         let mut interface = Interface::scalar(&a.bindings, self.workgroup, &builtins);
         interface.forms = self.forms;
         interface.shared = self.shared;
-        Shader {
-            name: format!(
-                "{pass} {}x{}x{}x{}x{}",
-                a.batch, a.heads, self.owned, self.walked, a.head_dim
-            ),
-            source: self.w.module(&interface),
-            grid: self.grid,
-            bindings: a.bindings.clone(),
-        }
+        let name = format!(
+            "{pass} {}x{}x{}x{}x{}",
+            a.batch, a.heads, self.owned, self.walked, a.head_dim
+        );
+        let module = self.w.module(&interface);
+        Shader::new(name, module, self.grid, &a.bindings)
     }
 
     /// Name of the invocation's index in its workgroup.
