@@ -3,9 +3,9 @@
 @group(0) @binding(2) var b2: texture_2d<f32>;
 @group(0) @binding(3) var b3: texture_2d<f32>;
 @group(0) @binding(4) var b4: texture_2d<f32>;
-@group(0) @binding(5) var<storage, read> b5: array<f32>;
-@group(0) @binding(6) var<storage, read> b6: array<f32>;
-@group(0) @binding(7) var<storage, read> b7: array<f32>;
+@group(0) @binding(5) var b5: texture_2d<f32>;
+@group(0) @binding(6) var b6: texture_2d<f32>;
+@group(0) @binding(7) var b7: texture_2d<f32>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<vec4<f32>>;
 @group(0) @binding(10) var<storage, read_write> b10: array<vec4<f32>>;
@@ -67,29 +67,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let g0_0 = subgroupBroadcast(g_read0_0, 0u);
         let g0_1 = subgroupBroadcast(g_read0_0, 1u);
         let m0 = (b * 2u + h) * 30u + m0_t;
-        let weight0 = select(0.0f, exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + b7[m0 * 6u + n_y] + b7[m0 * 6u + 3u + n_x] - b5[m0]), top + m0_y < 5u && left + m0_x < 6u);
-        let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - b6[m0]) * 0.35355338f;
+        let weight0 = select(0.0f, exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + textureLoad(b7, texel((m0 * 6u + n_y) / 4u), 0)[(m0 * 6u + n_y) % 4u] + textureLoad(b7, texel((m0 * 6u + 3u + n_x) / 4u), 0)[(m0 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m0) / 4u), 0)[(m0) % 4u]), top + m0_y < 5u && left + m0_x < 6u);
+        let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - textureLoad(b6, texel((m0) / 4u), 0)[(m0) % 4u]) * 0.35355338f;
         let q1_0 = subgroupBroadcast(q_read0_0, 2u);
         let q1_1 = subgroupBroadcast(q_read0_0, 3u);
         let g1_0 = subgroupBroadcast(g_read0_0, 2u);
         let g1_1 = subgroupBroadcast(g_read0_0, 3u);
         let m1 = (b * 2u + h) * 30u + m1_t;
-        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + b7[m1 * 6u + n_y] + b7[m1 * 6u + 3u + n_x] - b5[m1]), j + 1u < 9u && top + m1_y < 5u && left + m1_x < 6u);
-        let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - b6[m1]) * 0.35355338f;
+        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + textureLoad(b7, texel((m1 * 6u + n_y) / 4u), 0)[(m1 * 6u + n_y) % 4u] + textureLoad(b7, texel((m1 * 6u + 3u + n_x) / 4u), 0)[(m1 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m1) / 4u), 0)[(m1) % 4u]), j + 1u < 9u && top + m1_y < 5u && left + m1_x < 6u);
+        let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - textureLoad(b6, texel((m1) / 4u), 0)[(m1) % 4u]) * 0.35355338f;
         let q2_0 = subgroupBroadcast(q_read0_0, 4u);
         let q2_1 = subgroupBroadcast(q_read0_0, 5u);
         let g2_0 = subgroupBroadcast(g_read0_0, 4u);
         let g2_1 = subgroupBroadcast(g_read0_0, 5u);
         let m2 = (b * 2u + h) * 30u + m2_t;
-        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + b7[m2 * 6u + n_y] + b7[m2 * 6u + 3u + n_x] - b5[m2]), j + 2u < 9u && top + m2_y < 5u && left + m2_x < 6u);
-        let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - b6[m2]) * 0.35355338f;
+        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + textureLoad(b7, texel((m2 * 6u + n_y) / 4u), 0)[(m2 * 6u + n_y) % 4u] + textureLoad(b7, texel((m2 * 6u + 3u + n_x) / 4u), 0)[(m2 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m2) / 4u), 0)[(m2) % 4u]), j + 2u < 9u && top + m2_y < 5u && left + m2_x < 6u);
+        let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - textureLoad(b6, texel((m2) / 4u), 0)[(m2) % 4u]) * 0.35355338f;
         let q3_0 = subgroupBroadcast(q_read0_0, 6u);
         let q3_1 = subgroupBroadcast(q_read0_0, 7u);
         let g3_0 = subgroupBroadcast(g_read0_0, 6u);
         let g3_1 = subgroupBroadcast(g_read0_0, 7u);
         let m3 = (b * 2u + h) * 30u + m3_t;
-        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + b7[m3 * 6u + n_y] + b7[m3 * 6u + 3u + n_x] - b5[m3]), j + 3u < 9u && top + m3_y < 5u && left + m3_x < 6u);
-        let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - b6[m3]) * 0.35355338f;
+        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + textureLoad(b7, texel((m3 * 6u + n_y) / 4u), 0)[(m3 * 6u + n_y) % 4u] + textureLoad(b7, texel((m3 * 6u + 3u + n_x) / 4u), 0)[(m3 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m3) / 4u), 0)[(m3) % 4u]), j + 3u < 9u && top + m3_y < 5u && left + m3_x < 6u);
+        let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - textureLoad(b6, texel((m3) / 4u), 0)[(m3) % 4u]) * 0.35355338f;
         dv0 += weight0 * g0_0 + weight1 * g1_0 + weight2 * g2_0 + weight3 * g3_0;
         dv1 += weight0 * g0_1 + weight1 * g1_1 + weight2 * g2_1 + weight3 * g3_1;
         dk0 += step0 * q0_0 + step1 * q1_0 + step2 * q2_0 + step3 * q3_0;
@@ -127,7 +127,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                 let pad_g0 = textureLoad(b4, texel(row_15 + 0u), 0);
                 let pad_g1 = textureLoad(b4, texel(row_15 + 1u), 0);
                 let m = (b * 2u + h) * 30u + m_t;
-                let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - b5[m];
+                let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - textureLoad(b5, texel((m) / 4u), 0)[(m) % 4u];
                 var weight = 0.0f;
                 for (var i = 0u; i < 9u; i += 1u) {
                     let slot_16 = i;
@@ -135,10 +135,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                     let pad_x = slot_16 % 3u;
                     let pad_t = (min(top + pad_y, 4u)) * 6u + min(left + pad_x, 5u);
                     if !(top + pad_y < 5u && left + pad_x < 6u) {
-                        weight += exp(base + b7[m * 6u + pad_y] + b7[m * 6u + 3u + pad_x]);
+                        weight += exp(base + textureLoad(b7, texel((m * 6u + pad_y) / 4u), 0)[(m * 6u + pad_y) % 4u] + textureLoad(b7, texel((m * 6u + 3u + pad_x) / 4u), 0)[(m * 6u + 3u + pad_x) % 4u]);
                     }
                 }
-                let step = weight * (dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1) - b6[m]) * 0.35355338f;
+                let step = weight * (dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1) - textureLoad(b6, texel((m) / 4u), 0)[(m) % 4u]) * 0.35355338f;
                 pad_dv0 += weight * pad_g0;
                 pad_dk0 += step * pad_q0;
                 pad_dv1 += weight * pad_g1;

@@ -3,9 +3,9 @@
 @group(0) @binding(2) var b2: texture_2d<f32>;
 @group(0) @binding(3) var b3: texture_2d<f32>;
 @group(0) @binding(4) var b4: texture_2d<f32>;
-@group(0) @binding(5) var<storage, read> b5: array<f32>;
-@group(0) @binding(6) var<storage, read> b6: array<f32>;
-@group(0) @binding(7) var<storage, read> b7: array<f32>;
+@group(0) @binding(5) var b5: texture_2d<f32>;
+@group(0) @binding(6) var b6: texture_2d<f32>;
+@group(0) @binding(7) var b7: texture_2d<f32>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<f32>;
 var<workgroup> terms: array<f32, 48>;
@@ -34,8 +34,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let g0 = textureLoad(b4, texel(row_3 + 0u), 0);
     let g1 = textureLoad(b4, texel(row_3 + 1u), 0);
     let n = (b * 2u + h) * 30u + n_t;
-    let lse = b5[n];
-    let delta = b6[n];
+    let lse = textureLoad(b5, texel((n) / 4u), 0)[(n) % 4u];
+    let delta = textureLoad(b6, texel((n) / 4u), 0)[(n) % 4u];
     var dq0 = vec4<f32>();
     var dq1 = vec4<f32>();
     let n_rel = n * 6u;
@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let v0_0 = subgroupBroadcast(v_read0_0, 0u);
         let v0_1 = subgroupBroadcast(v_read0_0, 1u);
-        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + b7[n_rel + m0_y] + b7[n_rel + 3u + m0_x] - lse);
+        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m0_y) / 4u), 0)[(n_rel + m0_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m0_x) / 4u), 0)[(n_rel + 3u + m0_x) % 4u] - lse);
         let ds0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta);
         terms[(m0_y) * 8u + lane] += ds0;
         terms[(3u + m0_x) * 8u + lane] += ds0;
@@ -81,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k1_1 = subgroupBroadcast(k_read0_0, 3u);
         let v1_0 = subgroupBroadcast(v_read0_0, 2u);
         let v1_1 = subgroupBroadcast(v_read0_0, 3u);
-        let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + b7[n_rel + m1_y] + b7[n_rel + 3u + m1_x] - lse), j + 1u < 9u);
+        let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m1_y) / 4u), 0)[(n_rel + m1_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m1_x) / 4u), 0)[(n_rel + 3u + m1_x) % 4u] - lse), j + 1u < 9u);
         let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
         terms[(m1_y) * 8u + lane] += ds1;
         terms[(3u + m1_x) * 8u + lane] += ds1;
@@ -90,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k2_1 = subgroupBroadcast(k_read0_0, 5u);
         let v2_0 = subgroupBroadcast(v_read0_0, 4u);
         let v2_1 = subgroupBroadcast(v_read0_0, 5u);
-        let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + b7[n_rel + m2_y] + b7[n_rel + 3u + m2_x] - lse), j + 2u < 9u);
+        let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m2_y) / 4u), 0)[(n_rel + m2_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m2_x) / 4u), 0)[(n_rel + 3u + m2_x) % 4u] - lse), j + 2u < 9u);
         let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
         terms[(m2_y) * 8u + lane] += ds2;
         terms[(3u + m2_x) * 8u + lane] += ds2;
@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k3_1 = subgroupBroadcast(k_read0_0, 7u);
         let v3_0 = subgroupBroadcast(v_read0_0, 6u);
         let v3_1 = subgroupBroadcast(v_read0_0, 7u);
-        let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + b7[n_rel + m3_y] + b7[n_rel + 3u + m3_x] - lse), j + 3u < 9u);
+        let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m3_y) / 4u), 0)[(n_rel + m3_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m3_x) / 4u), 0)[(n_rel + 3u + m3_x) % 4u] - lse), j + 3u < 9u);
         let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
         terms[(m3_y) * 8u + lane] += ds3;
         terms[(3u + m3_x) * 8u + lane] += ds3;

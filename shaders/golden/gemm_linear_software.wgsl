@@ -2,7 +2,6 @@
 @group(0) @binding(1) var b1: texture_2d<f32>;
 @group(0) @binding(2) var b2: texture_2d<f32>;
 @group(0) @binding(3) var<storage, read_write> b3: array<vec4<f32>>;
-var<workgroup> results: array<vec4<f32>, 128>;
 
 fn texel(index: u32) -> vec2<u32> {
     return vec2<u32>(index % 1024u, index / 1024u);
@@ -79,25 +78,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         acc_14_0 += b_9 * a_14;
         acc_15_0 += b_9 * a_15;
     }
-    results[0u + lane] = acc_0_0;
-    results[8u + lane] = acc_1_0;
-    results[16u + lane] = acc_2_0;
-    results[24u + lane] = acc_3_0;
-    results[32u + lane] = acc_4_0;
-    results[40u + lane] = acc_5_0;
-    results[48u + lane] = acc_6_0;
-    results[56u + lane] = acc_7_0;
-    results[64u + lane] = acc_8_0;
-    results[72u + lane] = acc_9_0;
-    results[80u + lane] = acc_10_0;
-    results[88u + lane] = acc_11_0;
-    results[96u + lane] = acc_12_0;
-    results[104u + lane] = acc_13_0;
-    results[112u + lane] = acc_14_0;
-    results[120u + lane] = acc_15_0;
     let end_10 = min(16u, 64u - row);
     for (var e = 0u; e < end_10; e += 1u) {
-        let result = results[e * 8u + lane];
+        let result = acc_0_0;
         let at_row = row + e / 1u;
         let column = e % 1u;
         let at_11 = col + lane * 4u;
@@ -107,5 +90,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let v_14 = result + x_13;
             b3[i_12 / 4u] = v_14;
         }
+        acc_0_0 = acc_1_0;
+        acc_1_0 = acc_2_0;
+        acc_2_0 = acc_3_0;
+        acc_3_0 = acc_4_0;
+        acc_4_0 = acc_5_0;
+        acc_5_0 = acc_6_0;
+        acc_6_0 = acc_7_0;
+        acc_7_0 = acc_8_0;
+        acc_8_0 = acc_9_0;
+        acc_9_0 = acc_10_0;
+        acc_10_0 = acc_11_0;
+        acc_11_0 = acc_12_0;
+        acc_12_0 = acc_13_0;
+        acc_13_0 = acc_14_0;
+        acc_14_0 = acc_15_0;
     }
 }

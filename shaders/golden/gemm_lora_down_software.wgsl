@@ -1,8 +1,7 @@
 @group(0) @binding(0) var b0: texture_2d<f32>;
 @group(0) @binding(1) var b1: texture_2d<f32>;
-@group(0) @binding(2) var<storage, read> b2: array<f32>;
+@group(0) @binding(2) var b2: texture_2d<f32>;
 @group(0) @binding(3) var<storage, read_write> b3: array<f32>;
-var<workgroup> results: array<vec4<f32>, 32>;
 
 fn texel(index: u32) -> vec2<u32> {
     return vec2<u32>(index % 1024u, index / 1024u);
@@ -41,42 +40,41 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         acc_2_0 += b_8 * a_2;
         acc_3_0 += b_8 * a_3;
     }
-    results[0u + lane] = acc_0_0;
-    results[8u + lane] = acc_1_0;
-    results[16u + lane] = acc_2_0;
-    results[24u + lane] = acc_3_0;
     let end_9 = min(4u, 4u - col);
     for (var e = 0u; e < end_9; e += 1u) {
-        let result = results[e * 8u + lane];
+        let result = acc_0_0;
         let at_col = col + e / 1u;
         let column = e % 1u;
         let at_10 = row + lane * 4u;
         if at_10 < 392u {
             let i_11 = at_10 * 4u + at_col;
-            let x_12 = b2[i_11 % 4u];
+            let x_12 = textureLoad(b2, texel((i_11 % 4u) / 4u), 0)[(i_11 % 4u) % 4u];
             let v_13 = result.x + x_12;
             b3[i_11] = v_13;
         }
         let at_14 = row + lane * 4u + 1u;
         if at_14 < 392u {
             let i_15 = at_14 * 4u + at_col;
-            let x_16 = b2[i_15 % 4u];
+            let x_16 = textureLoad(b2, texel((i_15 % 4u) / 4u), 0)[(i_15 % 4u) % 4u];
             let v_17 = result.y + x_16;
             b3[i_15] = v_17;
         }
         let at_18 = row + lane * 4u + 2u;
         if at_18 < 392u {
             let i_19 = at_18 * 4u + at_col;
-            let x_20 = b2[i_19 % 4u];
+            let x_20 = textureLoad(b2, texel((i_19 % 4u) / 4u), 0)[(i_19 % 4u) % 4u];
             let v_21 = result.z + x_20;
             b3[i_19] = v_21;
         }
         let at_22 = row + lane * 4u + 3u;
         if at_22 < 392u {
             let i_23 = at_22 * 4u + at_col;
-            let x_24 = b2[i_23 % 4u];
+            let x_24 = textureLoad(b2, texel((i_23 % 4u) / 4u), 0)[(i_23 % 4u) % 4u];
             let v_25 = result.w + x_24;
             b3[i_23] = v_25;
         }
+        acc_0_0 = acc_1_0;
+        acc_1_0 = acc_2_0;
+        acc_2_0 = acc_3_0;
     }
 }

@@ -87,19 +87,13 @@ impl Writer {
     pub(crate) fn module(self, interface: &Interface) -> Module {
         let mut out = String::new();
         for (b, (binding, form)) in interface.bindings.iter().zip(&interface.forms).enumerate() {
-            let access = if binding.write { "read_write" } else { "read" };
-            let _ = match form.element(binding.ty) {
-                Some(ty) => writeln!(
-                    out,
-                    "@group(0) @binding({b}) var<storage, {access}> b{b}: array<{ty}>;"
-                ),
-                None => writeln!(out, "@group(0) @binding({b}) var b{b}: texture_2d<f32>;"),
-            };
+            let declaration = form.declaration(b, *binding);
+            let _ = writeln!(out, "@group(0) @binding({b}) {declaration}");
         }
         for (name, ty) in &interface.shared {
             let _ = writeln!(out, "var<workgroup> {name}: {ty};");
         }
-        if interface.forms.contains(&Form::Texels) {
+        if interface.forms.iter().any(|form| form.is_texture()) {
             out.push('\n');
             out.push_str(&texel_function());
         }
@@ -119,8 +113,8 @@ impl Writer {
             builtins.join(", "),
             self.text
         );
-        let is_texture = |(_, form): &(usize, &Form)| **form == Form::Texels;
-        let textures = interface.forms.iter().enumerate().filter(is_texture);
+        let forms = interface.forms.iter().enumerate();
+        let textures = forms.filter(|(_, form)| form.is_texture());
         Module {
             source: out,
             textures: textures.map(|(binding, _)| binding).collect(),
@@ -152,11 +146,16 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    /// Scalar buffers and no workgroup variables.
-    pub(crate) fn scalar(bindings: &[Binding], workgroup: usize, builtins: &[Builtin]) -> Self {
+    /// Buffers of these forms and no workgroup variables.
+    pub(crate) fn new(
+        bindings: &[Binding],
+        forms: Vec<Form>,
+        workgroup: usize,
+        builtins: &[Builtin],
+    ) -> Self {
         Self {
             bindings: bindings.to_vec(),
-            forms: vec![Form::Scalar; bindings.len()],
+            forms,
             shared: Vec::new(),
             workgroup,
             builtins: builtins.to_vec(),

@@ -7,9 +7,9 @@ mod program;
 mod selftest;
 mod source;
 mod submission;
-mod textures;
 #[cfg(test)]
 mod tests;
+mod textures;
 mod upload;
 
 pub use adapter::{AdapterSummary, adapters};

@@ -247,7 +247,9 @@ impl<'d> Program<'d> {
             }
             d.writes.iter().for_each(|&place| textures.written(place));
             let pass = pass.get_or_insert_with(|| {
-                encoder.begin_compute_pass(&Default::default()).forget_lifetime()
+                encoder
+                    .begin_compute_pass(&Default::default())
+                    .forget_lifetime()
             });
             pass.set_pipeline(&d.pipeline);
             pass.set_bind_group(0, &d.group, &[]);

@@ -174,13 +174,17 @@ fn run(
         buffers.push(buffer);
     }
     let mut encoder = device.device.create_command_encoder(&Default::default());
-    let textures = buffers.iter().zip(lens).enumerate().map(|(b, (buffer, &len))| {
-        shader.textures.contains(&b).then(|| {
-            let texture = Texture::new(device, len);
-            texture.copy(&mut encoder, buffer, len);
-            texture
-        })
-    });
+    let textures = buffers
+        .iter()
+        .zip(lens)
+        .enumerate()
+        .map(|(b, (buffer, &len))| {
+            shader.textures.contains(&b).then(|| {
+                let texture = Texture::new(device, len);
+                texture.copy(&mut encoder, buffer, len);
+                texture
+            })
+        });
     let textures: Vec<Option<Texture>> = textures.collect();
     let bound = buffers.iter().zip(&textures);
     let resources = bound.map(|(buffer, texture)| match texture {

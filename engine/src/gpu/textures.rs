@@ -57,7 +57,12 @@ impl Texture {
     }
 
     /// Copies the first `len` numbers of a buffer made by [`Device::buffer`].
-    pub(super) fn copy(&self, encoder: &mut wgpu::CommandEncoder, buffer: &wgpu::Buffer, len: usize) {
+    pub(super) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        buffer: &wgpu::Buffer,
+        len: usize,
+    ) {
         let rows = rows(len);
         let width = match rows {
             1 => len.div_ceil(4).max(1),

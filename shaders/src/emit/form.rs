@@ -6,15 +6,17 @@ use crate::{Binding, BufferType, Caps};
 /// WebGPU allows, 8192, this is 128 MiB.
 pub const TEXTURE_WIDTH: usize = 1024;
 
-/// How a buffer is declared.
+/// How a buffer is declared and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// An array of numbers.
     Scalar,
     /// An array of vec4.
     Quad,
-    /// A texture with four numbers in each texel, rows of [`TEXTURE_WIDTH`]. Mesa's CPU adapters read a
-    /// buffer one component of one lane at a time, through memory; a texture about ten times faster.
+    /// A texture with four numbers in each texel, read number by number. Mesa's CPU adapters read a buffer
+    /// one component of one lane at a time, through memory; a texture about ten times faster.
+    Texel,
+    /// The same, read texel by texel.
     Texels,
 }
 
@@ -23,39 +25,53 @@ impl Form {
     pub(crate) fn of(binding: Binding, wide: bool, caps: &Caps) -> Self {
         let texels = caps.texels && !binding.write && binding.ty == BufferType::F32;
         match (wide, texels) {
-            (false, _) => Self::Scalar,
+            (false, false) => Self::Scalar,
             (true, false) => Self::Quad,
+            (false, true) => Self::Texel,
             (true, true) => Self::Texels,
         }
     }
 
-    /// Type of the array's elements; `None` of a texture.
-    pub(crate) fn element(self, ty: BufferType) -> Option<&'static str> {
-        match (self, ty) {
-            (Self::Scalar, BufferType::F32) => Some("f32"),
-            (Self::Scalar, BufferType::U32) => Some("u32"),
-            (Self::Quad, BufferType::F32) => Some("vec4<f32>"),
-            (Self::Quad, BufferType::U32) => Some("vec4<u32>"),
-            (Self::Texels, _) => None,
-        }
+    /// The forms of buffers that are read number by number.
+    pub(crate) fn narrow(bindings: &[Binding], caps: &Caps) -> Vec<Self> {
+        bindings.iter().map(|b| Self::of(*b, false, caps)).collect()
+    }
+
+    /// Whether the buffer is bound as a texture.
+    pub(crate) fn is_texture(self) -> bool {
+        matches!(self, Self::Texel | Self::Texels)
+    }
+
+    /// How buffer `b` is declared.
+    pub(crate) fn declaration(self, b: usize, binding: Binding) -> String {
+        let ty = match (self, binding.ty) {
+            (Self::Scalar, BufferType::F32) => "f32",
+            (Self::Scalar, BufferType::U32) => "u32",
+            (Self::Quad, BufferType::F32) => "vec4<f32>",
+            (Self::Quad, BufferType::U32) => "vec4<u32>",
+            (Self::Texel | Self::Texels, _) => return format!("var b{b}: texture_2d<f32>;"),
+        };
+        let access = if binding.write { "read_write" } else { "read" };
+        format!("var<storage, {access}> b{b}: array<{ty}>;")
     }
 
     /// Element `index` of the array: a number, or four of them.
     pub(crate) fn read(self, buffer: usize, index: &str) -> String {
         match self {
             Self::Scalar | Self::Quad => format!("b{buffer}[{index}]"),
+            Self::Texel => self.read_scalar(buffer, &format!("({index})")),
             Self::Texels => format!("textureLoad(b{buffer}, texel({index}), 0)"),
         }
     }
 
     /// Number `at` (a factor) of the buffer.
     pub(crate) fn read_scalar(self, buffer: usize, at: &str) -> String {
-        match self {
-            Self::Scalar => format!("b{buffer}[{at}]"),
-            Self::Quad | Self::Texels => {
-                format!("{}[{at} % 4u]", self.read(buffer, &format!("{at} / 4u")))
-            }
-        }
+        let whole = match self {
+            Self::Scalar => return format!("b{buffer}[{at}]"),
+            Self::Quad => self,
+            Self::Texel | Self::Texels => Self::Texels,
+        };
+        format!("{}[{at} % 4u]", whole.read(buffer, &format!("{at} / 4u")))
     }
 }
 

@@ -37,19 +37,18 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
     Shader::new(name, module, grid, &kernel.bindings)
 }
 
-/// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quads`
-/// gives the forms of the buffers, and stores its outputs.
+/// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quad`, and
+/// stores its outputs.
 pub(crate) fn epilogue(
     w: &mut Writer,
     kernel: &Gemm,
     (i, acc): (&str, &str),
-    quads: Option<&[Form]>,
+    (forms, quad): (&[Form], bool),
 ) {
-    let scalar = vec![Form::Scalar; kernel.bindings.len()];
     let inputs = Inputs {
         bindings: &kernel.bindings,
-        forms: quads.unwrap_or(&scalar),
-        quad: quads.is_some(),
+        forms,
+        quad,
         leaves: &kernel.leaves,
         held: &[],
         element: i,

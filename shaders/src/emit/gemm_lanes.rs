@@ -116,18 +116,11 @@ impl<'a> Lanes<'a> {
         } else {
             vec![Builtin::Workgroup, Builtin::Subgroup]
         };
-        let mut interface = Interface::scalar(&self.kernel.bindings, self.workgroup(), &builtins);
-        let registers = self.shared * self.own / self.width() * self.workgroup();
-        let ty = format!("array<{}, {registers}>", self.ty());
-        interface.shared.push(("results".to_string(), ty));
-        if let Some(forms) = self.quads() {
-            interface.forms = forms;
-        }
+        let (bindings, mut forms) = (&self.kernel.bindings, self.epilogue_forms().0);
         for matrix in [&self.common, &self.private] {
-            if matrix.wide != Wide::No {
-                interface.forms[matrix.buffer] = self.form(matrix);
-            }
+            forms[matrix.buffer] = self.form(matrix);
         }
+        let interface = Interface::new(bindings, forms, self.workgroup(), &builtins);
         (w.module(&interface), grid)
     }
 

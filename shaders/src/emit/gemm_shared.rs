@@ -103,7 +103,8 @@ impl Shared<'_> {
         self.store(&mut w);
         let workgroup = threads_m * threads_n;
         let builtins = [Builtin::Workgroup, Builtin::Local];
-        let mut interface = Interface::scalar(&self.kernel.bindings, workgroup, &builtins);
+        let forms = vec![Form::Scalar; self.kernel.bindings.len()];
+        let mut interface = Interface::new(&self.kernel.bindings, forms, workgroup, &builtins);
         for side in &sides {
             if side.matrix.wide != Wide::No {
                 interface.forms[side.matrix.buffer] = Form::Quad;
@@ -253,7 +254,8 @@ impl Shared<'_> {
             place(self.kernel, "at_row", "at_col")
         ));
         w.line("let acc = results[e];");
-        epilogue(w, self.kernel, ("i", "acc"), None);
+        let forms = vec![Form::Scalar; self.kernel.bindings.len()];
+        epilogue(w, self.kernel, ("i", "acc"), (&forms, false));
         if !inside.is_empty() {
             w.close();
         }

@@ -119,7 +119,7 @@ fn read(inputs: Inputs, buffer: usize, at: &str) -> String {
         false => at.to_string(),
     };
     let value = match (form, inputs.quad) {
-        (Form::Scalar, _) | (_, false) => form.read_scalar(buffer, &at),
+        (Form::Scalar | Form::Texel, _) | (_, false) => form.read_scalar(buffer, &at),
         (_, true) => form.read(buffer, &format!("{at} / 4u")),
     };
     match (inputs.bindings[buffer].ty, inputs.quad) {

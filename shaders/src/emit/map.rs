@@ -1,6 +1,7 @@
 //! Pointwise kernels: four elements per invocation where the leaves allow it, else one.
 
 use super::arithmetic::{Inputs, values};
+use super::form::Form;
 use super::grid::{fold, linear_invocation};
 use super::quad::quad_forms;
 use crate::wgsl::{Builtin, Interface, Writer};
@@ -13,10 +14,9 @@ pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
     let forms = quad_forms(&kernel.bindings, &kernel.leaves, (&stored, &[]), caps)
         .filter(|_| kernel.len.is_multiple_of(4));
     let quad = forms.is_some();
-    let mut interface = Interface::scalar(&kernel.bindings, workgroup, &[Builtin::Invocation]);
-    if let Some(forms) = forms {
-        interface.forms = forms;
-    }
+    let forms = forms.unwrap_or_else(|| Form::narrow(&kernel.bindings, caps));
+    let builtins = [Builtin::Invocation];
+    let interface = Interface::new(&kernel.bindings, forms, workgroup, &builtins);
     let count = if quad { kernel.len / 4 } else { kernel.len };
     let grid = fold(count.div_ceil(workgroup), caps);
     let mut w = Writer::new();

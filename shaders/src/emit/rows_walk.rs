@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         Self {
             kernel,
             quads,
-            forms: forms.unwrap_or_else(|| vec![Form::Scalar; kernel.bindings.len()]),
+            forms: forms.unwrap_or_else(|| Form::narrow(&kernel.bindings, caps)),
         }
     }
 
@@ -105,10 +105,8 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn interface(&self, workgroup: usize, builtins: &[Builtin]) -> Interface {
-        Interface {
-            forms: self.forms.clone(),
-            ..Interface::scalar(&self.kernel.bindings, workgroup, builtins)
-        }
+        let (bindings, forms) = (&self.kernel.bindings, self.forms.clone());
+        Interface::new(bindings, forms, workgroup, builtins)
     }
 
     /// What expressions find at an element.

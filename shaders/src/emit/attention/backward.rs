@@ -16,8 +16,10 @@ impl Emitter<'_> {
         self.load("g", saved.dout, &row);
         let row = self.scalar_row("n_t");
         self.w.line(format!("let n = {row};"));
-        self.w.line(format!("let lse = b{}[n];", saved.lse));
-        self.w.line(format!("let delta = b{}[n];", saved.delta));
+        for (name, buffer) in [("lse", saved.lse), ("delta", saved.delta)] {
+            let value = self.number(buffer, "n");
+            self.w.line(format!("let {name} = {value};"));
+        }
         self.zero("dq");
         let rel = self.a.rel_pos.and(saved.rel);
         let count = self.term_count();
@@ -64,8 +66,8 @@ impl Emitter<'_> {
             self.fetch(&sides[1], true, j);
             let mut score = format!("({}) * {scale}", self.dot("q", &format!("k{j}_")));
             if let Some(rel) = rel {
-                let down = format!("b{rel}[n_rel + {name}_y]");
-                let across = format!("b{rel}[n_rel + {s_y}u + {name}_x]");
+                let down = self.number(rel, &format!("n_rel + {name}_y"));
+                let across = self.number(rel, &format!("n_rel + {s_y}u + {name}_x"));
                 score = format!("{score} + {down} + {across}");
             }
             score += &self.distance_bias("n", name);
@@ -139,18 +141,18 @@ impl Emitter<'_> {
             self.w.line(format!("let {name} = {row};"));
             let mut score = format!("({}) * {scale}", self.dot("k", &format!("q{j}_")));
             if let Some(rel) = self.a.rel_pos.and(saved.rel) {
-                let down = format!("b{rel}[{name} * {count}u + n_y]");
-                let across = format!("b{rel}[{name} * {count}u + {s_y}u + n_x]");
+                let down = self.number(rel, &format!("{name} * {count}u + n_y"));
+                let across = self.number(rel, &format!("{name} * {count}u + {s_y}u + n_x"));
                 score = format!("{score} + {down} + {across}");
             }
             score += &self.distance_bias("n", name);
-            let mut weight = format!("exp({score} - b{}[{name}])", saved.lse);
+            let mut weight = format!("exp({score} - {})", self.number(saved.lse, name));
             if let Some(condition) = self.takes_part(slot, sides) {
                 weight = format!("select(0.0f, {weight}, {condition})");
             }
             self.w.line(format!("let weight{j} = {weight};"));
             let dp = self.dot("v", &format!("g{j}_"));
-            let delta = format!("b{}[{name}]", saved.delta);
+            let delta = self.number(saved.delta, name);
             self.w.line(format!(
                 "let step{j} = weight{j} * ({dp} - {delta}) * {scale};"
             ));
@@ -212,9 +214,9 @@ impl Emitter<'_> {
         let row = self.scalar_row("m_t");
         self.w.line(format!("let m = {row};"));
         let product = self.dot("pad_k", "pad_q");
-        let lse = saved.lse;
+        let lse = self.number(saved.lse, "m");
         self.w
-            .line(format!("let base = ({product}) * {scale} - b{lse}[m];"));
+            .line(format!("let base = ({product}) * {scale} - {lse};"));
         self.w.line("var weight = 0.0f;");
         self.w.open_loop("i", "0u", &format!("{owned}u"), "1u");
         let pad = self.slot("pad", "i", owned, false);
@@ -223,9 +225,9 @@ impl Emitter<'_> {
         }
         let mut score = "base".to_string();
         if let Some(rel) = self.a.rel_pos.and(saved.rel) {
-            score = format!(
-                "base + b{rel}[m * {count}u + pad_y] + b{rel}[m * {count}u + {s_y}u + pad_x]"
-            );
+            let down = self.number(rel, &format!("m * {count}u + pad_y"));
+            let across = self.number(rel, &format!("m * {count}u + {s_y}u + pad_x"));
+            score = format!("base + {down} + {across}");
         }
         score += &self.distance_bias("m", "pad");
         self.w.line(format!("weight += exp({score});"));
@@ -234,10 +236,9 @@ impl Emitter<'_> {
         }
         self.w.close();
         let dp = self.dot("pad_v", "pad_g");
-        let delta = saved.delta;
-        self.w.line(format!(
-            "let step = weight * ({dp} - b{delta}[m]) * {scale};"
-        ));
+        let delta = self.number(saved.delta, "m");
+        self.w
+            .line(format!("let step = weight * ({dp} - {delta}) * {scale};"));
         for r in 0..self.regs {
             self.w.line(format!("pad_dv{r} += weight * pad_g{r};"));
             self.w.line(format!("pad_dk{r} += step * pad_q{r};"));

@@ -198,7 +198,8 @@ impl Emitter<'_> {
         let [y, x] = ["y", "x"]
             .map(|axis| format!("max({n}_{axis}, {m}_{axis}) - min({n}_{axis}, {m}_{axis})"));
         let area = window_h * window_w;
-        format!(" + b{bias}[h * {area}u + ({y}) * {window_w}u + {x}]")
+        let at = format!("h * {area}u + ({y}) * {window_w}u + {x}");
+        format!(" + {}", self.number(bias, &at))
     }
 
     /// Index of query token `t` in a `[batch, heads, tokens]` buffer.

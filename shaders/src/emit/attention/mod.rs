@@ -119,7 +119,7 @@ impl<'a> Emitter<'a> {
             && [&a.q, &a.k, &a.v].into_iter().all(aligned);
         let width = if wide { 4 } else { 1 };
         let regs = a.head_dim / width;
-        let mut forms = vec![Form::Scalar; a.bindings.len()];
+        let mut forms = Form::narrow(&a.bindings, caps);
         for buffer in row_buffers(a) {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
         }
@@ -160,8 +160,7 @@ impl<'a> Emitter<'a> {
             _ => Builtin::Local,
         };
         let builtins = [Builtin::Workgroup, invocation];
-        let mut interface = Interface::scalar(&a.bindings, self.workgroup, &builtins);
-        interface.forms = self.forms;
+        let mut interface = Interface::new(&a.bindings, self.forms, self.workgroup, &builtins);
         interface.shared = self.shared;
         let name = format!(
             "{pass} {}x{}x{}x{}x{}",
@@ -181,6 +180,11 @@ impl<'a> Emitter<'a> {
 
     fn ty(&self) -> &'static str {
         if self.width == 4 { "vec4<f32>" } else { "f32" }
+    }
+
+    /// Number `at` of a buffer that is read number by number.
+    fn number(&self, buffer: usize, at: &str) -> String {
+        self.forms[buffer].read(buffer, at)
     }
 
     /// Binds `{name}0`, `{name}1`, … to the registers from `row` on.

@@ -10,37 +10,31 @@ use crate::wgsl::{Writer, sum, times};
 
 impl Lanes<'_> {
     /// Stores the tile in a loop over its registers, so that the driver compiles the epilogue once or
-    /// four times: in full it takes seconds. Hence a length that is not constant, against unrolling,
-    /// and results in workgroup memory, which, unlike registers, can be indexed. Every lane reads what
-    /// it wrote.
+    /// four times: in full it takes seconds. Hence a length that is not constant, against unrolling.
+    /// Registers cannot be indexed, so each turn takes the first and moves up the others.
     pub(super) fn store(&self, w: &mut Writer) {
         let (shared, _) = self.axes();
-        let holders = self.workgroup();
-        let holder = if self.lanes == 1 { "local" } else { "lane" };
         let columns = self.own / self.width();
-        for r in 0..self.shared {
-            for c in 0..columns {
-                let at = (r * columns + c) * holders;
-                let value = format!("acc_{r}_{}", c * self.width());
-                w.line(format!("results[{at}u + {holder}] = {value};"));
-            }
-        }
+        let register = |e: usize| format!("acc_{}_{}", e / columns, e % columns * self.width());
         let left = format!("min({}u, {}u - {shared})", self.shared, self.common.extent);
         let end = w.bind("end", sum(times(&left, columns).into_iter().collect()));
         w.open_loop("e", "0u", &end, "1u");
-        w.line(format!("let result = results[e * {holders}u + {holder}];"));
+        w.line(format!("let result = {};", register(0)));
         w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
         w.line(format!("let column = e % {columns}u;"));
-        match self.quads() {
-            Some(forms) => self.store_parts(w, 0, Some(&forms)),
-            None => (0..self.width()).for_each(|part| self.store_parts(w, part, None)),
+        let (forms, quad) = self.epilogue_forms();
+        for part in 0..if quad { 1 } else { self.width() } {
+            self.store_parts(w, part, (&forms, quad));
+        }
+        for e in 1..self.shared * columns {
+            w.line(format!("{} = {};", register(e - 1), register(e)));
         }
         w.close();
     }
 
-    /// Whether a register's components are neighbours in the result and the epilogue can take all four
-    /// at once: then the forms of the buffers.
-    pub(super) fn quads(&self) -> Option<Vec<Form>> {
+    /// The forms of the epilogue's buffers, and whether a register's components are neighbours in the result
+    /// and the epilogue can take all four at once.
+    pub(super) fn epilogue_forms(&self) -> (Vec<Form>, bool) {
         let Gemm {
             n,
             bindings,
@@ -52,12 +46,16 @@ impl Lanes<'_> {
         let narrow = [&self.common, &self.private];
         let narrow = narrow.iter().filter(|m| m.wide == Wide::No);
         let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
-        let forms = quad_forms(bindings, leaves, (&stored, &narrow), self.caps)?;
-        (self.run() == 4 && !self.transposed && n.is_multiple_of(4)).then_some(forms)
+        let forms = quad_forms(bindings, leaves, (&stored, &narrow), self.caps)
+            .filter(|_| self.run() == 4 && !self.transposed && n.is_multiple_of(4));
+        match forms {
+            Some(forms) => (forms, true),
+            None => (Form::narrow(bindings, self.caps), false),
+        }
     }
 
-    /// Stores component `part` of a register, or all four components if `quads`.
-    fn store_parts(&self, w: &mut Writer, part: usize, quads: Option<&[Form]>) {
+    /// Stores component `part` of a register, or all four components if `quad`.
+    fn store_parts(&self, w: &mut Writer, part: usize, (forms, quad): (&[Form], bool)) {
         let (shared, own) = self.axes();
         let run = self.run();
         let mut position = vec![own.to_string()];
@@ -83,11 +81,11 @@ impl Lanes<'_> {
             false => (&shared, &position),
         };
         let i = w.bind("i", place(self.kernel, row, col));
-        let acc = match (self.width(), quads) {
-            (1, _) | (_, Some(_)) => "result".to_string(),
+        let acc = match (self.width(), quad) {
+            (1, _) | (_, true) => "result".to_string(),
             _ => format!("result.{}", PARTS[part]),
         };
-        epilogue(w, self.kernel, (&i, &acc), quads);
+        epilogue(w, self.kernel, (&i, &acc), (forms, quad));
         if guard {
             w.close();
         }
