@@ -103,7 +103,9 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         caps: Caps {
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             subgroups,
-            texels: info.device_type == wgpu::DeviceType::Cpu,
+            texels: info.device_type == wgpu::DeviceType::Cpu
+                && limits.max_sampled_textures_per_shader_stage as usize >= MAX_BINDINGS
+                && limits.max_texture_dimension_2d >= 8192,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_size: limits
                 .max_compute_invocations_per_workgroup

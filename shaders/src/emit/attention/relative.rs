@@ -19,25 +19,15 @@ impl Emitter<'_> {
         self.extents().iter().sum()
     }
 
-    /// Declares an array of `s_y + s_x` numbers per invocation. CPU adapters index workgroup memory
-    /// faster than private arrays.
+    /// Declares an array of `s_y + s_x` numbers.
     pub(super) fn declare_terms(&mut self) {
         let count = self.term_count();
-        match self.supply {
-            Supply::Broadcast(lanes) => {
-                let ty = format!("array<f32, {}>", count * lanes);
-                self.shared.push(("terms".to_string(), ty));
-            }
-            _ => self.w.line(format!("var terms: array<f32, {count}>;")),
-        }
+        self.w.line(format!("var terms: array<f32, {count}>;"));
     }
 
     /// Element `k` (an expression) of the array.
     pub(super) fn term(&self, k: &str) -> String {
-        match self.supply {
-            Supply::Broadcast(lanes) => format!("terms[({k}) * {lanes}u + lane]"),
-            _ => format!("terms[{k}]"),
-        }
+        format!("terms[{k}]")
     }
 
     /// Fills the array with the terms of the own query and saves them.
