@@ -94,6 +94,12 @@ pub fn depth(shape: [usize; 3], axis: Axis) -> usize {
     shape[axes(axis).2]
 }
 
+/// Slices along `axis` of a volume of canonical `shape`, and their rows and columns.
+pub(super) fn planes(shape: [usize; 3], axis: Axis) -> [usize; 3] {
+    let (columns, rows, across) = axes(axis);
+    [shape[across], shape[rows], shape[columns]]
+}
+
 /// Slice `index` of `volume` along `axis`; `None` if there is no such slice. Rows and columns run
 /// along the canonical axes named at [`Axis`].
 pub fn slice<T: Copy + Default>(volume: &Volume<T>, axis: Axis, index: usize) -> Option<Plane<T>> {
