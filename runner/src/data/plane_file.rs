@@ -83,7 +83,7 @@ impl PlaneFile {
     }
 
     /// The file is opened anew for every plane: a data set has more cases than a process may have open
-    /// files, and opening takes a hundredth of the reading.
+    /// files.
     fn pixels<T: Pod>(&self, index: usize) -> Result<Option<Vec<T>>> {
         let [planes, height, width] = self.shape;
         let plane_bytes = height * width * size_of::<T>() + size_of::<u32>();
