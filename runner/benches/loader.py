@@ -97,7 +97,8 @@ def answer(pool, request):
         return
     batches = [slices[i : i + BATCH] for i in range(0, len(slices), BATCH)]
     # Chunks of one job: the first of each worker begins with nothing decoded.
-    jobs = [(one, keep, nth < pool._processes) for nth, one in enumerate(batches)]
+    workers = int(sys.argv[1])
+    jobs = [(one, keep, request["fresh"] and nth < workers) for nth, one in enumerate(batches)]
     for _ in pool.imap(batch, jobs):
         pass
 

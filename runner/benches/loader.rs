@@ -11,6 +11,7 @@
 mod python;
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ const AHEAD: usize = 4;
 const SIZES: (usize, usize) = (224, 56);
 /// scipy blanks the last row and column of these sizes.
 const QUIRKS: &[Quirk] = &[Quirk::SamedLastRow];
-const EPOCHS: u64 = 3;
+const EPOCHS: u64 = 4;
 /// Stands for the device.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -57,37 +58,63 @@ fn main() {
         println!("here alone: SAMORA_PYTHON names no Python with numpy, nibabel, h5py and scipy");
     }
     for row in &rows {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut first, mut later) = (Rates::default(), Rates::default());
         for _ in 0..ROUNDS {
             let data = open(row, root);
-            let (steps, sampler) = order(&data);
-            let slices = (steps as usize * BATCH) as f64;
-            ours.push(slices / train(&data, Duration::ZERO).0);
-            if let Some(python) = &mut python {
-                let ids = (0..steps).flat_map(|t| sampler.batch(t));
-                let all = data.slices(Part::Labelled);
-                let ids: Vec<SliceId> = ids.map(|i| all[i]).collect();
-                let (seconds, _) = python.ask(&request(&data, &ids, row.memory > 0, true));
-                theirs.push(slices / seconds);
-            }
+            let (epoch, sampler) = order(&data);
+            let mut measure = |rates: &mut Rates, steps: Range<u64>| {
+                let slices = ((steps.end - steps.start) as usize * BATCH) as f64;
+                let ours = train(&data, steps.clone(), Duration::ZERO).0;
+                let theirs = python.as_mut().map(|python| {
+                    let all = data.slices(Part::Labelled);
+                    let ids = steps.clone().flat_map(|t| sampler.batch(t));
+                    let ids: Vec<SliceId> = ids.map(|i| all[i]).collect();
+                    let asked = Asked {
+                        keep: row.memory > 0,
+                        fresh: steps.start == 0,
+                        augment: true,
+                    };
+                    python.ask(&request(&data, &ids, &asked)).0
+                });
+                rates.ours.push(slices / ours);
+                rates.theirs.extend(theirs.map(|seconds| slices / seconds));
+            };
+            measure(&mut first, 0..epoch);
+            measure(&mut later, epoch..EPOCHS * epoch);
         }
-        let mut ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(o, t)| o / t).collect();
-        println!("\n{}: {:.0} slices/s here", row.name, median(&mut ours));
+        println!("\n{}", row.name);
+        first.print("first epoch");
+        later.print("later epochs");
         if let Some(python) = &mut python {
-            println!(
-                "{}: {:.0} slices/s in Python; {:.1} times as many here",
-                row.name,
-                median(&mut theirs),
-                median(&mut ratios)
-            );
             compare(row, python, root);
         }
-        let (seconds, waited) = train(&open(row, root), STEP);
-        println!(
-            "{}: {:.1} % waiting with steps of {STEP:?}",
-            row.name,
-            100.0 * waited / seconds
-        );
+        let data = open(row, root);
+        let (seconds, waited) = train(&data, 0..EPOCHS * order(&data).0, STEP);
+        let share = 100.0 * waited / seconds;
+        println!("  {share:.1} % waiting with steps of {STEP:?}");
+    }
+}
+
+/// Slices per second of both sides.
+#[derive(Default)]
+struct Rates {
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+}
+
+impl Rates {
+    fn print(mut self, what: &str) {
+        let pairs = self.ours.iter().zip(&self.theirs);
+        let mut ratios: Vec<f64> = pairs.map(|(o, t)| o / t).collect();
+        print!("  {what}: {:.0} slices/s here", median(&mut self.ours));
+        match self.theirs.is_empty() {
+            true => println!(),
+            false => println!(
+                ", {:.0} in Python: {:.1} times as many here",
+                median(&mut self.theirs),
+                median(&mut ratios)
+            ),
+        }
     }
 }
 
@@ -143,15 +170,15 @@ fn open(row: &Row, root: &Path) -> Arc<Dataset> {
     Arc::new(data.with_disk_cache(&cache))
 }
 
-/// Steps of the training, and which slices make them up.
+/// Steps of an epoch, and which slices make them up.
 fn order(data: &Dataset) -> (u64, Sampler) {
     let sampler = Sampler::new(data.slices(Part::Labelled).len(), BATCH, 1).unwrap();
-    (EPOCHS * sampler.batches_per_epoch(), sampler)
+    (sampler.batches_per_epoch(), sampler)
 }
 
-/// Seconds of a training whose steps take `step`, and those it waited.
-fn train(data: &Arc<Dataset>, step: Duration) -> (f64, f64) {
-    let (steps, sampler) = order(data);
+/// Seconds that `steps` of a training take when the device needs `step` for each, and those of them waited.
+fn train(data: &Arc<Dataset>, steps: Range<u64>, step: Duration) -> (f64, f64) {
+    let (_, sampler) = order(data);
     let ids = data.slices(Part::Labelled);
     let (data, stream) = (Arc::clone(data), Stream::named(1, "finetune"));
     let make = move |t: u64| {
@@ -163,16 +190,25 @@ fn train(data: &Arc<Dataset>, step: Duration) -> (f64, f64) {
         made.collect::<Result<Vec<Example>, _>>()
     };
     let start = Instant::now();
-    let mut loader = Loader::start(0..steps, WORKERS, AHEAD, make).unwrap();
-    while let Some(batch) = loader.next() {
+    let mut loader = Loader::start(steps, WORKERS, AHEAD, make).unwrap();
+    for batch in loader.by_ref() {
         assert_eq!(batch.unwrap().len(), BATCH);
         std::thread::sleep(step);
     }
     (start.elapsed().as_secs_f64(), loader.waited().as_secs_f64())
 }
 
+/// How the other side treats slices.
+struct Asked {
+    /// Whether it keeps what it decodes.
+    keep: bool,
+    /// Whether it begins with nothing decoded.
+    fresh: bool,
+    augment: bool,
+}
+
 /// The files and places of slices, as loader.py takes them.
-fn request(data: &Dataset, ids: &[SliceId], keep: bool, augment: bool) -> String {
+fn request(data: &Dataset, ids: &[SliceId], asked: &Asked) -> String {
     let slice = |id: &SliceId| {
         let case = &data.cases()[id.case];
         let file = |files: &[PathBuf]| files[id.index.min(files.len() - 1)].clone();
@@ -180,14 +216,25 @@ fn request(data: &Dataset, ids: &[SliceId], keep: bool, augment: bool) -> String
         (file(case.image.files()), label, id.index)
     };
     let slices: Vec<_> = ids.iter().map(slice).collect();
-    serde_json::json!({ "slices": slices, "keep": keep, "augment": augment }).to_string()
+    let Asked {
+        keep,
+        fresh,
+        augment,
+    } = asked;
+    serde_json::json!({ "slices": slices, "keep": keep, "fresh": fresh, "augment": augment })
+        .to_string()
 }
 
 /// Prints how far the values of both sides differ without augmentation, on slices of every case.
 fn compare(row: &Row, python: &mut Python, root: &Path) {
     let data = open(row, root);
     let ids: Vec<SliceId> = data.slices(Part::Labelled).into_iter().step_by(9).collect();
-    python.ask(&request(&data, &ids, row.memory > 0, false));
+    let asked = Asked {
+        keep: row.memory > 0,
+        fresh: true,
+        augment: false,
+    };
+    python.ask(&request(&data, &ids, &asked));
     let made = |id: &SliceId| {
         let (image, label) = (
             data.image_slice(*id).unwrap(),
@@ -215,8 +262,7 @@ fn compare(row: &Row, python: &mut Python, root: &Path) {
         found.iter().zip(&expected).filter(|(a, b)| a != b).count()
     };
     println!(
-        "{}: on {} slices, intensities differ by at most {image:.1e}, classes in {} and {} pixels",
-        row.name,
+        "  on {} slices, intensities differ by at most {image:.1e}, classes in {} and {} pixels",
         ids.len(),
         labels(|e| &e.label.pixels, "label"),
         labels(|e| &e.low_res_label.pixels, "low_res"),
