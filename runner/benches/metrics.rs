@@ -7,12 +7,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod python;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
+use python::{Python, median};
 use samora_runner::data::volume::{Grid, Volume};
 use samora_runner::metrics::distance::distance_transform;
 use samora_runner::metrics::surface::Surfaces;
@@ -38,14 +39,17 @@ fn main() {
     let mut distances = Vec::new();
 
     let folder = tempfile::tempdir().unwrap();
-    let mut python = Python::start(
-        folder.path(),
-        [
-            ("truth", &truth),
-            ("prediction", &prediction),
-            ("target", &target),
-        ],
-    );
+    for (name, mask) in [
+        ("truth", &truth),
+        ("prediction", &prediction),
+        ("target", &target),
+    ] {
+        let bytes: Vec<u8> = mask.iter().map(|on| u8::from(*on)).collect();
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let ([nx, ny, nz], [x, y, z]) = (SHAPE, SPACING);
+    let grid = [format!("{nz},{ny},{nx}"), format!("{z},{y},{x}")];
+    let mut python = Python::start("metrics.py", &grid, folder.path());
     println!(
         "{} threads, {SHAPE:?} voxels of {SPACING:?} mm",
         std::thread::available_parallelism().unwrap()
@@ -136,64 +140,4 @@ fn difference(found: &[f64], path: &Path) -> f64 {
         .zip(expected)
         .map(|(a, b)| (a - b).abs())
         .fold(0.0, f64::max)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// A Python process that computes on the same masks.
-struct Python {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Python {
-    fn start(folder: &Path, masks: [(&str, &[bool]); 3]) -> Option<Self> {
-        let program = std::env::var_os("SAMORA_PYTHON")?;
-        for (name, mask) in masks {
-            let bytes: Vec<u8> = mask.iter().map(|on| u8::from(*on)).collect();
-            fs::write(folder.join(name), bytes).unwrap();
-        }
-        let [nx, ny, nz] = SHAPE;
-        let [x, y, z] = SPACING;
-        let mut child = Command::new(program)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/metrics.py"))
-            .args([format!("{nz},{ny},{nx}"), format!("{z},{y},{x}")])
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the Python that SAMORA_PYTHON names");
-        let requests = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        Some(Self {
-            child,
-            requests,
-            answers,
-        })
-    }
-
-    /// Seconds it took, and the values.
-    fn ask(&mut self, what: &str) -> (f64, Vec<f64>) {
-        writeln!(self.requests, "{what}").unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        let numbers: Vec<f64> = line
-            .split_whitespace()
-            .map(|n| n.parse().unwrap())
-            .collect();
-        let (seconds, values) = numbers.split_first().expect("an answer from Python");
-        (*seconds, values.to_vec())
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }

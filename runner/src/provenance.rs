@@ -1,7 +1,6 @@
 //! `provenance.json`: what a result was made with.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::data::dataset::Dataset;
 use crate::data::formats::Scan;
 use crate::error::{Error, Result};
+use crate::file_hash::hex;
 use crate::pipeline::{Pipeline, to_ron};
 use crate::run_dir::RunDir;
 
@@ -101,26 +101,7 @@ fn dataset_hash(data: &Dataset) -> Result<String> {
 }
 
 fn file_hash(path: &Path) -> Result<String> {
-    let failed = |e| Error::file(path, "read", e);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(failed)?;
-    Ok(hex(&hash.finalize()))
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl std::io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let hash = crate::file_hash::file_hash(path);
+    hash.map(|hash| hex(&hash))
+        .map_err(|e| Error::file(path, "read", e))
 }

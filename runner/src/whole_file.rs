@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{File, remove_file, rename};
-use std::io::{Result, Write};
+use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 
 /// Writes a temporary neighbour of `path`, flushed to disk, then renames it.
@@ -11,14 +11,27 @@ use std::path::Path;
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".partial");
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        rename(&temporary, path)
+    write_whole_by(path, Path::new(&temporary), |file| file.write_all(bytes))
+}
+
+/// As [`write_whole`], piece by piece, as file `temporary` of the same folder until it is whole.
+///
+/// # Errors
+/// As [`write_whole`], and those of `write`.
+pub(crate) fn write_whole_by(
+    path: &Path,
+    temporary: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
+    let written = File::create(temporary).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.into_inner()?.sync_all()?;
+        rename(temporary, path)
     });
     if written.is_err() {
         // The error to report is the first one; a leftover file is harmless.
-        remove_file(&temporary).ok();
+        remove_file(temporary).ok();
     }
     written
 }

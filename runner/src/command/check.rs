@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::journal::print_result;
 
 /// Memory for decoded volumes; each is read once, so none needs to be kept.
-const CACHE_BYTES: usize = 0;
+const MEMORY: usize = 0;
 
 /// Reads every volume of every data set, and prints what was found.
 ///
@@ -17,7 +17,7 @@ pub fn check(args: &PipelineArgs) -> Result<()> {
     let pipeline = args.load()?;
     let mut unusable = Vec::new();
     for (name, source) in &pipeline.data {
-        let data = Dataset::open(source, CACHE_BYTES)?;
+        let data = Dataset::open(source, MEMORY)?;
         let division = data.division();
         let slices = |part| data.slices(part).len();
         print_result(format_args!(

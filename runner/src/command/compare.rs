@@ -36,7 +36,8 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
                 ..arm.clone()
             };
             let root = args.out.join(&arm.name).join(format!("seed_{seed}"));
-            let report = report(&root, &pipeline, &finished, &device, !args.device.no_fuse)?;
+            let run = (root.as_path(), &pipeline, args.out.join("cache"));
+            let report = report(run, &finished, &device, !args.device.no_fuse)?;
             comparison.add(index, &report);
             finished.push((root, pipeline));
             let path = args.out.join("comparison.txt");
@@ -63,10 +64,9 @@ fn check(arms: &[Pipeline]) -> Result<()> {
     Ok(())
 }
 
-/// The report of the run in `root`, which is finished first if it is not.
+/// The report of the run in `root`, which is finished first if it is not; cached slices are in `cache`.
 fn report(
-    root: &Path,
-    pipeline: &Pipeline,
+    (root, pipeline, cache): (&Path, &Pipeline, PathBuf),
     finished: &[(PathBuf, Pipeline)],
     device: &Device,
     fuse: bool,
@@ -85,7 +85,7 @@ fn report(
             }
         }
     }
-    execute(&run, pipeline, device, fuse)?;
+    execute(&run, pipeline, device, fuse, &cache)?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
     Report::read(root)?.ok_or_else(missing)
 }

@@ -26,12 +26,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let root = args.out.clone().unwrap_or_else(default);
     let run = RunDir::open(&root, &pipeline, args.fresh)?;
     let device = open_device(&args.device)?;
-    execute(&run, &pipeline, &device, !args.device.no_fuse)?;
+    let cache = root.with_file_name("cache");
+    execute(&run, &pipeline, &device, !args.device.no_fuse, &cache)?;
     eprintln!("results: {}", root.display());
     Ok(())
 }
 
-/// Runs all stages that are not finished, and records what they ran on.
+/// Runs all stages that are not finished, and records what they ran on. Slices of data that does not fit
+/// into memory go to the folder `cache`.
 ///
 /// # Errors
 /// Data, device or disk are unusable, training fails, or the user interrupts.
@@ -40,8 +42,9 @@ pub(super) fn execute(
     pipeline: &Pipeline,
     device: &Device,
     fuse: bool,
+    cache: &Path,
 ) -> Result<()> {
-    let context = Context::open(pipeline, run, device, fuse)?;
+    let context = Context::open(pipeline, run, device, fuse, cache)?;
     provenance::record(run, pipeline, &device.adapter, context.datasets())?;
     splits::record(run, context.datasets())?;
     context.run()

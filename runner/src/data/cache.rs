@@ -63,6 +63,12 @@ impl<T> Cache<T> {
         Ok(value)
     }
 
+    /// Bytes of the values held.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        lock(&self.usage).bytes
+    }
+
     /// Books a new value and returns those that must go.
     fn admit(&self, index: usize, bytes: usize) -> Vec<usize> {
         let mut usage = lock(&self.usage);

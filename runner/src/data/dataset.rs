@@ -1,10 +1,11 @@
 //! A dataset opened from its declaration: cases, parts, slices and decoded volumes.
 
 use super::cache::Cache;
+use super::decode;
 use super::error::{DataError, Result};
-use super::formats::Arrays;
-use super::intensity::normalize;
+use super::formats::{Arrays, Scan};
 use super::layout::{self, Case, Layout};
+use super::plane_cache::PlaneCache;
 use super::slice::{Plane, depth, slice};
 use super::source::{Intensity, Source};
 use super::split::{Division, SliceId, divide, labelled_slices};
@@ -22,8 +23,16 @@ pub struct Dataset {
     division: Division,
     labelled: Vec<SliceId>,
     unlabelled: Vec<SliceId>,
+    memory: usize,
     images: Cache<Volume<f32>>,
     labels: Cache<Volume<u8>>,
+    disk: Option<Disk>,
+}
+
+/// Slices of data that does not fit into memory.
+struct Disk {
+    images: PlaneCache,
+    labels: PlaneCache,
 }
 
 /// A part of the training slices.
@@ -38,12 +47,12 @@ pub enum Part {
 }
 
 impl Dataset {
-    /// Finds the files of `source`, reads their headers and divides them. At most `cache_bytes` of
-    /// decoded volumes are kept in memory.
+    /// Finds the files of `source`, reads their headers and divides them. At most `memory` bytes
+    /// of decoded volumes are kept in memory.
     ///
     /// # Errors
     /// Anything wrong with folders, headers, pairs, lists or fractions; see [`DataError`].
-    pub fn open(source: &Source, cache_bytes: usize) -> Result<Self> {
+    pub fn open(source: &Source, memory: usize) -> Result<Self> {
         let root = source.root();
         if let Source::Synapse {
             phantoms: Some(cases),
@@ -79,8 +88,10 @@ impl Dataset {
             .filter(|slice| labelled.binary_search(slice).is_err())
             .collect();
         Ok(Self {
-            images: Cache::new(cases.len(), cache_bytes / 5 * 4),
-            labels: Cache::new(cases.len(), cache_bytes / 5),
+            memory,
+            images: Cache::new(cases.len(), of_images(memory)),
+            labels: Cache::new(cases.len(), of_labels(memory)),
+            disk: None,
             source: source.clone(),
             classes: source.classes(),
             layout,
@@ -89,6 +100,46 @@ impl Dataset {
             labelled,
             unlabelled,
         })
+    }
+
+    /// Lets slices come from files in `folder`, if the training volumes do not fit into memory. Each volume
+    /// is then decoded once, and of its file the slice that is asked for is read. The folder may serve other
+    /// data sets and runs at the same time; what is missing from it is made.
+    pub fn with_disk_cache(mut self, folder: &Path) -> Self {
+        if self.decoded_bytes() <= self.memory {
+            return self;
+        }
+        let axis = self.source.slice_axis();
+        let Layout {
+            arrays,
+            intensity,
+            values,
+            ..
+        } = &self.layout;
+        let cache = |facts, budget| PlaneCache::new(folder, axis, facts, self.grids.len(), budget);
+        self.disk = Some(Disk {
+            images: cache(
+                format!("image {arrays:?} {intensity:?}"),
+                of_images(self.memory),
+            ),
+            labels: cache(
+                format!("label {arrays:?} {values:?}"),
+                of_labels(self.memory),
+            ),
+        });
+        self
+    }
+
+    /// The folder of [`Dataset::with_disk_cache`]; `None` if everything fits into memory.
+    pub fn disk_cache(&self) -> Option<&Path> {
+        self.disk.as_ref().map(|disk| disk.images.folder())
+    }
+
+    /// Bytes of the decoded training volumes, images and label maps.
+    pub fn decoded_bytes(&self) -> usize {
+        let train = self.division.train.iter();
+        let voxels: usize = train.map(|case| self.grids[*case].len()).sum();
+        voxels * (size_of::<f32>() + size_of::<u8>())
     }
 
     /// The declaration it was opened from.
@@ -157,9 +208,8 @@ impl Dataset {
     pub fn image(&self, case: usize) -> Result<Arc<Volume<f32>>> {
         let found = self.case(case)?;
         self.images.get(case, || {
-            let mut volume = found.image.read_image(self.layout.arrays)?;
-            normalize(&mut volume.voxels, self.layout.intensity);
-            let bytes = volume.voxels.len() * size_of::<f32>();
+            let volume = decode::image(found, &self.layout)?;
+            let bytes = size_of_val(volume.voxels.as_slice());
             Ok((volume, bytes))
         })
     }
@@ -170,25 +220,9 @@ impl Dataset {
     /// No such case, no label, an unusable file, a shape other than the image's, or a value
     /// without a class.
     pub fn label(&self, case: usize) -> Result<Arc<Volume<u8>>> {
-        let found = self.case(case)?;
-        let Some(scan) = &found.label else {
-            let problem = format!("case {} has no label", found.name);
-            return Err(DataError::dataset(self.source.root(), problem));
-        };
+        let (found, scan) = self.labelled_case(case)?;
         self.labels.get(case, || {
-            let mut volume = scan.read_labels(self.layout.arrays)?;
-            let image = &self.grids[case];
-            if volume.grid.shape != image.shape {
-                return Err(DataError::Pair {
-                    image: found.image.path().to_owned(),
-                    label: scan.path().to_owned(),
-                    problem: format!(
-                        "shapes differ: {:?} and {:?} (right, anterior, superior)",
-                        image.shape, volume.grid.shape
-                    ),
-                });
-            }
-            self.map_classes(&mut volume)?;
+            let volume = self.decode_label(case, (found, scan))?;
             let bytes = volume.voxels.len();
             Ok((volume, bytes))
         })
@@ -199,7 +233,15 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::image`], and no such slice.
     pub fn image_slice(&self, id: SliceId) -> Result<Plane<f32>> {
-        let plane = slice(&*self.image(id.case)?, self.source.slice_axis(), id.index);
+        let found = self.case(id.case)?;
+        let plane = match &self.disk {
+            Some(disk) => {
+                let scan = (&found.image, self.grids[id.case].shape);
+                let decode = || decode::image(found, &self.layout);
+                disk.images.slice(id, scan, decode)?
+            }
+            None => slice(&*self.image(id.case)?, self.source.slice_axis(), id.index),
+        };
         plane.ok_or_else(|| self.no_slice(id))
     }
 
@@ -208,7 +250,15 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::label`], and no such slice.
     pub fn label_slice(&self, id: SliceId) -> Result<Plane<u8>> {
-        let plane = slice(&*self.label(id.case)?, self.source.slice_axis(), id.index);
+        let (found, scan) = self.labelled_case(id.case)?;
+        let plane = match &self.disk {
+            Some(disk) => {
+                let decode = || self.decode_label(id.case, (found, scan));
+                disk.labels
+                    .slice(id, (scan, self.grids[id.case].shape), decode)?
+            }
+            None => slice(&*self.label(id.case)?, self.source.slice_axis(), id.index),
+        };
         plane.ok_or_else(|| self.no_slice(id))
     }
 
@@ -219,46 +269,35 @@ impl Dataset {
         })
     }
 
+    /// A case and its label.
+    fn labelled_case(&self, case: usize) -> Result<(&Case, &Scan)> {
+        let found = self.case(case)?;
+        let Some(label) = &found.label else {
+            let problem = format!("case {} has no label", found.name);
+            return Err(DataError::dataset(self.source.root(), problem));
+        };
+        Ok((found, label))
+    }
+
+    fn decode_label(&self, case: usize, (found, scan): (&Case, &Scan)) -> Result<Volume<u8>> {
+        let shape = self.grids[case].shape;
+        decode::label(found, (scan, shape), &self.layout, &self.classes)
+    }
+
     fn no_slice(&self, id: SliceId) -> DataError {
         let problem = format!("case number {} has no slice {}", id.case, id.index);
         DataError::dataset(self.source.root(), problem)
     }
-
-    /// Turns stored label values into classes.
-    fn map_classes(&self, volume: &mut Volume<u8>) -> Result<()> {
-        let mut classes = [None; 256];
-        for (value, class) in &self.layout.values {
-            classes[usize::from(*value)] = Some(*class);
-        }
-        for voxel in &mut volume.voxels {
-            let Some(class) = classes[usize::from(*voxel)] else {
-                let problem = format!(
-                    "label value {voxel} stands for no class; known are {}, the classes {}",
-                    ranges(self.layout.values.keys().copied()),
-                    self.classes.join(", ")
-                );
-                return Err(DataError::content(&volume.path, problem));
-            };
-            *voxel = class;
-        }
-        Ok(())
-    }
 }
 
-/// Ascending numbers as in `0…3, 7`.
-fn ranges(numbers: impl Iterator<Item = u8>) -> String {
-    let mut runs: Vec<(u8, u8)> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => runs.push((number, number)),
-        }
-    }
-    let text = |(first, last): &(u8, u8)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}…{last}"),
-    };
-    runs.iter().map(text).collect::<Vec<_>>().join(", ")
+/// The share of memory for images: four bytes of a voxel's five.
+fn of_images(memory: usize) -> usize {
+    memory / 5 * 4
+}
+
+/// The share of memory for label maps.
+fn of_labels(memory: usize) -> usize {
+    memory / 5
 }
 
 /// Writes small phantoms in Synapse's layout, all or none.
@@ -302,3 +341,7 @@ fn need_labels(
 #[cfg(test)]
 #[path = "dataset_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "dataset_disk_tests.rs"]
+mod disk_tests;

@@ -54,6 +54,18 @@ pub enum DataError {
         /// What was looked for, what was found and what to do.
         problem: String,
     },
+    /// Decoded slices cannot be written.
+    #[error(
+        "{}: cannot write slices of a data set that does not fit into memory: {source}; free space \
+         there, or give the run another place with --out",
+        folder.display()
+    )]
+    Cache {
+        /// The folder for them.
+        folder: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A background thread that prepares batches failed.
     #[error("preparing batch {batch}: {problem}")]
     Loader {

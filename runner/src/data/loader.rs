@@ -53,6 +53,7 @@ impl Sampler {
 pub struct Loader<B> {
     shared: Arc<Shared<B>>,
     threads: Vec<JoinHandle<()>>,
+    start: u64,
     next: u64,
     end: u64,
     waited: Duration,
@@ -85,6 +86,7 @@ impl<B: Send + 'static> Loader<B> {
         let mut loader = Self {
             shared: Arc::clone(&shared),
             threads: Vec::new(),
+            start: batches.start,
             next: batches.start,
             end: batches.end,
             waited: Duration::ZERO,
@@ -102,7 +104,8 @@ impl<B: Send + 'static> Loader<B> {
         Ok(loader)
     }
 
-    /// Time spent in `next` waiting for batches that were not ready.
+    /// Time spent in `next` waiting for batches that were not ready, but for the first: no loader could
+    /// have it ready.
     pub fn waited(&self) -> Duration {
         self.waited
     }
@@ -116,7 +119,7 @@ impl<B: Send + 'static> Iterator for Loader<B> {
         if self.next >= self.end {
             return None;
         }
-        let start = Instant::now();
+        let asked = Instant::now();
         let mut state = self.shared.lock();
         let batch = loop {
             if let Some(batch) = state.ready.remove(&self.next) {
@@ -124,11 +127,13 @@ impl<B: Send + 'static> Iterator for Loader<B> {
             }
             state = wait(&self.shared.changed, state);
         };
+        if self.next > self.start {
+            self.waited += asked.elapsed();
+        }
         self.next += 1;
         state.taken = self.next;
         drop(state);
         self.shared.changed.notify_all();
-        self.waited += start.elapsed();
         Some(batch)
     }
 }
@@ -243,6 +248,17 @@ mod tests {
         }
         assert!(loader.next().is_none());
         assert!(loader.waited() > Duration::ZERO);
+    }
+
+    #[test]
+    fn waiting_for_the_first_batch_is_not_counted() {
+        let make = |t: u64| {
+            std::thread::sleep(Duration::from_millis(if t == 3 { 50 } else { 0 }));
+            Ok(t)
+        };
+        let mut loader = Loader::start(3..4, 1, 1, make).unwrap();
+        assert!(loader.next().is_some());
+        assert_eq!(loader.waited(), Duration::ZERO);
     }
 
     #[test]

@@ -22,9 +22,10 @@ impl<T: Copy + Default> Plane<T> {
 
     /// A plane of `value(row, column)`.
     pub fn from_fn(height: usize, width: usize, mut value: impl FnMut(usize, usize) -> T) -> Self {
-        let pixels = (0..height * width)
-            .map(|i| value(i / width, i % width))
-            .collect();
+        let mut pixels = Vec::with_capacity(height * width);
+        for row in 0..height {
+            pixels.extend((0..width).map(|column| value(row, column)));
+        }
         Self {
             height,
             width,
@@ -94,6 +95,12 @@ pub fn depth(shape: [usize; 3], axis: Axis) -> usize {
     shape[axes(axis).2]
 }
 
+/// Slices along `axis` of a volume of canonical `shape`, and their rows and columns.
+pub(super) fn planes(shape: [usize; 3], axis: Axis) -> [usize; 3] {
+    let (columns, rows, across) = axes(axis);
+    [shape[across], shape[rows], shape[columns]]
+}
+
 /// Slice `index` of `volume` along `axis`; `None` if there is no such slice. Rows and columns run
 /// along the canonical axes named at [`Axis`].
 pub fn slice<T: Copy + Default>(volume: &Volume<T>, axis: Axis, index: usize) -> Option<Plane<T>> {
@@ -103,9 +110,20 @@ pub fn slice<T: Copy + Default>(volume: &Volume<T>, axis: Axis, index: usize) ->
         return None;
     }
     let strides = [1, shape[0], shape[0] * shape[1]];
-    Some(Plane::from_fn(shape[rows], shape[columns], |r, c| {
-        volume.voxels[index * strides[across] + r * strides[rows] + c * strides[columns]]
-    }))
+    let (height, width) = (shape[rows], shape[columns]);
+    let mut pixels = Vec::with_capacity(height * width);
+    for row in 0..height {
+        let line = &volume.voxels[index * strides[across] + row * strides[rows]..];
+        match strides[columns] {
+            1 => pixels.extend_from_slice(&line[..width]),
+            stride => pixels.extend(line.iter().step_by(stride).take(width)),
+        }
+    }
+    Some(Plane {
+        height,
+        width,
+        pixels,
+    })
 }
 
 /// Writes `plane` as slice `index` of `volume` along `axis`; `false` if it does not fit.

@@ -20,19 +20,23 @@ pub struct Event {
     pub loss: f32,
     /// Learning rate of this step.
     pub learning_rate: f32,
+    /// Share of the epoch's time until then that the device waited for the loader, 0…1.
+    #[serde(default)]
+    pub waited: f32,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }
 
 impl Event {
     /// An event that happens now.
-    pub fn now(stage: &str, step: usize, loss: f32, learning_rate: f32) -> Self {
+    pub fn now(stage: &str, step: usize, loss: f32, learning_rate: f32, waited: f32) -> Self {
         let time = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             stage: stage.into(),
             step,
             loss,
             learning_rate,
+            waited,
             time: time.map_or(0.0, |t| t.as_secs_f64()),
         }
     }
@@ -123,6 +127,7 @@ mod tests {
             step,
             loss: 0.5 / (step + 1) as f32,
             learning_rate: 1e-3,
+            waited: 0.25,
             time: 1.25,
         }
     }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Share of an epoch's time that may be waiting for data before the user is told.
+const TOLERATED_WAITING: f32 = 0.05;
+
 /// Progress of one stage.
 #[derive(Debug)]
 pub struct Progress {
@@ -13,6 +16,7 @@ pub struct Progress {
     started: Instant,
     first_step: usize,
     epoch: Epoch,
+    has_warned: bool,
 }
 
 #[derive(Debug)]
@@ -21,6 +25,7 @@ struct Epoch {
     losses: f64,
     looks: usize,
     steps: usize,
+    waited: Duration,
 }
 
 impl Epoch {
@@ -30,6 +35,7 @@ impl Epoch {
             losses: 0.0,
             looks: 0,
             steps: 0,
+            waited: Duration::ZERO,
         }
     }
 }
@@ -54,6 +60,7 @@ impl Progress {
             started: Instant::now(),
             first_step: done,
             epoch: Epoch::new(),
+            has_warned: false,
         }
     }
 
@@ -74,13 +81,27 @@ impl Progress {
         self.bar.set_message(format!("{loss}{rate:.1} images/s"));
     }
 
+    /// Counts time in which a step had to wait for its batch.
+    pub fn waited(&mut self, time: Duration) {
+        self.epoch.waited += time;
+    }
+
+    /// Share of the epoch's time until now that was such waiting, 0…1. The device may have been busy with
+    /// earlier steps meanwhile, but it can only fall behind if the loader is slower.
+    pub fn waiting_share(&self) -> f32 {
+        let elapsed = self.epoch.started.elapsed().as_secs_f32();
+        self.epoch.waited.as_secs_f32() / elapsed.max(1e-9)
+    }
+
     /// Prints the line of an epoch (counted from 1) and starts the next.
     pub fn epoch(&mut self, epoch: usize, epochs: usize, learning_rate: f32) {
+        let waiting = self.waiting_share();
         let Epoch {
             started,
             losses,
             steps,
             looks,
+            ..
         } = std::mem::replace(&mut self.epoch, Epoch::new());
         if steps == 0 {
             return;
@@ -90,10 +111,20 @@ impl Progress {
         let loss = losses / looks.max(1) as f64;
         self.line(&format!(
             "{:<12} epoch {epoch:>3}/{epochs}  loss {loss:.4}  lr {learning_rate:.2e}  \
-             {rate:.1} images/s  {:.1} s",
+             {rate:.1} images/s  {:.1} s  {:.1} % waiting",
             self.bar.prefix(),
             seconds.as_secs_f64(),
+            100.0 * waiting,
         ));
+        if waiting > TOLERATED_WAITING && !self.has_warned {
+            self.has_warned = true;
+            self.line(&format!(
+                "warning: {} waits for its data {:.0} % of the time; more processor cores, or the data and \
+                 the run on a faster disk, would speed it up",
+                self.bar.prefix(),
+                100.0 * waiting,
+            ));
+        }
     }
 
     /// Prints a line above the bar.

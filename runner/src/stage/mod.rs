@@ -11,6 +11,7 @@ mod train;
 mod weights;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
@@ -18,6 +19,7 @@ use samora_engine::{Graph, Tensor, Value};
 
 use crate::data::dataset::Dataset;
 use crate::data::loader::Sampler;
+use crate::data::memory;
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
@@ -26,9 +28,6 @@ use crate::run_dir::RunDir;
 pub use plan::{StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
 pub use weights::finetuned_weights;
-
-/// Memory kept for decoded volumes of each data set.
-const CACHE_BYTES: usize = 2 << 30;
 
 /// What every stage of a run needs.
 pub struct Context<'a> {
@@ -44,7 +43,8 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Opens the data sets of a pipeline.
+    /// Opens the data sets of a pipeline. Each may keep its part of [`memory::for_volumes`] decoded; slices
+    /// of larger ones come from files in the folder `cache`.
     ///
     /// # Errors
     /// A data set that is missing or unusable.
@@ -53,9 +53,22 @@ impl<'a> Context<'a> {
         run: &'a RunDir,
         device: &'a Device,
         fuse: bool,
+        cache: &Path,
     ) -> Result<Self> {
+        let memory = memory::for_volumes() / pipeline.data.len().max(1);
         let open = |(name, source): (&String, _)| {
-            Ok((name.clone(), Arc::new(Dataset::open(source, CACHE_BYTES)?)))
+            let data = Dataset::open(source, memory)?.with_disk_cache(cache);
+            if let Some(folder) = data.disk_cache() {
+                let gigabytes = |bytes: usize| bytes as f64 / 1e9;
+                eprintln!(
+                    "{name}: {:.1} GB of decoded training volumes do not fit into {:.1} GB of memory; \
+                     their slices go to {}",
+                    gigabytes(data.decoded_bytes()),
+                    gigabytes(memory),
+                    folder.display()
+                );
+            }
+            Ok((name.clone(), Arc::new(data)))
         };
         let datasets = pipeline.data.iter().map(open).collect::<Result<_>>()?;
         Ok(Self {

@@ -24,9 +24,10 @@ const LOOK_EVERY: usize = 4;
 /// Least time between two saves of the state; and at most this share of the time goes into them.
 const SAVE_EVERY: Duration = Duration::from_secs(20);
 const SAVE_SHARE: f32 = 0.05;
-/// Batches prepared ahead of the device, and threads that prepare them.
-const AHEAD: usize = 4;
-const THREADS: usize = 2;
+/// Most threads that prepare batches; beyond, they are faster than any device trains.
+const MOST_THREADS: usize = 8;
+/// Batches that are ready while every thread is at work on another.
+const READY: usize = 2;
 
 /// Length of a training stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,10 +145,14 @@ pub(super) fn train(
     let random = built.graph.sources().iter().any(|s| s.name == "random");
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
     let mut progress = Progress::new(stage, length.steps, done, batch);
-    let mut loader = Loader::start(done as u64..length.steps as u64, THREADS, AHEAD, make)?;
+    let threads = loader_threads();
+    let steps = done as u64..length.steps as u64;
+    let mut loader = Loader::start(steps, threads, threads + READY, make)?;
     let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
     while done < length.steps {
+        let waited = loader.waited();
         let Some(inputs) = loader.next() else { break };
+        progress.waited(loader.waited() - waited);
         let mut inputs = inputs?;
         if random {
             inputs.push((
@@ -160,7 +165,8 @@ pub(super) fn train(
         let last = done + 1 == length.steps;
         let epoch_ends = (done + 1) % length.per_epoch == 0 || last;
         if done % LOOK_EVERY == 0 || epoch_ends {
-            let event = look(&program, &built, stage, done)?;
+            let (loss, learning_rate) = look(&program, &built, stage, done)?;
+            let event = Event::now(stage, done, loss, learning_rate, progress.waiting_share());
             progress.step(Some(event.loss));
             if epoch_ends {
                 progress.epoch(done / length.per_epoch + 1, epochs, event.learning_rate);
@@ -197,8 +203,13 @@ pub(super) fn train(
     ctx.run.finish(stage, &weights)
 }
 
+/// One for every core, since the thread that drives the device mostly waits for it.
+fn loader_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
+}
+
 /// Reads loss and learning rate of the step just submitted.
-fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Result<Event> {
+fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Result<(f32, f32)> {
     let scalar = |v| -> Result<f32> {
         Ok(program
             .read(v)?
@@ -218,7 +229,7 @@ fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Resul
             problem,
         });
     }
-    Ok(Event::now(stage, step, loss, scalar(built.learning_rate)?))
+    Ok((loss, scalar(built.learning_rate)?))
 }
 
 /// Everything that changes between steps: trained parameters and the optimiser's state.

@@ -1,0 +1,72 @@
+//! The files of a case as the numbers that networks take: scaled intensities and classes.
+
+use super::error::{DataError, Result};
+use super::formats::Scan;
+use super::intensity::normalize;
+use super::layout::{Case, Layout};
+use super::volume::Volume;
+
+/// The image, with intensities scaled as the layout says.
+pub(super) fn image(case: &Case, layout: &Layout) -> Result<Volume<f32>> {
+    let mut volume = case.image.read_image(layout.arrays)?;
+    normalize(&mut volume.voxels, layout.intensity);
+    Ok(volume)
+}
+
+/// The label map `scan`, which must have the `shape` of the case's image, as classes 0 (background), 1, 2, ….
+pub(super) fn label(
+    case: &Case,
+    (scan, shape): (&Scan, [usize; 3]),
+    layout: &Layout,
+    classes: &[String],
+) -> Result<Volume<u8>> {
+    let mut volume = scan.read_labels(layout.arrays)?;
+    if volume.grid.shape != shape {
+        return Err(DataError::Pair {
+            image: case.image.path().to_owned(),
+            label: scan.path().to_owned(),
+            problem: format!(
+                "shapes differ: {shape:?} and {:?} (right, anterior, superior)",
+                volume.grid.shape
+            ),
+        });
+    }
+    map_classes(&mut volume, layout, classes)?;
+    Ok(volume)
+}
+
+/// Turns stored label values into classes.
+fn map_classes(volume: &mut Volume<u8>, layout: &Layout, names: &[String]) -> Result<()> {
+    let mut classes = [None; 256];
+    for (value, class) in &layout.values {
+        classes[usize::from(*value)] = Some(*class);
+    }
+    for voxel in &mut volume.voxels {
+        let Some(class) = classes[usize::from(*voxel)] else {
+            let problem = format!(
+                "label value {voxel} stands for no class; known are {}, the classes {}",
+                ranges(layout.values.keys().copied()),
+                names.join(", ")
+            );
+            return Err(DataError::content(&volume.path, problem));
+        };
+        *voxel = class;
+    }
+    Ok(())
+}
+
+/// Ascending numbers as in `0…3, 7`.
+fn ranges(numbers: impl Iterator<Item = u8>) -> String {
+    let mut runs: Vec<(u8, u8)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let text = |(first, last): &(u8, u8)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}…{last}"),
+    };
+    runs.iter().map(text).collect::<Vec<_>>().join(", ")
+}
