@@ -212,8 +212,8 @@ fn request(data: &Dataset, ids: &[SliceId], asked: &Asked) -> String {
     let slice = |id: &SliceId| {
         let case = &data.cases()[id.case];
         let file = |files: &[PathBuf]| files[id.index.min(files.len() - 1)].clone();
-        let label = file(case.label.as_ref().unwrap().files());
-        (file(case.image.files()), label, id.index)
+        let label = file(&case.label.as_ref().unwrap().files().unwrap());
+        (file(&case.image.files().unwrap()), label, id.index)
     };
     let slices: Vec<_> = ids.iter().map(slice).collect();
     let Asked {

@@ -115,8 +115,8 @@ impl PlaneCache {
             "{version} {DECODING} {:?} {}",
             self.axis, self.facts
         ));
-        for source in scan.files() {
-            let hash = file_hash(source).map_err(|e| DataError::io(source, "read", e))?;
+        for source in scan.files()? {
+            let hash = file_hash(&source).map_err(|e| DataError::io(&source, "read", e))?;
             key.update(hash);
         }
         let key: [u8; 32] = key.finalize().into();
