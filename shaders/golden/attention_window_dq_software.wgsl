@@ -8,7 +8,6 @@
 @group(0) @binding(7) var b7: texture_2d<f32>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<f32>;
-var<workgroup> terms: array<f32, 48>;
 
 fn texel(index: u32) -> vec2<u32> {
     return vec2<u32>(index % 1024u, index / 1024u);
@@ -39,8 +38,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var dq0 = vec4<f32>();
     var dq1 = vec4<f32>();
     let n_rel = n * 6u;
+    var terms: array<f32, 6>;
     for (var k = 0u; k < 6u; k += 1u) {
-        terms[(k) * 8u + lane] = 0.0f;
+        terms[k] = 0.0f;
     }
     for (var j = 0u; j < 9u; j += 4u) {
         let slot_4 = j;
@@ -74,8 +74,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let v0_1 = subgroupBroadcast(v_read0_0, 1u);
         let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m0_y) / 4u), 0)[(n_rel + m0_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m0_x) / 4u), 0)[(n_rel + 3u + m0_x) % 4u] - lse);
         let ds0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta);
-        terms[(m0_y) * 8u + lane] += ds0;
-        terms[(3u + m0_x) * 8u + lane] += ds0;
+        terms[m0_y] += ds0;
+        terms[3u + m0_x] += ds0;
         let step0 = ds0 * 0.35355338f;
         let k1_0 = subgroupBroadcast(k_read0_0, 2u);
         let k1_1 = subgroupBroadcast(k_read0_0, 3u);
@@ -83,8 +83,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let v1_1 = subgroupBroadcast(v_read0_0, 3u);
         let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m1_y) / 4u), 0)[(n_rel + m1_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m1_x) / 4u), 0)[(n_rel + 3u + m1_x) % 4u] - lse), j + 1u < 9u);
         let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
-        terms[(m1_y) * 8u + lane] += ds1;
-        terms[(3u + m1_x) * 8u + lane] += ds1;
+        terms[m1_y] += ds1;
+        terms[3u + m1_x] += ds1;
         let step1 = ds1 * 0.35355338f;
         let k2_0 = subgroupBroadcast(k_read0_0, 4u);
         let k2_1 = subgroupBroadcast(k_read0_0, 5u);
@@ -92,8 +92,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let v2_1 = subgroupBroadcast(v_read0_0, 5u);
         let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m2_y) / 4u), 0)[(n_rel + m2_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m2_x) / 4u), 0)[(n_rel + 3u + m2_x) % 4u] - lse), j + 2u < 9u);
         let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
-        terms[(m2_y) * 8u + lane] += ds2;
-        terms[(3u + m2_x) * 8u + lane] += ds2;
+        terms[m2_y] += ds2;
+        terms[3u + m2_x] += ds2;
         let step2 = ds2 * 0.35355338f;
         let k3_0 = subgroupBroadcast(k_read0_0, 6u);
         let k3_1 = subgroupBroadcast(k_read0_0, 7u);
@@ -101,8 +101,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let v3_1 = subgroupBroadcast(v_read0_0, 7u);
         let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m3_y) / 4u), 0)[(n_rel + m3_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m3_x) / 4u), 0)[(n_rel + 3u + m3_x) % 4u] - lse), j + 3u < 9u);
         let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
-        terms[(m3_y) * 8u + lane] += ds3;
-        terms[(3u + m3_x) * 8u + lane] += ds3;
+        terms[m3_y] += ds3;
+        terms[3u + m3_x] += ds3;
         let step3 = ds3 * 0.35355338f;
         dq0 += step0 * k0_0 + step1 * k1_0 + step2 * k2_0 + step3 * k3_0;
         dq1 += step0 * k0_1 + step1 * k1_1 + step2 * k2_1 + step3 * k3_1;
@@ -114,7 +114,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
         if k_10 < 3u {
-            let part_11 = terms[(k_10 + 0u) * 8u + lane];
+            let part_11 = terms[k_10 + 0u];
             dq0 += part_11 * table0_0;
             dq1 += part_11 * table0_1;
         }
@@ -122,7 +122,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
         if k_12 < 3u {
-            let part_13 = terms[(k_12 + 0u) * 8u + lane];
+            let part_13 = terms[k_12 + 0u];
             dq0 += part_13 * table1_0;
             dq1 += part_13 * table1_1;
         }
@@ -130,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
         if k_14 < 3u {
-            let part_15 = terms[(k_14 + 0u) * 8u + lane];
+            let part_15 = terms[k_14 + 0u];
             dq0 += part_15 * table2_0;
             dq1 += part_15 * table2_1;
         }
@@ -138,7 +138,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
         if k_16 < 3u {
-            let part_17 = terms[(k_16 + 0u) * 8u + lane];
+            let part_17 = terms[k_16 + 0u];
             dq0 += part_17 * table3_0;
             dq1 += part_17 * table3_1;
         }
@@ -150,7 +150,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
         if k_19 < 3u {
-            let part_20 = terms[(k_19 + 3u) * 8u + lane];
+            let part_20 = terms[k_19 + 3u];
             dq0 += part_20 * table0_0;
             dq1 += part_20 * table0_1;
         }
@@ -158,7 +158,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
         if k_21 < 3u {
-            let part_22 = terms[(k_21 + 3u) * 8u + lane];
+            let part_22 = terms[k_21 + 3u];
             dq0 += part_22 * table1_0;
             dq1 += part_22 * table1_1;
         }
@@ -166,7 +166,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
         if k_23 < 3u {
-            let part_24 = terms[(k_23 + 3u) * 8u + lane];
+            let part_24 = terms[k_23 + 3u];
             dq0 += part_24 * table2_0;
             dq1 += part_24 * table2_1;
         }
@@ -174,7 +174,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
         if k_25 < 3u {
-            let part_26 = terms[(k_25 + 3u) * 8u + lane];
+            let part_26 = terms[k_25 + 3u];
             dq0 += part_26 * table3_0;
             dq1 += part_26 * table3_1;
         }
@@ -182,7 +182,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
         let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b9[saved + k] = terms[(k) * 8u + lane];
+            b9[saved + k] = terms[k];
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {

@@ -5,7 +5,6 @@
 @group(0) @binding(4) var<storage, read_write> b4: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> b5: array<f32>;
 @group(0) @binding(6) var<storage, read_write> b6: array<f32>;
-var<workgroup> terms: array<f32, 48>;
 
 fn texel(index: u32) -> vec2<u32> {
     return vec2<u32>(index % 1024u, index / 1024u);
@@ -27,6 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let row_2 = (b * 30u + n_t) * 12u + h * 2u;
     let q0 = textureLoad(b0, texel(row_2 + 0u), 0);
     let q1 = textureLoad(b0, texel(row_2 + 1u), 0);
+    var terms: array<f32, 6>;
     for (var row = 0u; row < 5u; row += 4u) {
         let own_3 = min(row + lane / 2u, 4u) * 2u;
         let read_0 = textureLoad(b1, texel(own_3 + lane % 2u), 0);
@@ -34,25 +34,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
         if k_4 < 3u {
-            terms[(k_4 + 0u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+            terms[k_4 + 0u] = dot(q0, table0_0) + dot(q1, table0_1);
         }
         let k_5 = n_y + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
         if k_5 < 3u {
-            terms[(k_5 + 0u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+            terms[k_5 + 0u] = dot(q0, table1_0) + dot(q1, table1_1);
         }
         let k_6 = n_y + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
         if k_6 < 3u {
-            terms[(k_6 + 0u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+            terms[k_6 + 0u] = dot(q0, table2_0) + dot(q1, table2_1);
         }
         let k_7 = n_y + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
         if k_7 < 3u {
-            terms[(k_7 + 0u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+            terms[k_7 + 0u] = dot(q0, table3_0) + dot(q1, table3_1);
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {
@@ -62,31 +62,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
         if k_9 < 3u {
-            terms[(k_9 + 3u) * 8u + lane] = dot(q0, table0_0) + dot(q1, table0_1);
+            terms[k_9 + 3u] = dot(q0, table0_0) + dot(q1, table0_1);
         }
         let k_10 = n_x + 2u - row - 1u;
         let table1_0 = subgroupBroadcast(read_0, 2u);
         let table1_1 = subgroupBroadcast(read_0, 3u);
         if k_10 < 3u {
-            terms[(k_10 + 3u) * 8u + lane] = dot(q0, table1_0) + dot(q1, table1_1);
+            terms[k_10 + 3u] = dot(q0, table1_0) + dot(q1, table1_1);
         }
         let k_11 = n_x + 2u - row - 2u;
         let table2_0 = subgroupBroadcast(read_0, 4u);
         let table2_1 = subgroupBroadcast(read_0, 5u);
         if k_11 < 3u {
-            terms[(k_11 + 3u) * 8u + lane] = dot(q0, table2_0) + dot(q1, table2_1);
+            terms[k_11 + 3u] = dot(q0, table2_0) + dot(q1, table2_1);
         }
         let k_12 = n_x + 2u - row - 3u;
         let table3_0 = subgroupBroadcast(read_0, 6u);
         let table3_1 = subgroupBroadcast(read_0, 7u);
         if k_12 < 3u {
-            terms[(k_12 + 3u) * 8u + lane] = dot(q0, table3_0) + dot(q1, table3_1);
+            terms[k_12 + 3u] = dot(q0, table3_0) + dot(q1, table3_1);
         }
     }
     if p < 9u && top + n_y < 5u && left + n_x < 6u {
         let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
-            b6[saved + k] = terms[(k) * 8u + lane];
+            b6[saved + k] = terms[k];
         }
     }
     var o0 = vec4<f32>();
@@ -121,16 +121,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let v_read0_0 = select(textureLoad(b3, texel(h * 2u + 8u + lane % 2u), 0), textureLoad(b0, texel(v_lane0 + lane % 2u), 0), lane0_real);
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
-        let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + terms[(m0_y) * 8u + lane] + terms[(3u + m0_x) * 8u + lane];
+        let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + terms[m0_y] + terms[3u + m0_x];
         let k1_0 = subgroupBroadcast(k_read0_0, 2u);
         let k1_1 = subgroupBroadcast(k_read0_0, 3u);
-        let score1 = select((-1e38f), (dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + terms[(m1_y) * 8u + lane] + terms[(3u + m1_x) * 8u + lane], j + 1u < 9u);
+        let score1 = select((-1e38f), (dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + terms[m1_y] + terms[3u + m1_x], j + 1u < 9u);
         let k2_0 = subgroupBroadcast(k_read0_0, 4u);
         let k2_1 = subgroupBroadcast(k_read0_0, 5u);
-        let score2 = select((-1e38f), (dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + terms[(m2_y) * 8u + lane] + terms[(3u + m2_x) * 8u + lane], j + 2u < 9u);
+        let score2 = select((-1e38f), (dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + terms[m2_y] + terms[3u + m2_x], j + 2u < 9u);
         let k3_0 = subgroupBroadcast(k_read0_0, 6u);
         let k3_1 = subgroupBroadcast(k_read0_0, 7u);
-        let score3 = select((-1e38f), (dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + terms[(m3_y) * 8u + lane] + terms[(3u + m3_x) * 8u + lane], j + 3u < 9u);
+        let score3 = select((-1e38f), (dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + terms[m3_y] + terms[3u + m3_x], j + 3u < 9u);
         let top = max(max(max(max(peak, score0), score1), score2), score3);
         let shrink = exp(peak - top);
         peak = top;
