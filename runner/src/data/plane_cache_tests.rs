@@ -19,7 +19,7 @@ fn volume(case: usize) -> Volume<f32> {
 /// Files that scans consist of, one for each case.
 fn scans(folder: &Path, count: usize) -> Vec<Scan> {
     let scan = |case: usize| {
-        let path = folder.join(format!("{case}.nii"));
+        let path = folder.join(format!("{case}.npy"));
         fs::write(&path, case.to_string()).unwrap();
         Scan::File(path)
     };

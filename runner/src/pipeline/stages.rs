@@ -158,9 +158,8 @@ pub struct Finetune {
     pub loss: SegmentationLoss,
     /// Change of the images between epochs.
     pub augmentation: Augmentation,
-    /// Behaviour of released code that training, and `runner predict` after it, repeat. Without any the
-    /// field is left out of the resolved pipeline.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Behaviour of released code that training, and `runner predict` after it, repeat.
+    #[serde(default)]
     pub quirks: Vec<Quirk>,
     /// Passes over the data.
     pub epochs: usize,
@@ -233,9 +232,8 @@ pub struct Evaluate {
     /// How many slices are drawn with prediction and truth.
     #[serde(default = "overlays")]
     pub overlays: usize,
-    /// Behaviour of released code that the test repeats. Without any the field is left out of the resolved
-    /// pipeline.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Behaviour of released code that the test repeats.
+    #[serde(default)]
     pub quirks: Vec<Quirk>,
 }
 
