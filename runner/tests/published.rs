@@ -5,18 +5,16 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Pipelines by the layout of their data, each with the number of phantoms that fill both parts of the
-/// published split and the labelled cases.
-const LAYOUTS: [(&str, &str, [&str; 2]); 5] = [
-    ("synapse", "4", ["synapse_fewshot", "synapse_full"]),
-    (
-        "synapse-preprocessed",
-        "4",
-        ["synapse_fewshot", "synapse_full"],
-    ),
-    ("la", "4", ["la_fewshot", "la_full"]),
-    ("la-h5", "4", ["la_fewshot", "la_full"]),
-    ("promise12", "4", ["promise_fewshot", "promise_full"]),
+/// Phantoms that fill both parts of the published splits and the labelled cases.
+const CASES: &str = "4";
+
+/// Pipelines by the layout of their data.
+const LAYOUTS: [(&str, [&str; 2]); 5] = [
+    ("synapse", ["synapse_fewshot", "synapse_full"]),
+    ("synapse-preprocessed", ["synapse_fewshot", "synapse_full"]),
+    ("la", ["la_fewshot", "la_full"]),
+    ("la-h5", ["la_fewshot", "la_full"]),
+    ("promise12", ["promise_fewshot", "promise_full"]),
 ];
 
 /// What makes the networks small; everything else is as published.
@@ -54,9 +52,9 @@ fn published_pipelines_run_on_phantoms_in_the_original_layouts() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
-    for (layout, cases, names) in LAYOUTS {
+    for (layout, names) in LAYOUTS {
         let phantom = [
-            "phantom", "--layout", layout, "--cases", cases, "--shape", "32,24,16", "--out", layout,
+            "phantom", "--layout", layout, "--cases", CASES, "--shape", "32,24,16", "--out", layout,
         ];
         runner(folder, &phantom.map(str::to_owned));
         for name in names {

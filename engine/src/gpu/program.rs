@@ -11,7 +11,7 @@ use super::pipeline::pipeline;
 use super::selftest::{Candidate, Passed};
 use super::source::{Role, SourceBuffer, allocate, tensor_error};
 use super::submission::submissions;
-use super::textures::Textures;
+use super::textures::{BYTES, Textures};
 use super::upload::Upload;
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
@@ -41,8 +41,8 @@ struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     grid: [u32; 3],
-    /// Textures it reads, with what they must hold.
-    reads: Vec<(usize, Place)>,
+    /// Textures it reads, with what they must hold and how many numbers of it.
+    reads: Vec<(usize, Place, usize)>,
     /// What it writes.
     writes: Vec<Place>,
 }
@@ -237,12 +237,11 @@ impl<'d> Program<'d> {
         let mut textures = std::mem::take(&mut self.textures);
         let mut pass = None;
         for d in &self.dispatches[kernels] {
-            for &(texture, place) in &d.reads {
+            for &(texture, place, len) in &d.reads {
                 if !textures.holds(texture, place) {
                     // Copies come between passes.
                     pass = None;
-                    let source = (place, self.place(place), self.len(place));
-                    textures.copy(encoder, texture, source);
+                    textures.copy(encoder, texture, (place, self.place(place), len));
                 }
             }
             d.writes.iter().for_each(|&place| textures.written(place));
@@ -299,15 +298,13 @@ impl<'d> Program<'d> {
             .iter()
             .map(|s| emit(&s.kernel, caps))
             .collect();
-        let lens = |step: &Step| step.places.iter().map(|p| self.len(*p)).collect();
-        let lens: Vec<Vec<usize>> = self.plan.steps.iter().map(lens).collect();
-        let kernels = shaders.iter().zip(&self.plan.steps).zip(&lens);
+        let kernels = shaders.iter().zip(&self.plan.steps);
         let kernels: Vec<Candidate> = kernels
-            .map(|((shader, step), lens)| Candidate {
+            .map(|(shader, step)| Candidate {
                 shader,
                 kernel: &step.kernel,
                 label: &step.label,
-                lens,
+                lens: &step.lens,
             })
             .collect();
         let mut passed = Passed::load(self.device);
@@ -323,7 +320,8 @@ impl<'d> Program<'d> {
             shader.textures.iter().map(|&b| step.places[b]).collect()
         };
         let read: Vec<Vec<Place>> = shaders.iter().zip(&self.plan.steps).map(read).collect();
-        let (textures, chosen) = Textures::choose(self.device, &read, |place| self.len(place));
+        let (textures, chosen) =
+            Textures::choose(self.device, &read, |place| self.len(place), BYTES);
         let mut dispatches = Vec::with_capacity(shaders.len());
         for ((shader, step), chosen) in shaders.iter().zip(&self.plan.steps).zip(chosen) {
             let pipeline = pipelines[&shader.source].clone();
@@ -335,7 +333,7 @@ impl<'d> Program<'d> {
             let mut reads = Vec::with_capacity(chosen.len());
             for (&binding, texture) in shader.textures.iter().zip(chosen) {
                 resources[binding] = wgpu::BindingResource::TextureView(textures.view(texture));
-                reads.push((texture, step.places[binding]));
+                reads.push((texture, step.places[binding], step.lens[binding]));
             }
             let bound = step.places.iter().zip(&shader.bindings);
             let group = self.device.bind(&shader.name, &pipeline, resources);

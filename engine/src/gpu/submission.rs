@@ -43,6 +43,7 @@ mod tests {
         Step {
             kernel,
             places: Vec::new(),
+            lens: Vec::new(),
             label: String::new(),
             flops,
             bytes: 0,

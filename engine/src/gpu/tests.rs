@@ -9,8 +9,9 @@ use samora_shaders::{
 
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Passed};
+use super::textures::Textures;
 use super::*;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 const LEN: usize = 37;
 
@@ -136,4 +137,36 @@ fn a_lost_device_is_an_error() {
     device.raw().0.destroy();
     let read = device.read::<f32>(&buffer, 4);
     assert!(matches!(read, Err(Error::Device(_))), "{read:?}");
+}
+
+/// Beyond the budget a texture stands for one buffer after another, never for two of a kernel, and is out of
+/// date when it is taken over or the buffer is written.
+#[test]
+fn textures_are_taken_over_beyond_the_budget() {
+    let device = device(None);
+    let [a, b, c, d] = [0, 1, 2, 3].map(Place::Slot);
+    let kernels = [vec![a, b], vec![b, c, b], vec![a, d]];
+    let len = |place| if place == d { 100 } else { 12_288 };
+    let (plenty, own) = Textures::choose(&device, &kernels, len, 1 << 20);
+    assert_eq!(own, [vec![0, 1], vec![1, 2, 1], vec![0, 3]]);
+    assert!(!plenty.holds(0, a), "nothing is copied yet");
+
+    let (mut textures, shared) = Textures::choose(&device, &kernels, len, 0);
+    assert_eq!(shared, [vec![0, 1], vec![1, 0, 1], vec![0, 1]]);
+    let buffer = device.buffer("x", 12_288).unwrap();
+    let mut encoder = device.raw().0.create_command_encoder(&Default::default());
+    let mut copy = |textures: &mut Textures, texture, place| {
+        textures.copy(&mut encoder, texture, (place, &buffer, len(place)));
+    };
+    copy(&mut textures, 0, a);
+    copy(&mut textures, 1, b);
+    assert!(textures.holds(0, a) && textures.holds(1, b));
+    copy(&mut textures, 0, c);
+    assert!(textures.holds(0, c) && !textures.holds(0, a));
+    textures.written(a);
+    assert!(textures.holds(0, c), "another place was written");
+    textures.written(c);
+    textures.written(b);
+    assert!(!textures.holds(0, c) && !textures.holds(1, b));
+    device.check().unwrap();
 }

@@ -1,8 +1,8 @@
 //! Buffers read as textures, where the adapter reads those faster ([`samora_shaders::Caps::texels`]).
 //!
 //! A texture holds a copy of a buffer, made when a kernel needs it and good until the buffer is written. Each
-//! kernel's textures are chosen once, so that its bind group stays; within [`BYTES`] every buffer has a
-//! texture of its own, beyond that the one not used for longest is taken over.
+//! kernel's textures are chosen once, so that its bind group stays; within a budget every buffer has a texture
+//! of its own, beyond that the one not used for longest is taken over.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::device::Device;
 use crate::Place;
 
 /// Bytes of all textures of a program, unless a single kernel needs more.
-const BYTES: u64 = 2 << 30;
+pub(super) const BYTES: u64 = 2 << 30;
 /// Bytes of a row of four numbers in each texel.
 const ROW_BYTES: u64 = 16 * TEXTURE_WIDTH as u64;
 
@@ -95,45 +95,55 @@ pub(super) struct Textures {
     textures: Vec<Texture>,
     /// What each texture is a copy of.
     holds: Vec<Option<Place>>,
+    /// The textures that a place is ever copied to.
+    copies: HashMap<Place, Vec<usize>>,
 }
 
 impl Textures {
     /// Chooses a texture for each of the places that kernels read as textures, in the kernels' order. `len`
-    /// is the number of elements of a place.
+    /// is the number of elements of a place; beyond `budget` bytes textures are taken over where they can.
     pub(super) fn choose(
         device: &Device,
         kernels: &[Vec<Place>],
         len: impl Fn(Place) -> usize,
+        budget: u64,
     ) -> (Self, Vec<Vec<usize>>) {
         let mut all = Self::default();
         let mut of_place: HashMap<Place, usize> = HashMap::new();
+        // For which place each texture stands, and the last kernel that reads it.
         let mut users: Vec<(Place, usize)> = Vec::new();
         let mut bytes = 0;
         let mut chosen = Vec::with_capacity(kernels.len());
         for (now, places) in kernels.iter().enumerate() {
-            let mut own: Vec<usize> = Vec::with_capacity(places.len());
             for &place in places {
+                if let Some(&texture) = of_place.get(&place) {
+                    users[texture].1 = now;
+                    continue;
+                }
                 let need = rows(len(place));
-                let texture = of_place.get(&place).copied().unwrap_or_else(|| {
-                    let idle = |t: &usize| {
-                        let (holder, last) = users[*t];
-                        last < now && all.textures[*t].rows >= need && !places.contains(&holder)
-                    };
-                    let full = bytes + u64::from(need) * ROW_BYTES > BYTES;
-                    let idle = (0..users.len()).filter(idle).min_by_key(|t| users[*t].1);
-                    idle.filter(|_| full).unwrap_or_else(|| {
+                let idle = |t: &usize| {
+                    let (holder, last) = users[*t];
+                    last < now && all.textures[*t].rows >= need && !places.contains(&holder)
+                };
+                let idle = (0..users.len()).filter(idle).min_by_key(|t| users[*t].1);
+                let full = bytes + u64::from(need) * ROW_BYTES > budget;
+                let texture = match idle.filter(|_| full) {
+                    Some(texture) => {
+                        of_place.remove(&users[texture].0);
+                        users[texture] = (place, now);
+                        texture
+                    }
+                    None => {
                         bytes += u64::from(need) * ROW_BYTES;
                         all.textures.push(Texture::new(device, len(place)));
                         users.push((place, now));
                         users.len() - 1
-                    })
-                });
-                of_place.remove(&users[texture].0);
+                    }
+                };
                 of_place.insert(place, texture);
-                users[texture] = (place, now);
-                own.push(texture);
+                all.copies.entry(place).or_default().push(texture);
             }
-            chosen.push(own);
+            chosen.push(places.iter().map(|place| of_place[place]).collect());
         }
         all.holds = vec![None; all.textures.len()];
         (all, chosen)
@@ -162,8 +172,8 @@ impl Textures {
 
     /// Notes that a buffer is written: copies of it are out of date.
     pub(super) fn written(&mut self, place: Place) {
-        for held in &mut self.holds {
-            held.take_if(|held| *held == place);
+        for &texture in self.copies.get(&place).into_iter().flatten() {
+            self.holds[texture].take_if(|held| *held == place);
         }
     }
 }

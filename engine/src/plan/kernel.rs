@@ -36,6 +36,7 @@ pub(super) fn step(planned: &Planned<'_>, group: &Group) -> Option<Step> {
         },
         kernel,
         places: binder.places,
+        lens: binder.lens,
         label: label(planned.lowered, group),
         bytes: 4 * binder.traffic as u64,
     })
@@ -45,6 +46,7 @@ pub(super) fn step(planned: &Planned<'_>, group: &Group) -> Option<Step> {
 struct Binder<'a> {
     planned: &'a Planned<'a>,
     places: Vec<Place>,
+    lens: Vec<usize>,
     bindings: Vec<Binding>,
     /// Elements read and written, each buffer once each way.
     traffic: usize,
@@ -55,6 +57,7 @@ impl<'a> Binder<'a> {
         Self {
             planned,
             places: Vec::new(),
+            lens: Vec::new(),
             bindings: Vec::new(),
             traffic: 0,
         }
@@ -155,6 +158,7 @@ impl<'a> Binder<'a> {
         match self.position(buffer) {
             Some(at) => {
                 self.bindings[at].write = true;
+                self.lens[at] = self.lens[at].max(self.len(buffer));
                 self.traffic += self.len(buffer);
                 at
             }
@@ -181,6 +185,7 @@ impl<'a> Binder<'a> {
             BufferType::F32
         };
         self.places.push(place);
+        self.lens.push(self.len(buffer));
         self.bindings.push(Binding { ty, write });
         self.traffic += self.len(buffer);
     }

@@ -37,6 +37,8 @@ pub struct Step {
     pub kernel: Kernel,
     /// The buffer of each binding.
     pub places: Vec<Place>,
+    /// Elements of the value in each; a slot may have room for more.
+    pub lens: Vec<usize>,
     /// Scope paths and ops of the nodes it fuses.
     pub label: String,
     /// Floating-point operations of products and attention.

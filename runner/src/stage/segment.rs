@@ -128,8 +128,9 @@ impl<'d> Segmenter<'d> {
         Ok(labels)
     }
 
-    /// As [`Segmenter::segment`]; also returns the probability of every class but the background, in units
-    /// of 1/255: a volume of `f32` for each class would not fit the memory of small machines.
+    /// As [`Segmenter::segment`], classes always being those of the enlarged logits; also returns the
+    /// probability of every class but the background, in units of 1/255: a volume of `f32` for each class
+    /// would not fit the memory of small machines.
     ///
     /// # Errors
     /// A device that fails.
@@ -140,10 +141,11 @@ impl<'d> Segmenter<'d> {
     ) -> Result<(Volume<u8>, Vec<Volume<u8>>)> {
         let mut labels = blank(image)?;
         let mut volumes: Vec<_> = (0..classes).map(|_| blank(image)).collect::<Result<_>>()?;
-        let (axis, quirks) = (self.axis, self.quirks.clone());
+        let axis = self.axis;
         self.each_slice(image, |index, low, native| {
-            set_slice(&mut labels, axis, index, &mask(low, native, &quirks));
-            let shares = softmax(&enlarged(low, native));
+            let logits = enlarged(low, native);
+            set_slice(&mut labels, axis, index, &best(&logits));
+            let shares = softmax(&logits);
             for (volume, share) in volumes.iter_mut().zip(shares.iter().skip(1)) {
                 set_slice(volume, axis, index, share);
             }
