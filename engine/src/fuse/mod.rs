@@ -15,6 +15,8 @@ pub(crate) use merge::merge;
 
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
+/// Rows that keep a device busy with one invocation each.
+const MANY_ROWS: usize = 4096;
 /// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
 pub(crate) const MAX_BINDINGS: usize = 12;
 
@@ -125,8 +127,11 @@ impl Groups<'_> {
         let anchors = [p.anchor, r.anchor].map(|a| a.map(|n| &self.lowered.nodes[n].body));
         let fits = match anchors {
             [None | Some(Body::Gemm(_) | Body::Rows(_)), None] => true,
-            // A column reduction runs one invocation per column: too few to carry a long prologue.
-            [None, Some(Body::Rows(rows))] => rows.cols.simplified().strides == [1],
+            // Where columns lie apart, one invocation takes a row: it needs many of them to carry a long
+            // prologue.
+            [None, Some(Body::Rows(rows))] => {
+                rows.cols.simplified().strides == [1] || rows.rows.len() >= MANY_ROWS
+            }
             _ => false,
         };
         fits && p.len == r.len

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use samora_shaders::reference::{Words, element};
 use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Shader};
@@ -88,17 +89,18 @@ impl Passed {
             true => cores.min(WORKERS).min(new.len() / WORTH_A_DEVICE).max(1),
             false => 1,
         };
-        let share = |worker: usize| new.iter().skip(worker).step_by(workers);
+        let taken = AtomicUsize::new(0);
+        let share = || std::iter::from_fn(|| new.get(taken.fetch_add(1, Ordering::Relaxed)));
         let pipelines: Result<_> = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers)
-                .map(|worker| {
-                    scope.spawn(move || {
+                .map(|_| {
+                    scope.spawn(|| {
                         let device = device.another()?;
-                        share(worker).try_for_each(|kernel| kernel.test(&device).map(drop))
+                        share().try_for_each(|kernel| kernel.test(&device).map(drop))
                     })
                 })
                 .collect();
-            let own = share(0)
+            let own = share()
                 .map(|kernel| Ok((kernel.shader.source.clone(), kernel.test(device)?)))
                 .collect();
             for other in others {

@@ -38,7 +38,8 @@ impl Texture {
     /// A texture with room for `len` numbers.
     pub(super) fn new(device: &Device, len: usize) -> Self {
         device.count();
-        let rows = rows(len);
+        // Mesa compiles a kernel anew for textures whose height is a power of two and for others.
+        let rows = rows(len).next_multiple_of(2) + 1;
         let texture = device.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("texels"),
             size: extent(TEXTURE_WIDTH as u32, rows),

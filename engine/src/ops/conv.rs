@@ -22,8 +22,8 @@ impl Graph {
             (1, 1, 1, [0, 0, 0, 0]) => x,
             _ => self.unfold(x, (kh, kw), stride, pad),
         };
-        let flat = self.reshape(weight, &[out, inputs * kh * kw]);
-        let columns = self.transpose(flat);
+        let weight = self.permute(weight, &[2, 3, 1, 0]);
+        let columns = self.reshape(weight, &[kh * kw * inputs, out]);
         let y = self.matmul(rows, columns);
         match bias {
             Some(bias) => self.add(y, bias),
@@ -62,23 +62,24 @@ impl Graph {
         let [c, _, kh, kw] = self.dims::<4>(weight);
         let windows = self.windows(x, (kh, kw), stride, pad, 0.0);
         let kernel = self.reshape(weight, &[c, kh * kw]);
+        let kernel = self.transpose(kernel);
         let products = self.mul(windows, kernel);
-        self.sum(products, &[4])
+        self.sum(products, &[3])
     }
 
     /// Largest value of each window; positions outside the image never win.
     pub fn max_pool(&mut self, x: Value, kernel: usize, stride: usize, pad: [usize; 4]) -> Value {
         let windows = self.windows(x, (kernel, kernel), stride, pad, LOWEST);
-        self.max(windows, &[4])
+        self.max(windows, &[3])
     }
 
     /// Mean of each window; positions outside the image count as zeros.
     pub fn avg_pool(&mut self, x: Value, kernel: usize, stride: usize, pad: [usize; 4]) -> Value {
         let windows = self.windows(x, (kernel, kernel), stride, pad, 0.0);
-        self.mean(windows, &[4])
+        self.mean(windows, &[3])
     }
 
-    /// Windows of each channel, `[b, oh, ow, c, kh·kw]`.
+    /// Windows of each channel, `[b, oh, ow, kh·kw, c]`.
     fn windows(
         &mut self,
         x: Value,
@@ -90,7 +91,7 @@ impl Graph {
         let [_, _, _, c] = self.dims::<4>(x);
         let rows = self.unfold_with(x, kernel, stride, pad, fill);
         let [b, oh, ow, columns] = self.dims::<4>(rows);
-        self.reshape(rows, &[b, oh, ow, c, columns / c])
+        self.reshape(rows, &[b, oh, ow, columns / c, c])
     }
 }
 
@@ -142,6 +143,30 @@ pub(crate) const CASES: &[Case] = &[
             let x = operand(g, "x", &[1, 5, 6, 3]);
             let w = operand(g, "w", &[3, 1, 3, 3]);
             vec![g.depthwise_conv2d(x, w, 1, [1; 4])]
+        },
+    },
+    Case {
+        name: "conv with channels in fours",
+        build: |g| {
+            let x = operand(g, "x", &[1, 4, 5, 4]);
+            let w = operand(g, "w", &[8, 4, 3, 3]);
+            vec![g.conv2d(x, w, None, 1, [1; 4])]
+        },
+    },
+    Case {
+        name: "depthwise conv with channels in fours",
+        build: |g| {
+            let x = operand(g, "x", &[1, 5, 6, 8]);
+            let w = operand(g, "w", &[8, 1, 3, 3]);
+            vec![g.depthwise_conv2d(x, w, 2, [1; 4])]
+        },
+    },
+    Case {
+        name: "depthwise conv in one kernel",
+        build: |g| {
+            let x = operand(g, "x", &[1, 32, 16, 8]);
+            let w = operand(g, "w", &[8, 1, 2, 2]);
+            vec![g.depthwise_conv2d(x, w, 1, [0, 1, 0, 1])]
         },
     },
     Case {

@@ -1,4 +1,5 @@
-//! im2col: windows of images `[b, h, w, c]` as rows `[b, oh, ow, c·kh·kw]`, and its adjoint.
+//! im2col: windows of images `[b, h, w, c]` as rows `[b, oh, ow, kh·kw·c]`, and its adjoint. Channels stay
+//! neighbours, so that four of them are read and written at once.
 
 use samora_shaders::{Axis, View};
 
@@ -7,9 +8,8 @@ use super::cases::{Case, operand};
 use crate::{Graph, Value};
 
 impl Graph {
-    /// Windows of `x [b, h, w, c]` as rows `[b, oh, ow, c·kh·kw]`, ordered like the flattened weight
-    /// `(c, kh, kw)` of a PyTorch convolution. `pad` is `[top, bottom, left,
-    /// right]` zeros; `oh = (h + top + bottom − kh)/stride + 1`.
+    /// Windows of `x [b, h, w, c]` as rows `[b, oh, ow, kh·kw·c]`. `pad` is `[top, bottom, left, right]`
+    /// zeros; `oh = (h + top + bottom − kh)/stride + 1`.
     pub fn unfold(
         &mut self,
         x: Value,
@@ -36,8 +36,8 @@ impl Graph {
         if (kh, kw) == (stride, stride) && tiles {
             let (oh, ow) = (h / stride, w / stride);
             let split = self.reshape(x, &[b, oh, stride, ow, stride, c]);
-            let rows = self.permute(split, &[0, 1, 3, 5, 2, 4]);
-            return self.reshape(rows, &[b, oh, ow, c * stride * stride]);
+            let rows = self.permute(split, &[0, 1, 3, 2, 4, 5]);
+            return self.reshape(rows, &[b, oh, ow, stride * stride * c]);
         }
         let window = Window {
             image,
@@ -73,7 +73,7 @@ impl Window {
         Ok(((h - kh) / self.stride + 1, (w - kw) / self.stride + 1))
     }
 
-    /// `[b, oh, ow, c, kh, kw]` read from `[b, h, w, c]`.
+    /// `[b, oh, ow, kh, kw, c]` read from `[b, h, w, c]`.
     pub(super) fn unfold(&self) -> Taps {
         let [b, h, w, c] = self.image;
         let (oh, ow) = self.grid().unwrap_or((1, 1));
@@ -87,23 +87,23 @@ impl Window {
         let s = self.stride as i64;
         let axes = vec![
             along([1, 0, 0, 0, 0, 0], 0, b, h * w * c),
-            along([0, s, 0, 0, 1, 0], self.pad[0], h, w * c),
-            along([0, 0, s, 0, 0, 1], self.pad[2], w, c),
-            along([0, 0, 0, 1, 0, 0], 0, c, 1),
+            along([0, s, 0, 1, 0, 0], self.pad[0], h, w * c),
+            along([0, 0, s, 0, 1, 0], self.pad[2], w, c),
+            along([0, 0, 0, 0, 0, 1], 0, c, 1),
         ];
         Taps {
-            shape: vec![b, oh, ow, c, self.kernel.0, self.kernel.1],
+            shape: vec![b, oh, ow, self.kernel.0, self.kernel.1, c],
             taps: vec![axes],
             fill: 0.0,
         }
     }
 
-    /// `[b, h, w, c]` summed over the kernel positions from `[b, oh, ow, c, kh, kw]`.
+    /// `[b, h, w, c]` summed over the kernel positions from `[b, oh, ow, kh, kw, c]`.
     pub(super) fn fold(&self) -> Taps {
         let [b, _, _, c] = self.image;
         let (oh, ow) = self.grid().unwrap_or((1, 1));
         let (kh, kw) = self.kernel;
-        let strides = View::contiguous(&[b, oh, ow, c, kh, kw]).strides;
+        let strides = View::contiguous(&[b, oh, ow, kh, kw, c]).strides;
         let along = |d: usize, coef: i64, shift: i64, div: usize, size: usize| Axis {
             coef: unit(4, d.min(3), coef),
             shift,
@@ -116,9 +116,9 @@ impl Window {
                 along(0, 1, 0, 1, b),
                 along(1, 1, self.pad[0] as i64 - ky as i64, self.stride, oh),
                 along(2, 1, self.pad[2] as i64 - kx as i64, self.stride, ow),
-                along(3, 1, 0, 1, c),
-                along(4, 0, ky as i64, 1, kh),
-                along(5, 0, kx as i64, 1, kw),
+                along(3, 0, ky as i64, 1, kh),
+                along(4, 0, kx as i64, 1, kw),
+                along(5, 1, 0, 1, c),
             ]
         };
         Taps {

@@ -15,7 +15,8 @@ pub(crate) enum Quad {
     Made,
 }
 
-/// How buffers are declared so that a kernel can take four elements at a time; `None` when it cannot.
+/// How buffers are declared so that a kernel can take four elements at a time; `None` when it cannot, or
+/// when that does not pay.
 /// `stored` are the buffers stored as vec4, `apart` those stored otherwise.
 pub(crate) fn quad_forms(
     bindings: &[Binding],
@@ -24,10 +25,20 @@ pub(crate) fn quad_forms(
     caps: &Caps,
 ) -> Option<Vec<Form>> {
     let mut wide = vec![false; bindings.len()];
+    let (mut together, mut alone) = (0, 0);
     for leaf in leaves {
-        if quad(&leaf.access)? == Quad::Wide {
-            wide[leaf.buffer] = true;
+        match quad(&leaf.access) {
+            Some(Quad::Wide) => {
+                wide[leaf.buffer] = true;
+                together += 1;
+            }
+            Some(Quad::Splat | Quad::Made) => {}
+            None => alone += 1,
         }
+    }
+    // Four reads of a number beside one of four: worth it while those are not the most.
+    if alone > together {
+        return None;
     }
     stored.iter().for_each(|&b| wide[b] = true);
     // Written by themselves, or read in a form of their own.

@@ -133,7 +133,7 @@ fn strided() -> Kernel {
     )
 }
 
-/// 3×3 patches, stride 2, padding 1, of a `[2, 9, 9]` image as `[5, 5, 2, 3, 3]`.
+/// 3×3 patches, stride 2, padding 1, of a `[9, 9, 4]` image as `[5, 5, 3, 3, 4]`.
 fn im2col() -> Kernel {
     let axis = |coef: [i64; 5], shift, size, stride| Axis {
         coef: coef.to_vec(),
@@ -143,15 +143,15 @@ fn im2col() -> Kernel {
         stride,
     };
     let access = Access::Affine {
-        shape: vec![5, 5, 2, 3, 3],
+        shape: vec![5, 5, 3, 3, 4],
         axes: vec![
-            axis([0, 0, 1, 0, 0], 0, 2, 81),
-            axis([2, 0, 0, 1, 0], -1, 9, 9),
-            axis([0, 2, 0, 0, 1], -1, 9, 1),
+            axis([2, 0, 1, 0, 0], -1, 9, 36),
+            axis([0, 2, 0, 1, 0], -1, 9, 4),
+            axis([0, 0, 0, 0, 1], 0, 4, 1),
         ],
         fill: 0.0,
     };
-    map(450, &[READ, WRITE], access, &[Scalar::Leaf(0)])
+    map(900, &[READ, WRITE], access, &[Scalar::Leaf(0)])
 }
 
 /// Rows of a `[2, 10, 3]` table by 4 ids per batch, or the adjoint.
