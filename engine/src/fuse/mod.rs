@@ -9,14 +9,14 @@ mod merge;
 
 use std::collections::{HashMap, HashSet};
 
-use samora_shaders::{Access, Leaf, RowsOutput};
+use samora_shaders::{Access, Leaf, Rows, RowsOutput};
 
 pub(crate) use merge::merge;
 
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
-/// Rows that keep a device busy with one invocation each.
-const MANY_ROWS: usize = 4096;
+/// Rows for each column from which one invocation a row keeps a device busy.
+const ROWS_PER_COLUMN: usize = 256;
 /// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
 pub(crate) const MAX_BINDINGS: usize = 12;
 
@@ -127,10 +127,10 @@ impl Groups<'_> {
         let anchors = [p.anchor, r.anchor].map(|a| a.map(|n| &self.lowered.nodes[n].body));
         let fits = match anchors {
             [None | Some(Body::Gemm(_) | Body::Rows(_)), None] => true,
-            // Where columns lie apart, one invocation takes a row: it needs many of them to carry a long
-            // prologue.
-            [None, Some(Body::Rows(rows))] => {
-                rows.cols.simplified().strides == [1] || rows.rows.len() >= MANY_ROWS
+            // Where columns lie apart, one invocation takes a row: the few of a bias gradient are too few to
+            // carry a long prologue, the many of a depthwise convolution are not.
+            [None, Some(Body::Rows(Rows { rows, cols, .. }))] => {
+                cols.simplified().strides == [1] || rows.len() >= ROWS_PER_COLUMN * cols.len()
             }
             _ => false,
         };

@@ -2,6 +2,7 @@
 
 use samora_shaders::Caps;
 
+use super::textures::height;
 use crate::fuse::MAX_BINDINGS;
 use crate::{Error, Result};
 
@@ -87,6 +88,9 @@ pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
 /// What an adapter offers.
 pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
+    let max_binding_bytes = limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size);
     let subgroups = features
         .contains(wgpu::Features::SUBGROUP)
         .then_some((info.subgroup_min_size, info.subgroup_max_size));
@@ -105,16 +109,14 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
             subgroups,
             texels: info.device_type == wgpu::DeviceType::Cpu
                 && limits.max_sampled_textures_per_shader_stage as usize >= MAX_BINDINGS
-                && limits.max_texture_dimension_2d >= 8192,
+                && height(max_binding_bytes as usize / 4) <= limits.max_texture_dimension_2d,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_size: limits
                 .max_compute_invocations_per_workgroup
                 .min(limits.max_compute_workgroup_size_x),
             grid: limits.max_compute_workgroups_per_dimension,
         },
-        max_binding_bytes: limits
-            .max_storage_buffer_binding_size
-            .min(limits.max_buffer_size),
+        max_binding_bytes,
         f16: features.contains(wgpu::Features::SHADER_F16),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         max_bindings: limits.max_storage_buffers_per_shader_stage,

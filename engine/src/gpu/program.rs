@@ -135,7 +135,8 @@ impl<'d> Program<'d> {
     }
 
     /// Runs one step kernel by kernel, each several times in one submission, waits for each, and returns every
-    /// kernel's label, name and seconds. What a kernel updates in place is updated as often.
+    /// kernel's label, name and seconds. What a kernel updates in place is updated as often; copies to textures
+    /// count once for all runs.
     ///
     /// # Errors
     /// As [`Program::step`].

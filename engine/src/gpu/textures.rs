@@ -25,6 +25,12 @@ fn rows(len: usize) -> u32 {
     len.div_ceil(4 * TEXTURE_WIDTH).max(1) as u32
 }
 
+/// Height of the texture for so many numbers: odd and at least three, because Mesa compiles a kernel anew for
+/// textures whose height is a power of two and for others.
+pub(super) fn height(len: usize) -> u32 {
+    rows(len).next_multiple_of(2) + 1
+}
+
 /// A texture with room for a buffer.
 #[derive(Debug)]
 pub(super) struct Texture {
@@ -38,8 +44,7 @@ impl Texture {
     /// A texture with room for `len` numbers.
     pub(super) fn new(device: &Device, len: usize) -> Self {
         device.count();
-        // Mesa compiles a kernel anew for textures whose height is a power of two and for others.
-        let rows = rows(len).next_multiple_of(2) + 1;
+        let rows = height(len);
         let texture = device.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("texels"),
             size: extent(TEXTURE_WIDTH as u32, rows),
@@ -121,7 +126,7 @@ impl Textures {
                     users[texture].1 = now;
                     continue;
                 }
-                let need = rows(len(place));
+                let need = height(len(place));
                 let idle = |t: &usize| {
                     let (holder, last) = users[*t];
                     last < now && all.textures[*t].rows >= need && !places.contains(&holder)

@@ -16,8 +16,7 @@ pub(crate) enum Quad {
 }
 
 /// How buffers are declared so that a kernel can take four elements at a time; `None` when it cannot, or
-/// when that does not pay.
-/// `stored` are the buffers stored as vec4, `apart` those stored otherwise.
+/// when that does not pay. `stored` are the buffers stored as vec4, `apart` those stored otherwise.
 pub(crate) fn quad_forms(
     bindings: &[Binding],
     leaves: &[Leaf],
