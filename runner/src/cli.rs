@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::Size;
 use crate::command;
 use crate::error::{Error, Result};
 use crate::metrics::volume::NSD_MM;
@@ -46,7 +47,7 @@ enum Command {
     Convert(ConvertArgs),
     /// List the GPU adapters of this machine
     Adapters,
-    /// Time one step of every stage on random inputs
+    /// Time one step of every stage, or a fixed workload, on random inputs
     Bench(BenchArgs),
     /// Write phantom abdominal CT volumes with labels
     Phantom(PhantomArgs),
@@ -166,18 +167,38 @@ pub struct PlanArgs {
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// What is timed.
-    #[command(flatten)]
-    pub pipeline: PipelineArgs,
-    /// Steps timed for each stage, after two to warm up
+    /// Pipeline file (.ron), every stage of which is timed, or a workload of fixed size: vit_b_lora,
+    /// sam_vit_b_samed, samora_stage2, samora_stage1 or predict
+    #[arg(value_name = "FILE|WORKLOAD")]
+    pub what: String,
+    /// Replace a field of the pipeline, such as `stages.finetune.batch=2`; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub sets: Vec<String>,
+    /// How large a workload is [default: small on software adapters, else full]
+    #[arg(long, value_enum)]
+    pub size: Option<Size>,
+    /// Steps timed, after two to warm up
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
-    /// Also time each kernel by itself and list the most expensive
+    /// Also time each kernel by itself and list the most expensive kernels and scopes
     #[arg(long)]
-    pub kernels: bool,
+    pub profile: bool,
+    /// Also write the kernels of a step as a trace for Perfetto or Chrome, one file a step, into this folder
+    #[arg(long, value_name = "DIR")]
+    pub trace: Option<PathBuf>,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+impl BenchArgs {
+    /// The changes to the pipeline.
+    ///
+    /// # Errors
+    /// One that is not `path=value`.
+    pub fn overrides(&self) -> Result<Vec<Override>> {
+        overrides(&self.sets)
+    }
 }
 
 /// Arguments of `predict`.

@@ -1,6 +1,7 @@
 //! Runs SAMora pipelines: from one declarative file through data, stages and metrics to a run
 //! directory with a report.
 
+pub mod bench;
 pub mod cli;
 pub mod command;
 pub mod data;

@@ -107,6 +107,11 @@ impl<'d> Program<'d> {
         &self.plan
     }
 
+    /// Bytes of the textures that hold copies of buffers; 0 where kernels read buffers alone.
+    pub fn texture_bytes(&self) -> u64 {
+        self.textures.bytes()
+    }
+
     /// Runs one step with the given inputs; one that is not given keeps its last value. Returns once
     /// the step is submitted; earlier ones are complete then.
     ///

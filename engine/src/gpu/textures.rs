@@ -155,6 +155,12 @@ impl Textures {
         (all, chosen)
     }
 
+    /// Bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        let rows: u64 = self.textures.iter().map(|t| u64::from(t.rows)).sum();
+        rows * ROW_BYTES
+    }
+
     /// How texture `texture` is bound.
     pub(super) fn view(&self, texture: usize) -> &wgpu::TextureView {
         &self.textures[texture].view

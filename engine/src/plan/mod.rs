@@ -115,6 +115,11 @@ impl Plan {
         self.steps.iter().map(|s| s.flops).sum()
     }
 
+    /// Bytes that the kernels of one step read and write, each buffer of a kernel once.
+    pub fn bytes(&self) -> u64 {
+        self.steps.iter().map(|s| s.bytes).sum()
+    }
+
     /// Bytes of all slots.
     pub fn slot_bytes(&self) -> u64 {
         4 * self.slots.iter().sum::<usize>() as u64

@@ -1,168 +1,211 @@
-//! `runner bench`: the time of one step of every stage.
+//! `runner bench`: the time of a step, and what it needs.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::path::Path;
 
-use samora_engine::gpu::{Device, Program};
-use samora_engine::random::Stream;
-use samora_engine::weights::Weights;
-use samora_engine::{DType, Graph, SourceKind, Tensor, plan};
+use clap::ValueEnum;
+use samora_engine::gpu::Device;
 
 use super::open_device;
+use crate::bench::{
+    Case, Ceiling, Measured, Size, Workload, by_kernel, by_scope, measure, write_trace,
+};
 use crate::cli::BenchArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::{Table, print_result};
-use crate::pipeline::{Pipeline, Stage};
-use crate::stage::stage_graph;
+use crate::pipeline::load_without_data;
 
-/// Kernels listed with `--kernels`.
-const LISTED: usize = 24;
-
-/// Times one step of every stage on random inputs and weights; needs no data.
+/// Times one step of every stage of a pipeline, or a workload, on random inputs and weights; needs no data.
 ///
 /// # Errors
 /// A pipeline that is wrong, or a device that fails.
 pub fn bench(args: &BenchArgs) -> Result<()> {
-    let pipeline = args.pipeline.load_without_data()?;
+    let what = args.what.as_str();
+    let workload = Workload::from_str(what, false).ok();
+    if workload.is_none() && Path::new(what).extension().is_none_or(|e| e != "ron") {
+        let known = Workload::value_variants().iter();
+        let known = known.filter_map(|w| Some(w.to_possible_value()?.get_name().to_string()));
+        let known: Vec<String> = known.collect();
+        return Err(Error::Usage(format!(
+            "`{what}` is neither a pipeline (.ron) nor a workload ({})",
+            known.join(", ")
+        )));
+    }
+    if workload.is_some() && !args.sets.is_empty() {
+        let message = format!("--set changes pipelines; the workload {what} is fixed");
+        return Err(Error::Usage(message));
+    }
+    if let Some(folder) = &args.trace {
+        std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
+    }
     let device = open_device(&args.device)?;
     print_result(format_args!(
         "{} ({}, {})\n\n",
         device.adapter.name, device.adapter.backend, device.adapter.driver
     ));
+    let mut ceiling = Ceiling::new(&device)?;
+    let rows = match workload {
+        Some(workload) => of_workload(workload, args, &device, &mut ceiling)?,
+        None => of_pipeline(args, &device, &mut ceiling)?,
+    };
+    print_result(times(&rows));
+    print_result("\n");
+    print_result(memory(&rows));
+    if workload == Some(Workload::VitBLora) {
+        print_losses(&rows);
+    }
+    for row in rows.iter().filter(|row| !row.measured.profile.is_empty()) {
+        let profile = &row.measured.profile;
+        print_result(format_args!("\n{}, batch {}\n", row.name, row.batch));
+        print_result(by_kernel(profile));
+        print_result("\n");
+        print_result(by_scope(profile));
+        if let Some(folder) = &args.trace {
+            let name = row.name.replace([' ', ','], "_");
+            let path = folder.join(format!("{name}_{}.json", row.batch));
+            write_trace(profile, &path)?;
+            print_result(format_args!("trace: {}\n", path.display()));
+        }
+    }
+    Ok(())
+}
+
+struct Row {
+    name: String,
+    batch: usize,
+    measured: Measured,
+}
+
+fn of_pipeline(args: &BenchArgs, device: &Device, ceiling: &mut Ceiling<'_>) -> Result<Vec<Row>> {
+    let pipeline = load_without_data(Path::new(&args.what), &args.overrides()?)?;
+    let mut rows = Vec::new();
+    for stage in &pipeline.stages {
+        let case = Case::of_stage(stage.name().to_string(), &pipeline, stage)?;
+        let on = (device, &mut *ceiling);
+        let measured = measure(&case, on, !args.device.no_fuse, args.rounds, profiles(args))?;
+        rows.push(Row {
+            name: case.name,
+            batch: case.batch,
+            measured,
+        });
+    }
+    Ok(rows)
+}
+
+fn of_workload(
+    workload: Workload,
+    args: &BenchArgs,
+    device: &Device,
+    ceiling: &mut Ceiling<'_>,
+) -> Result<Vec<Row>> {
+    let size = args.size.unwrap_or(match device.adapter.kind {
+        "software" => Size::Small,
+        _ => Size::Full,
+    });
+    let how = (!args.device.no_fuse, args.rounds, profiles(args));
+    let mut rows = Vec::new();
+    workload.measure(size, (device, ceiling), how, |name, batch, measured| {
+        rows.push(Row {
+            name: name.into(),
+            batch,
+            measured,
+        });
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// The first losses, which other engines must have too.
+fn print_losses(rows: &[Row]) {
+    for row in rows {
+        let losses = row.measured.losses.iter().map(|loss| format!("{loss:.6}"));
+        let losses = losses.collect::<Vec<_>>().join(", ");
+        print_result(format_args!(
+            "\nfirst losses, batch {}: {losses}\n",
+            row.batch
+        ));
+    }
+}
+
+fn profiles(args: &BenchArgs) -> bool {
+    args.profile || args.trace.is_some()
+}
+
+fn times(rows: &[Row]) -> Table {
     let mut table = Table::new(&[
-        "stage",
+        "step",
         "batch",
         "kernels",
         "GFLOP",
         "start s",
         "ms median",
         "ms min–max",
-        "GFLOP/s",
         "images/s",
+        "GFLOP/s",
+        "of GEMM",
+        "GB/s",
+        "host ms",
     ]);
-    let mut listings = Vec::new();
-    for stage in &pipeline.stages {
-        let measured = measure(&pipeline, stage, &device, args)?;
-        table.row(row(stage, &measured));
-        listings.push((stage.name(), measured.kernels));
-    }
-    print_result(&table);
-    for (stage, kernels) in listings.iter().filter(|(_, k)| !k.is_empty()) {
-        print_result(format_args!("\n{stage}\n"));
-        print_result(listing(kernels));
-    }
-    Ok(())
-}
-
-struct Measured {
-    kernels: Vec<(String, String, f64)>,
-    count: usize,
-    flops: f64,
-    start: f64,
-    seconds: Vec<f64>,
-}
-
-fn measure(
-    pipeline: &Pipeline,
-    stage: &Stage,
-    device: &Device,
-    args: &BenchArgs,
-) -> Result<Measured> {
-    let (graph, wanted, _) = stage_graph(pipeline, stage)?;
-    let planned = plan(&graph, &wanted, !args.device.no_fuse)?;
-    let (count, flops) = (planned.steps.len(), planned.flops() as f64);
-    let weights = Weights::default().draw(&graph, pipeline.seed)?;
-    let begun = Instant::now();
-    let mut program = Program::new(device, &graph, planned, &weights.tensors)?;
-    let inputs = inputs(&graph);
-    let feeds: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
-    let mut start = 0.0;
-    let mut seconds = Vec::new();
-    for round in 0..args.rounds + 2 {
-        let begin = Instant::now();
-        program.step(&feeds)?;
-        device.wait()?;
-        match round {
-            0 => start = begun.elapsed().as_secs_f64(),
-            1 => {}
-            _ => seconds.push(begin.elapsed().as_secs_f64()),
-        }
-    }
-    seconds.sort_by(f64::total_cmp);
-    let kernels = if args.kernels {
-        program.profile(&feeds)?
-    } else {
-        Vec::new()
-    };
-    Ok(Measured {
-        kernels,
-        count,
-        flops,
-        start,
-        seconds,
-    })
-}
-
-fn row(stage: &Stage, m: &Measured) -> [String; 9] {
-    let (low, high) = (
-        m.seconds.first().copied().unwrap_or(0.0),
-        m.seconds.last().copied().unwrap_or(0.0),
-    );
-    let median = m
-        .seconds
-        .get(m.seconds.len() / 2)
-        .copied()
-        .unwrap_or(f64::NAN);
-    [
-        stage.name().to_string(),
-        stage.batch().to_string(),
-        m.count.to_string(),
-        format!("{:.2}", m.flops / 1e9),
-        format!("{:.1}", m.start),
-        format!("{:.1}", median * 1e3),
-        format!("{:.1}–{:.1}", low * 1e3, high * 1e3),
-        format!("{:.1}", m.flops / median / 1e9),
-        format!("{:.1}", stage.batch() as f64 / median),
-    ]
-}
-
-/// Random images, and zeros for labels and indices.
-fn inputs(graph: &Graph) -> Vec<(String, Tensor)> {
-    let sources = graph
-        .sources()
-        .iter()
-        .filter(|s| matches!(s.kind, SourceKind::Input));
-    let tensor = |s: &samora_engine::Source| {
-        let ty = graph.ty(s.value);
-        let mut stream = Stream::named(1, &s.name);
-        let t = match ty.dtype {
-            DType::F32 => Tensor::f32(&ty.shape, (0..ty.len()).map(|_| stream.uniform()).collect()),
-            DType::U32 => Tensor::u32(&ty.shape, vec![0; ty.len()]),
-        };
-        (s.name.clone(), t)
-    };
-    sources.map(tensor).collect()
-}
-
-/// The most expensive kernels, equal ones together.
-fn listing(kernels: &[(String, String, f64)]) -> Table {
-    let mut by_name: BTreeMap<&str, (usize, f64, &str)> = BTreeMap::new();
-    for (label, name, seconds) in kernels {
-        let entry = by_name.entry(name).or_insert((0, 0.0, label));
-        entry.0 += 1;
-        entry.1 += seconds;
-    }
-    let total: f64 = kernels.iter().map(|k| k.2).sum();
-    let mut rows: Vec<_> = by_name.into_iter().collect();
-    rows.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
-    let mut table = Table::new(&["kernel", "times", "ms", "share", "first used by"]);
-    for (name, (times, seconds, label)) in rows.into_iter().take(LISTED) {
+    for Row {
+        name,
+        batch,
+        measured: m,
+    } in rows
+    {
+        let median = m.median();
+        let (low, high) = (
+            m.seconds.first().copied().unwrap_or(f64::NAN),
+            m.seconds.last().copied().unwrap_or(f64::NAN),
+        );
+        let rate = m.flops / median;
         table.row([
-            name.to_string(),
-            times.to_string(),
-            format!("{:.2}", seconds * 1e3),
-            format!("{:.1} %", 100.0 * seconds / total),
-            label.to_string(),
+            name.clone(),
+            batch.to_string(),
+            m.kernels.to_string(),
+            format!("{:.2}", m.flops / 1e9),
+            format!("{:.1}", m.start),
+            format!("{:.1}", median * 1e3),
+            format!("{:.1}–{:.1}", low * 1e3, high * 1e3),
+            format!("{:.1}", *batch as f64 / median),
+            format!("{:.1}", rate / 1e9),
+            format!("{:.0} %", 100.0 * rate / m.ceiling),
+            format!("{:.1}", m.bytes / median / 1e9),
+            match m.host.is_nan() {
+                true => "–".into(),
+                false => format!("{:.1}", m.host * 1e3),
+            },
+        ]);
+    }
+    table
+}
+
+fn memory(rows: &[Row]) -> Table {
+    let mut table = Table::new(&[
+        "MiB",
+        "batch",
+        "weights",
+        "optimiser",
+        "activations",
+        "at least",
+        "texture copies",
+        "total",
+    ]);
+    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
+    for Row {
+        name,
+        batch,
+        measured,
+    } in rows
+    {
+        let memory = measured.memory;
+        table.row([
+            name.clone(),
+            batch.to_string(),
+            mib(memory.weights),
+            mib(memory.optimiser),
+            mib(memory.activations),
+            mib(memory.alive),
+            mib(memory.copies),
+            mib(memory.total()),
         ]);
     }
     table

@@ -115,6 +115,11 @@ impl<'d> Segmenter<'d> {
         })
     }
 
+    /// Bytes of the program's textures, see [`Program::texture_bytes`].
+    pub fn texture_bytes(&self) -> u64 {
+        self.program.texture_bytes()
+    }
+
     /// Segments a volume with intensities scaled as in training. Returns classes on the same grid.
     ///
     /// # Errors

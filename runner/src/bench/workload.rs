@@ -1,0 +1,222 @@
+//! The workloads that engines are compared by.
+
+use std::path::Path;
+
+use samora_engine::gpu::Device;
+
+use super::vit_b_lora::{self, Sizes};
+use super::{Case, Ceiling, Measured, measure, predict};
+use crate::error::{Error, Result};
+use crate::pipeline::{Override, Pipeline, Stage, load_without_data};
+
+/// The pipeline whose stages most workloads are, with some fields replaced.
+const PIPELINE: &str = "pipelines/synapse_fewshot.ron";
+/// What replaces fields for a [`Size::Small`] workload: the encoder's and the teachers' widths stay, their
+/// depths do not.
+const SMALL: &[&str] = &["encoder.depth=2", "encoder.global_blocks=[1]"];
+const SMALL_TEACHERS: &[&str] = &[
+    "stages.simclr.objective.network.blocks=[1, 1, 1, 1]",
+    "stages.mae.objective.network.depth=2",
+];
+const SAMED: &[&str] = &[
+    "stages.finetune.adapter=Lora",
+    "stages.finetune.experts=[]",
+    "stages.finetune.hl_attn=Off",
+];
+
+/// A fixed amount of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Workload {
+    /// Twelve frozen blocks of ViT-B on 1024 tokens, LoRA and a head trained by mean squared error
+    VitBLora,
+    /// SAM ViT-B with LoRA, neck and mask decoder at 512 and 1024 pixels, as SAMed trains it
+    SamVitBSamed,
+    /// Stage 2 of SAMora: ViT-B with three experts and HL-Attn
+    SamoraStage2,
+    /// Stage 1 of SAMora: each expert at 224 pixels with teachers of full size
+    SamoraStage1,
+    /// A volume of 512×512×128, NIfTI in, NIfTI out, with ViT-B at 512 pixels
+    Predict,
+}
+
+/// How large a workload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Size {
+    /// As published
+    Full,
+    /// Two blocks and small batches, for software adapters
+    Small,
+}
+
+/// What a workload is made of.
+enum Work {
+    Network(Sizes),
+    /// A stage of [`PIPELINE`] with these fields replaced.
+    Stage(&'static str, Vec<String>),
+    /// A volume of this shape, segmented by [`PIPELINE`] with these fields replaced.
+    Volume([usize; 3], Vec<String>),
+}
+
+impl Workload {
+    /// Measures its cases one after the other and hands each to `each`: batch, case name and figures.
+    ///
+    /// # Errors
+    /// [`PIPELINE`] is not there, or the device fails.
+    pub fn measure(
+        self,
+        size: Size,
+        (device, ceiling): (&Device, &mut Ceiling<'_>),
+        (fuse, rounds, profile): (bool, usize, bool),
+        mut each: impl FnMut(&str, usize, Measured) -> Result<()>,
+    ) -> Result<()> {
+        for (name, work) in self.works(size) {
+            match work {
+                Work::Network(sizes) => {
+                    let case = vit_b_lora::case(name, sizes)?;
+                    let measured = measure(&case, (device, ceiling), fuse, rounds, profile)?;
+                    each(&case.name, case.batch, measured)?;
+                }
+                Work::Stage(stage, sets) => {
+                    let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
+                    let case = Case::of_stage(name, &pipeline, called(&pipeline, stage)?)?;
+                    let measured = measure(&case, (device, ceiling), fuse, rounds, profile)?;
+                    each(&case.name, case.batch, measured)?;
+                }
+                Work::Volume(shape, sets) => {
+                    let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
+                    let measured = predict(&pipeline, shape, (device, ceiling), fuse, rounds)?;
+                    each(&name, shape[2], measured)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn works(self, size: Size) -> Vec<(String, Work)> {
+        let small = size == Size::Small;
+        let stage = |stage: &'static str, pixels: usize, batch: usize, sets: &[&str]| {
+            let mut sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
+            sets.push(format!("encoder.image_size_px={pixels}"));
+            sets.push(format!("stages.{stage}.batch={batch}"));
+            if small {
+                sets.extend(SMALL.iter().map(|set| (*set).to_string()));
+            }
+            (format!("{stage}, {pixels} px"), Work::Stage(stage, sets))
+        };
+        match (self, size) {
+            (Self::VitBLora, _) => {
+                let (blocks, tokens, batches): (_, _, &[usize]) = match size {
+                    Size::Full => (12, 1024, &[1, 4, 12]),
+                    Size::Small => (2, 196, &[1]),
+                };
+                let name = format!("{blocks} blocks, {tokens} tokens");
+                let sizes = |batch: &usize| Sizes {
+                    blocks,
+                    tokens,
+                    dim: 768,
+                    heads: 12,
+                    batch: *batch,
+                };
+                let case = |batch| (name.clone(), Work::Network(sizes(batch)));
+                batches.iter().map(case).collect()
+            }
+            (Self::SamVitBSamed, Size::Full) => {
+                let cases = [(512, 1), (512, 4), (512, 12), (1024, 1), (1024, 4)];
+                let case = |(pixels, batch)| stage("finetune", pixels, batch, SAMED);
+                cases.map(case).into()
+            }
+            (Self::SamVitBSamed, Size::Small) => vec![stage("finetune", 224, 1, SAMED)],
+            (Self::SamoraStage2, Size::Full) => [(224, 32), (512, 4)]
+                .map(|(pixels, batch)| stage("finetune", pixels, batch, &[]))
+                .into(),
+            (Self::SamoraStage2, Size::Small) => vec![stage("finetune", 224, 1, &[])],
+            (Self::SamoraStage1, _) => {
+                let (batch, sets): (_, &[&str]) = match size {
+                    Size::Full => (16, &[]),
+                    Size::Small => (2, SMALL_TEACHERS),
+                };
+                ["image", "patch", "pixel"]
+                    .map(|level| stage(level, 224, batch, sets))
+                    .into()
+            }
+            (Self::Predict, Size::Full) => {
+                let sets = vec!["encoder.image_size_px=512".into()];
+                vec![(
+                    "512×512×128, 512 px".into(),
+                    Work::Volume([512, 512, 128], sets),
+                )]
+            }
+            (Self::Predict, Size::Small) => {
+                let sets = SMALL.iter().map(|set| (*set).to_string()).collect();
+                vec![(
+                    "128×128×16, 224 px".into(),
+                    Work::Volume([128, 128, 16], sets),
+                )]
+            }
+        }
+    }
+}
+
+fn pipeline(file: &Path, sets: &[String]) -> Result<Pipeline> {
+    if !file.is_file() {
+        return Err(Error::Usage(format!(
+            "{} is not here; run `runner bench` in the folder that holds `pipelines`",
+            file.display()
+        )));
+    }
+    let sets = sets.iter().map(|set| Override::parse(set));
+    Ok(load_without_data(
+        file,
+        &sets.collect::<Result<Vec<_>, _>>()?,
+    )?)
+}
+
+fn called<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Stage> {
+    let missing = || Error::Usage(format!("{PIPELINE} has no stage `{name}`"));
+    let mut stages = pipeline.stages.iter();
+    stages.find(|s| s.name() == name).ok_or_else(missing)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+    use crate::stage::plan_stage;
+
+    #[test]
+    fn workloads_of_both_sizes_can_be_planned() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(PIPELINE);
+        for workload in Workload::value_variants() {
+            let mut batches = Vec::new();
+            for size in [Size::Small, Size::Full] {
+                for (name, work) in workload.works(size) {
+                    let (Work::Stage(_, sets) | Work::Volume(_, sets)) = &work else {
+                        continue;
+                    };
+                    let pipeline = pipeline(&file, sets).unwrap();
+                    let stage = match work {
+                        Work::Stage(stage, _) => called(&pipeline, stage).unwrap(),
+                        _ => called(&pipeline, "test").unwrap(),
+                    };
+                    if size == Size::Small {
+                        let planned = plan_stage(&pipeline, stage, true).unwrap();
+                        assert!(planned.plan.flops() > 10_000_000_000, "{name}");
+                    }
+                    batches.push(stage.batch());
+                }
+            }
+            assert!(!batches.contains(&0), "{workload:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_pipeline_is_said() {
+        let error = pipeline(Path::new("elsewhere.ron"), &[]).unwrap_err();
+        assert!(error.to_string().contains("elsewhere.ron is not here"));
+    }
+}
