@@ -97,7 +97,7 @@ impl Workload {
         let small = size == Size::Small;
         let stage = |stage: &'static str, pixels: usize, batch: usize, sets: &[&str]| {
             let mut sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
-            sets.push(format!("encoder.image_size_px={pixels}"));
+            sets.extend(of_size(pixels));
             sets.push(format!("stages.{stage}.batch={batch}"));
             if small {
                 sets.extend(SMALL.iter().map(|set| (*set).to_string()));
@@ -141,7 +141,7 @@ impl Workload {
                     .into()
             }
             (Self::Predict, Size::Full) => {
-                let sets = vec!["encoder.image_size_px=512".into()];
+                let sets = of_size(512).into();
                 vec![(
                     "512×512×128, 512 px".into(),
                     Work::Volume([512, 512, 128], sets),
@@ -156,6 +156,14 @@ impl Workload {
             }
         }
     }
+}
+
+/// What replaces fields for images of another size.
+fn of_size(pixels: usize) -> [String; 2] {
+    [
+        format!("encoder.image_size_px={pixels}"),
+        format!("stages.mae.objective.network.image_size_px={pixels}"),
+    ]
 }
 
 fn pipeline(file: &Path, sets: &[String]) -> Result<Pipeline> {

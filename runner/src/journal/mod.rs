@@ -1,5 +1,6 @@
 //! What a run says and leaves behind: progress, events, curves, overlays and the summary.
 
+mod canvas;
 mod comparison;
 mod curve;
 mod events;

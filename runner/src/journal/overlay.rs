@@ -2,22 +2,29 @@
 
 use std::path::Path;
 
-use image::{Rgb, RgbImage};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::text::Alignment;
 
+use super::canvas::{Canvas, LETTER, TEXT_LINE};
 use crate::error::{Error, Result};
 
 /// Colours of classes 1, 2, …, told apart also with the common colour-vision deficiencies as far as
 /// eight colours can (after Okabe and Ito); more classes repeat them.
-const COLOURS: [Rgb<u8>; 8] = [
-    Rgb([230, 159, 0]),
-    Rgb([86, 180, 233]),
-    Rgb([0, 158, 115]),
-    Rgb([240, 228, 66]),
-    Rgb([213, 94, 0]),
-    Rgb([204, 121, 167]),
-    Rgb([60, 110, 255]),
-    Rgb([180, 255, 120]),
+const COLOURS: [Rgb888; 8] = [
+    Rgb888::new(230, 159, 0),
+    Rgb888::new(86, 180, 233),
+    Rgb888::new(0, 158, 115),
+    Rgb888::new(240, 228, 66),
+    Rgb888::new(213, 94, 0),
+    Rgb888::new(204, 121, 167),
+    Rgb888::new(60, 110, 255),
+    Rgb888::new(180, 255, 120),
 ];
+const PAPER: Rgb888 = Rgb888::new(0, 0, 0);
+const INK: Rgb888 = Rgb888::new(200, 200, 200);
+/// Side of a legend's swatch, and the gap between the panels.
+const SWATCH: usize = 10;
+const GAP: usize = 12;
 
 /// A slice to be drawn.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +43,11 @@ pub struct Overlay<'a> {
 
 /// Draws the slice twice, side by side and magnified to at least 256 rows: on the left with the
 /// outlines of the truth, on the right with those of the prediction. A class has the same colour on
-/// both sides; a bar of swatches below shows the classes in order.
+/// both sides; `classes` are the names of 1, 2, … in the legend below.
 ///
 /// # Errors
 /// Arrays that do not have `height`·`width` elements, or a file that cannot be written.
-pub fn draw_overlay(path: &Path, slice: &Overlay<'_>, classes: usize) -> Result<()> {
+pub fn draw_overlay(path: &Path, slice: &Overlay<'_>, classes: &[String]) -> Result<()> {
     let (height, width) = (slice.height, slice.width);
     let pixels = height * width;
     let sizes = [slice.image.len(), slice.truth.len(), slice.prediction.len()];
@@ -49,10 +56,17 @@ pub fn draw_overlay(path: &Path, slice: &Overlay<'_>, classes: usize) -> Result<
         return Err(Error::file(path, "draw", std::io::Error::other(message)));
     }
     let zoom = 256usize.div_ceil(height).clamp(1, 8);
-    let swatch = 12;
     let (wide, high) = (width * zoom, height * zoom);
-    let mut canvas = RgbImage::new((2 * wide + swatch) as u32, (high + 2 * swatch) as u32);
-    for (left, labels) in [(0, slice.truth), (wide + swatch, slice.prediction)] {
+    let legend = legend(classes, 2 * wide + GAP);
+    let lines = legend.last().map_or(0, |(_, (_, line))| line + 1);
+    let size = (2 * wide + GAP, TEXT_LINE + high + lines * TEXT_LINE + 2);
+    let mut canvas = Canvas::new(size, PAPER);
+    let panels = [
+        (0, "truth", slice.truth),
+        (wide + GAP, "prediction", slice.prediction),
+    ];
+    for (left, title, labels) in panels {
+        canvas.text((left + 2, TEXT_LINE / 2), Alignment::Left, title, INK);
         let panel = Panel {
             slice,
             labels,
@@ -60,15 +74,28 @@ pub fn draw_overlay(path: &Path, slice: &Overlay<'_>, classes: usize) -> Result<
         };
         panel.draw(&mut canvas, left);
     }
-    for class in 1..=classes {
-        let left = (class - 1) * 2 * swatch;
-        for (x, y) in (0..swatch * swatch).map(|i| (left + i % swatch, i / swatch)) {
-            put(&mut canvas, x, high + swatch / 2 + y, colour(class));
-        }
+    for (class, (x, line)) in legend {
+        let middle = TEXT_LINE + high + line * TEXT_LINE + TEXT_LINE / 2 + 1;
+        canvas.square((x, middle - SWATCH / 2), SWATCH, colour(class));
+        let name = classes.get(class - 1).map_or("", String::as_str);
+        canvas.text((x + SWATCH + 4, middle), Alignment::Left, name, INK);
     }
-    canvas
-        .save(path)
-        .map_err(|e| Error::file(path, "write", std::io::Error::other(e)))
+    canvas.save(path)
+}
+
+/// Where the legend's entries begin: each class with its column and line.
+fn legend(classes: &[String], width: usize) -> Vec<(usize, (usize, usize))> {
+    let (mut x, mut line) = (2, 0);
+    let mut entries = Vec::with_capacity(classes.len());
+    for (class, name) in (1..).zip(classes) {
+        let wide = SWATCH + 4 + LETTER * name.chars().count() + GAP;
+        if x > 2 && x + wide > width {
+            (x, line) = (2, line + 1);
+        }
+        entries.push((class, (x, line)));
+        x += wide;
+    }
+    entries
 }
 
 struct Panel<'a> {
@@ -78,7 +105,7 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    fn draw(&self, canvas: &mut RgbImage, left: usize) {
+    fn draw(&self, canvas: &mut Canvas, left: usize) {
         let (wide, high) = (self.slice.width * self.zoom, self.slice.height * self.zoom);
         for (x, y) in (0..wide * high).map(|i| (i % wide, i / wide)) {
             let class = self.class(x, y);
@@ -87,7 +114,7 @@ impl Panel<'_> {
                 class if self.is_edge(x, y, class) => colour(class as usize),
                 _ => self.grey(x, y),
             };
-            put(canvas, left + x, y, here);
+            canvas.put(left + x, TEXT_LINE + y, here);
         }
     }
 
@@ -107,26 +134,24 @@ impl Panel<'_> {
         self.labels.get(index).copied().unwrap_or(0)
     }
 
-    fn grey(&self, x: usize, y: usize) -> Rgb<u8> {
+    fn grey(&self, x: usize, y: usize) -> Rgb888 {
         let index = y / self.zoom * self.slice.width + x / self.zoom;
         let value = self.slice.image.get(index).copied().unwrap_or(0.0);
-        Rgb([(value.clamp(0.0, 1.0) * 255.0).round() as u8; 3])
+        let level = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+        Rgb888::new(level, level, level)
     }
 }
 
-fn colour(class: usize) -> Rgb<u8> {
+fn colour(class: usize) -> Rgb888 {
     COLOURS[(class - 1) % COLOURS.len()]
-}
-
-fn put(canvas: &mut RgbImage, x: usize, y: usize, colour: Rgb<u8>) {
-    if let Some(pixel) = canvas.get_pixel_mut_checked(x as u32, y as u32) {
-        *pixel = colour;
-    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use embedded_graphics::pixelcolor::RgbColor;
+    use image::Rgb;
+
     use super::*;
 
     #[test]
@@ -149,15 +174,30 @@ mod tests {
             truth: &truth,
             prediction: &prediction,
         };
-        draw_overlay(&path, &slice, 2).unwrap();
+        draw_overlay(&path, &slice, &["liver".into(), "spleen".into()]).unwrap();
         let drawn = image::open(&path).unwrap().into_rgb8();
+        assert_eq!(drawn.dimensions(), (2 * 256 + 12, 14 + 256 + 14 + 2));
         let right = 256 + 12;
-        assert_eq!(drawn.dimensions(), (2 * 256 + 12, 256 + 24));
-        assert_eq!(*drawn.get_pixel(4 * 4, 9 * 4), COLOURS[0]);
-        assert_eq!(*drawn.get_pixel(4 * 4 + 8, 9 * 4 + 8), Rgb([128; 3]));
-        assert_eq!(*drawn.get_pixel(right + 30 * 4, 9 * 4), COLOURS[1]);
-        assert_eq!(*drawn.get_pixel(right + 4 * 4, 9 * 4), Rgb([128; 3]));
-        assert_eq!(*drawn.get_pixel(24 + 3, 256 + 8), COLOURS[1]);
+        let at = |x: u32, y: u32| *drawn.get_pixel(x, 14 + y);
+        let class = |class: usize| {
+            let colour = colour(class);
+            Rgb([colour.r(), colour.g(), colour.b()])
+        };
+        assert_eq!(at(4 * 4, 9 * 4), class(1));
+        assert_eq!(at(4 * 4 + 8, 9 * 4 + 8), Rgb([128; 3]));
+        assert_eq!(at(right + 30 * 4, 9 * 4), class(2));
+        assert_eq!(at(right + 4 * 4, 9 * 4), Rgb([128; 3]));
+        assert_eq!(at(2 + 4, 256 + 8), class(1));
+        assert_eq!(at(2 + 10 + 4 + 5 * 6 + 12 + 4, 256 + 8), class(2));
+    }
+
+    #[test]
+    fn a_long_legend_goes_on_in_the_next_line() {
+        let names: Vec<String> = ["left kidney", "right kidney", "aorta"]
+            .map(String::from)
+            .into();
+        let lines: Vec<usize> = legend(&names, 200).iter().map(|(_, at)| at.1).collect();
+        assert_eq!(lines, [0, 0, 1]);
     }
 
     #[test]
@@ -170,6 +210,6 @@ mod tests {
             truth: &[0; 3],
             prediction: &[0; 4],
         };
-        assert!(draw_overlay(&folder.path().join("x.png"), &slice, 1).is_err());
+        assert!(draw_overlay(&folder.path().join("x.png"), &slice, &[]).is_err());
     }
 }

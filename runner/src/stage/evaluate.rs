@@ -69,7 +69,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
             draw_overlay(
                 &ctx.run.path(&format!("overlays/{name}.png")),
                 &overlay,
-                classes.len(),
+                classes,
             )?;
         }
         progress.step(None);

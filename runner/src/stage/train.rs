@@ -189,8 +189,10 @@ pub(super) fn train(
         }
     }
     progress.finish();
-    let losses: Vec<f32> = log.of_stage(stage)?.iter().map(|e| e.loss).collect();
-    draw_curve(&ctx.run.path(&format!("curves/{stage}.png")), &losses)?;
+    let events = log.of_stage(stage)?;
+    let losses: Vec<(usize, f32)> = events.iter().map(|e| (e.step, e.loss)).collect();
+    let curve = ctx.run.path(&format!("curves/{stage}.png"));
+    draw_curve(&curve, &format!("{stage}: loss over steps"), &losses)?;
     let mut weights = Weights {
         metadata: built.metadata.clone(),
         ..Weights::default()
