@@ -93,7 +93,7 @@ fn values_too_large_to_bind_name_their_place() {
         let planned = plan(&g, &[y], true)?;
         Program::new(device(), &g, planned, &BTreeMap::new())
     };
-    let advice = "reduce the batch or image size";
+    let advice = "reduce the batch or the image size";
     assert_says(build(true), &["plan: x needs", &mib, advice]);
     assert_says(
         build(false),

@@ -127,7 +127,7 @@ impl Device {
         };
         if size > self.adapter.max_binding_bytes {
             return Err(Error::Plan(format!(
-                "{label} needs {} MiB, {} binds at most {} MiB; reduce the batch or image size",
+                "{label} needs {} MiB, {} binds at most {} MiB; reduce the batch or the image size, or recompute more in the backward pass",
                 size >> 20,
                 self.adapter.name,
                 self.adapter.max_binding_bytes >> 20
@@ -146,7 +146,7 @@ impl Device {
         match pollster::block_on(scope.pop()) {
             None => Ok(buffer),
             Some(_) => Err(Error::Device(format!(
-                "out of memory for {label} ({} MiB); reduce the batch or image size",
+                "out of memory for {label} ({} MiB); reduce the batch or the image size, or recompute more in the backward pass",
                 size >> 20
             ))),
         }

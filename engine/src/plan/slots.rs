@@ -26,69 +26,34 @@ struct Lifetime {
     end: usize,
 }
 
-/// Gives each stored value a slot for its lifetime. Values are placed one after the other, in the orders
-/// "greedy by size" and "greedy by breadth" (Pisarchyk and Lee 2020) and as they come into being; the order
-/// that needs least memory is kept, of equal ones the first.
+/// Gives each stored value a slot for its lifetime. Values are placed by size, the largest first,
+/// each into the smallest slot that is free throughout its lifetime (Pisarchyk and Lee 2020,
+/// "greedy by size"); a slot is therefore never larger than the first value in it.
 pub(super) fn assign_slots(
     lowered: &Lowered,
     groups: &[Group],
     order: &[usize],
     stored: &HashSet<Buffer>,
 ) -> Slots {
-    let lifetimes = lifetimes(lowered, groups, order, stored);
-    let live = live(&lifetimes, order.len());
-    let orders = [by_size(&lifetimes), by_breadth(&lifetimes, &live)];
-    let [by_size, by_breadth] = orders.map(|order| placed(&order));
-    let in_time = placed(&lifetimes);
-    let candidates = [by_size, by_breadth, in_time].into_iter();
-    let best = candidates.min_by_key(|slots| slots.sizes.iter().sum::<usize>());
-    Slots {
-        live: live.into_iter().max().unwrap_or(0),
-        ..best.unwrap_or_default()
-    }
-}
-
-/// Places each value into the smallest slot that is free throughout its lifetime and large enough, else into
-/// the largest that is free, which grows, else into a new one.
-fn placed(order: &[Lifetime]) -> Slots {
-    let mut slots = Slots::default();
+    let mut lifetimes = lifetimes(lowered, groups, order, stored);
+    let mut slots = Slots {
+        live: largest_live(&lifetimes, order.len()),
+        ..Slots::default()
+    };
+    lifetimes.sort_by_key(|l| (Reverse(l.len), l.start, l.buffer));
     let mut tenants: Vec<Vec<Lifetime>> = Vec::new();
-    for lifetime in order {
-        let free = |slot: &usize| tenants[*slot].iter().all(|t| !overlap(t, lifetime));
-        let free: Vec<usize> = (0..tenants.len()).filter(free).collect();
-        let size = |slot: &usize| slots.sizes[*slot];
-        let enough = free.iter().filter(|slot| size(slot) >= lifetime.len);
-        let chosen = enough
-            .min_by_key(|slot| size(slot))
-            .or_else(|| free.iter().max_by_key(|slot| size(slot)));
-        let slot = chosen.copied().unwrap_or_else(|| {
+    for lifetime in lifetimes {
+        let free = |tenants: &Vec<Lifetime>| tenants.iter().all(|t| !overlap(t, &lifetime));
+        // Later slots are smaller.
+        let slot = tenants.iter().rposition(free).unwrap_or_else(|| {
             tenants.push(Vec::new());
-            slots.sizes.push(0);
+            slots.sizes.push(lifetime.len);
             tenants.len() - 1
         });
-        slots.sizes[slot] = slots.sizes[slot].max(lifetime.len);
-        tenants[slot].push(*lifetime);
+        tenants[slot].push(lifetime);
         slots.of.insert(lifetime.buffer, slot);
     }
     slots
-}
-
-/// The largest values first.
-fn by_size(lifetimes: &[Lifetime]) -> Vec<Lifetime> {
-    let mut order = lifetimes.to_vec();
-    order.sort_by_key(|l| (Reverse(l.len), l.start, l.buffer));
-    order
-}
-
-/// The values of the kernel with most elements alive first, the largest of them first.
-fn by_breadth(lifetimes: &[Lifetime], live: &[usize]) -> Vec<Lifetime> {
-    let widest = |l: &Lifetime| {
-        let kernels = l.start..=l.end.min(live.len().saturating_sub(1));
-        kernels.map(|at| (Reverse(live[at]), at)).min()
-    };
-    let mut order = lifetimes.to_vec();
-    order.sort_by_cached_key(|l| (widest(l), Reverse(l.len), l.start, l.buffer));
-    order
 }
 
 fn lifetimes(
@@ -125,66 +90,20 @@ fn lifetimes(
     lifetimes
 }
 
-/// Elements alive at each kernel.
-fn live(lifetimes: &[Lifetime], kernels: usize) -> Vec<usize> {
+fn largest_live(lifetimes: &[Lifetime], kernels: usize) -> usize {
     let (mut born, mut died) = (vec![0; kernels + 1], vec![0; kernels + 2]);
     for l in lifetimes {
         born[l.start] += l.len;
         died[l.end + 1] += l.len;
     }
-    let now = |live: &mut usize, at: usize| {
-        *live = *live + born[at] - died[at];
-        Some(*live)
-    };
-    (0..kernels).scan(0, now).collect()
+    let (mut live, mut largest) = (0, 0);
+    for at in 0..kernels {
+        live = live + born[at] - died[at];
+        largest = largest.max(live);
+    }
+    largest
 }
 
 fn overlap(a: &Lifetime, b: &Lifetime) -> bool {
     a.start <= b.end && b.start <= a.end
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lifetimes(stays: &[(usize, usize, usize)]) -> Vec<Lifetime> {
-        let lifetime = |(node, &(len, start, end)): (usize, &(usize, usize, usize))| Lifetime {
-            buffer: Buffer::Computed { node, output: 0 },
-            len,
-            start,
-            end,
-        };
-        stays.iter().enumerate().map(lifetime).collect()
-    }
-
-    #[test]
-    fn values_that_live_at_once_never_share_and_slots_may_grow() {
-        let all = lifetimes(&[(4, 0, 1), (4, 1, 2), (6, 2, 3), (5, 3, 4), (1, 4, 4)]);
-        let live = live(&all, 5);
-        assert_eq!(live, [4, 8, 10, 11, 6]);
-        for order in [by_size(&all), by_breadth(&all, &live), all.clone()] {
-            let slots = placed(&order);
-            assert_eq!(slots.of.len(), all.len());
-            for (i, a) in all.iter().enumerate() {
-                assert!(slots.sizes[slots.of[&a.buffer]] >= a.len);
-                for b in &all[i + 1..] {
-                    let same = slots.of[&a.buffer] == slots.of[&b.buffer];
-                    assert!(!same || !overlap(a, b));
-                }
-            }
-        }
-        assert_eq!(placed(&all).sizes.iter().sum::<usize>(), 11);
-    }
-
-    #[test]
-    fn no_order_needs_less_than_what_is_alive() {
-        let all = lifetimes(&[(1, 0, 0), (2, 0, 3), (9, 1, 1), (8, 2, 2), (3, 1, 2)]);
-        let live = live(&all, 4);
-        let need = |order: &[Lifetime]| placed(order).sizes.iter().sum::<usize>();
-        assert_eq!(live.iter().max(), Some(&14));
-        for order in [by_size(&all), by_breadth(&all, &live), all.clone()] {
-            assert!(need(&order) >= 14);
-        }
-        assert_eq!(need(&by_size(&all)), 14);
-    }
 }

@@ -98,6 +98,7 @@ impl Workload {
         let stage = |stage: &'static str, pixels: usize, batch: usize, sets: &[&str]| {
             let mut sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
             sets.extend(of_size(pixels));
+            sets.push("recompute=None".into());
             sets.push(format!("stages.{stage}.batch={batch}"));
             if small {
                 sets.extend(SMALL.iter().map(|set| (*set).to_string()));

@@ -1,0 +1,54 @@
+#!/bin/sh
+# The workload `vit_b_lora` beside other engines, in turn, so that all share what else the machine does:
+#
+#     PYTHON=python3 sh runner/benches/peers.sh              # small, on the CPU
+#     PYTHON=python3 SIZE=full sh runner/benches/peers.sh    # on an NVIDIA GPU
+#
+# PYTHON has PyTorch; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS, W1_TOKENS, W1_BATCHES and
+# W1_DTYPES and print a line for each case. Those that are not set are left out. ROUNDS is 3 unless set.
+set -eu
+cd "$(dirname "$0")/../.."
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
+size="${SIZE:-small}"
+cargo build --release --quiet -p samora-runner
+
+torch() {
+    if [ -n "${PYTHON:-}" ]; then
+        "$PYTHON" runner/benches/vit_b_lora.py "$@" || echo "torch $*: failed"
+    fi
+}
+
+peer() {
+    if [ -n "$1" ]; then
+        W1_DTYPES="$2" "$1" || echo "$1: failed"
+    fi
+}
+
+case "$size" in
+    small)
+        export W1_BLOCKS=2 W1_TOKENS=196 W1_BATCHES=1 W1_ITERS=5 W1_WARMUP=3
+        ;;
+    full)
+        export W1_BLOCKS=12 W1_TOKENS=1024 W1_BATCHES=1,4,12
+        ;;
+    *)
+        echo "SIZE is small or full, not $size" >&2
+        exit 2
+        ;;
+esac
+for round in $(seq "${ROUNDS:-3}"); do
+    echo "== round $round"
+    cargo run --release --quiet --bin runner -- bench vit_b_lora --size "$size"
+    if [ "$size" = small ]; then
+        torch --blocks 2 --tokens 196
+    else
+        for batch in 1 4 12; do
+            torch --device cuda --batch "$batch" --precision f32
+            torch --device cuda --batch "$batch" --precision tf32
+            torch --device cuda --batch "$batch" --precision bf16
+            torch --device cuda --batch "$batch" --precision bf16 --compile
+        done
+    fi
+    peer "${BURN_W1:-}" f32,f16
+    peer "${MEGANEURA_W1:-}" f32,auto,f16coop
+done
