@@ -18,7 +18,8 @@ pub enum Remat {
     None,
     /// Recompute pointwise values; keep results of products, attention and reductions.
     Pointwise,
-    /// Keep only what crosses a numbered block (`….blocks.3`); recompute everything inside.
+    /// Keep what crosses a numbered block (`….blocks.3`) and recompute everything inside; elsewhere as
+    /// `Pointwise`.
     Blocks,
 }
 
@@ -95,14 +96,13 @@ struct Recompute {
 impl Recompute {
     fn new(g: &Graph, policy: Remat) -> Self {
         let nodes = g.nodes();
-        let mut kept: Vec<bool> = nodes
-            .iter()
-            .map(|n| match policy {
-                Remat::None => true,
-                Remat::Pointwise => n.inputs.is_empty() || !is_pointwise(g, n),
-                Remat::Blocks => n.inputs.is_empty() || block(&n.scope).is_none(),
-            })
-            .collect();
+        let is_kept = |n: &Node| match policy {
+            Remat::None => true,
+            Remat::Pointwise => n.inputs.is_empty() || !is_pointwise(g, n),
+            Remat::Blocks if block(&n.scope).is_some() => n.inputs.is_empty(),
+            Remat::Blocks => n.inputs.is_empty() || !is_pointwise(g, n),
+        };
+        let mut kept: Vec<bool> = nodes.iter().map(is_kept).collect();
         if policy == Remat::Blocks {
             // What leaves a block is kept: it is the next block's starting point.
             for n in nodes {
