@@ -178,8 +178,8 @@ pub struct BenchArgs {
     #[arg(long, value_enum)]
     pub size: Option<Size>,
     /// Steps timed, after two to warm up
-    #[arg(long, default_value_t = 5)]
-    pub rounds: usize,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub rounds: u64,
     /// Also time each kernel by itself and list the most expensive kernels and scopes
     #[arg(long)]
     pub profile: bool,

@@ -195,6 +195,34 @@ fn a_plan_needs_no_data() {
 }
 
 #[test]
+fn a_bench_needs_no_data_and_writes_traces() {
+    let scene = Scene::new();
+    fs::remove_dir_all(scene.path("scans")).unwrap();
+    let wrong = [
+        (&["vit_b"][..], "nor a workload (vit_b_lora"),
+        (&["vit_b_lora", "--set", "seed=2"], "workloads are fixed"),
+        (&["small.ron", "--size", "full"], "--size is of workloads"),
+        (
+            &["samora_stage2"],
+            "pipelines/synapse_fewshot.ron is not here",
+        ),
+    ];
+    for (arguments, expected) in wrong {
+        scene.refuses(&[&["bench"], arguments].concat(), 2, &[expected]);
+    }
+    let output = scene.runner(&["bench", "small.ron", "--rounds", "1", "--trace", "traces"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["finetune", "of GEMM", "at least", "backward ms"] {
+        assert!(stdout.contains(part), "no {part:?} in\n{stdout}");
+    }
+    let trace = fs::read_to_string(scene.path("traces/encoder_2.json")).unwrap();
+    let trace: serde_json::Value = serde_json::from_str(&trace).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert!(events.len() > 20 && events.iter().all(|e| e["dur"].as_f64() > Some(0.0)));
+}
+
+#[test]
 fn unusable_data_exits_with_1_and_names_the_file() {
     let check = ["check", "small.ron"];
     let scene = Scene::new();

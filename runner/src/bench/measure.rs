@@ -17,6 +17,10 @@ const FIRST_LOSSES: usize = 3;
 /// What was measured of a case.
 #[derive(Clone, Debug)]
 pub struct Measured {
+    /// What it is called in tables.
+    pub name: String,
+    /// Images of a step.
+    pub batch: usize,
     /// Kernels of a step.
     pub kernels: usize,
     /// Floating-point operations of a step's products and attention.
@@ -133,6 +137,8 @@ pub fn measure(
         false => Vec::new(),
     };
     Ok(Measured {
+        name: case.name.clone(),
+        batch: case.batch,
         kernels: needs.steps.len(),
         flops,
         bytes,

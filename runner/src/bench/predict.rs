@@ -21,6 +21,7 @@ use crate::stage::{Segmenter, stage_graph};
 /// # Errors
 /// A pipeline without evaluation, a full disk, or a device that fails.
 pub fn predict(
+    name: String,
     pipeline: &Pipeline,
     shape: [usize; 3],
     (device, ceiling): (&Device, &mut Ceiling<'_>),
@@ -79,6 +80,8 @@ pub fn predict(
     seconds.sort_by(f64::total_cmp);
     rates.sort_by(f64::total_cmp);
     Ok(Measured {
+        name,
+        batch: shape[2],
         kernels: planned.steps.len(),
         flops: batches * planned.flops() as f64,
         bytes: batches * planned.bytes() as f64,

@@ -59,7 +59,7 @@ enum Work {
 }
 
 impl Workload {
-    /// Measures its cases one after the other and hands each to `each`: batch, case name and figures.
+    /// Measures its cases one after the other and appends their figures to `rows`.
     ///
     /// # Errors
     /// [`PIPELINE`] is not there, or the device fails.
@@ -68,27 +68,25 @@ impl Workload {
         size: Size,
         (device, ceiling): (&Device, &mut Ceiling<'_>),
         (fuse, rounds, profile): (bool, usize, bool),
-        mut each: impl FnMut(&str, usize, Measured) -> Result<()>,
+        rows: &mut Vec<Measured>,
     ) -> Result<()> {
         for (name, work) in self.works(size) {
-            match work {
+            let on = (device, &mut *ceiling);
+            rows.push(match work {
                 Work::Network(sizes) => {
                     let case = vit_b_lora::case(name, sizes)?;
-                    let measured = measure(&case, (device, ceiling), fuse, rounds, profile)?;
-                    each(&case.name, case.batch, measured)?;
+                    measure(&case, on, fuse, rounds, profile)?
                 }
                 Work::Stage(stage, sets) => {
                     let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
                     let case = Case::of_stage(name, &pipeline, called(&pipeline, stage)?)?;
-                    let measured = measure(&case, (device, ceiling), fuse, rounds, profile)?;
-                    each(&case.name, case.batch, measured)?;
+                    measure(&case, on, fuse, rounds, profile)?
                 }
                 Work::Volume(shape, sets) => {
                     let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
-                    let measured = predict(&pipeline, shape, (device, ceiling), fuse, rounds)?;
-                    each(&name, shape[2], measured)?;
+                    predict(name, &pipeline, shape, on, fuse, rounds)?
                 }
-            }
+            });
         }
         Ok(())
     }

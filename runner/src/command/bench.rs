@@ -30,9 +30,13 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
             known.join(", ")
         )));
     }
-    if workload.is_some() && !args.sets.is_empty() {
-        let message = format!("--set changes pipelines; the workload {what} is fixed");
-        return Err(Error::Usage(message));
+    let misplaced = match workload {
+        Some(_) if !args.sets.is_empty() => Some("--set changes pipelines, workloads are fixed"),
+        None if args.size.is_some() => Some("--size is of workloads; give pipelines --set"),
+        _ => None,
+    };
+    if let Some(message) = misplaced {
+        return Err(Error::Usage(message.into()));
     }
     if let Some(folder) = &args.trace {
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
@@ -43,18 +47,20 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         device.adapter.name, device.adapter.backend, device.adapter.driver
     ));
     let mut ceiling = Ceiling::new(&device)?;
-    let rows = match workload {
-        Some(workload) => of_workload(workload, args, &device, &mut ceiling)?,
-        None => of_pipeline(args, &device, &mut ceiling)?,
+    let mut rows = Vec::new();
+    let measured = match workload {
+        Some(workload) => of_workload(workload, args, (&device, &mut ceiling), &mut rows),
+        None => of_pipeline(args, (&device, &mut ceiling), &mut rows),
     };
+    // What was measured before a failure is shown all the same.
     print_result(times(&rows));
     print_result("\n");
     print_result(memory(&rows));
     if workload == Some(Workload::VitBLora) {
         print_losses(&rows);
     }
-    for row in rows.iter().filter(|row| !row.measured.profile.is_empty()) {
-        let profile = &row.measured.profile;
+    for row in rows.iter().filter(|row| !row.profile.is_empty()) {
+        let profile = &row.profile;
         print_result(format_args!("\n{}, batch {}\n", row.name, row.batch));
         print_result(by_kernel(profile));
         print_result("\n");
@@ -66,58 +72,47 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
             print_result(format_args!("trace: {}\n", path.display()));
         }
     }
-    Ok(())
+    measured
 }
 
-struct Row {
-    name: String,
-    batch: usize,
-    measured: Measured,
-}
-
-fn of_pipeline(args: &BenchArgs, device: &Device, ceiling: &mut Ceiling<'_>) -> Result<Vec<Row>> {
+fn of_pipeline(
+    args: &BenchArgs,
+    (device, ceiling): (&Device, &mut Ceiling<'_>),
+    rows: &mut Vec<Measured>,
+) -> Result<()> {
     let pipeline = load_without_data(Path::new(&args.what), &args.overrides()?)?;
-    let mut rows = Vec::new();
+    let (fuse, rounds, profile) = how(args);
     for stage in &pipeline.stages {
         let case = Case::of_stage(stage.name().to_string(), &pipeline, stage)?;
         let on = (device, &mut *ceiling);
-        let measured = measure(&case, on, !args.device.no_fuse, args.rounds, profiles(args))?;
-        rows.push(Row {
-            name: case.name,
-            batch: case.batch,
-            measured,
-        });
+        rows.push(measure(&case, on, fuse, rounds, profile)?);
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn of_workload(
     workload: Workload,
     args: &BenchArgs,
-    device: &Device,
-    ceiling: &mut Ceiling<'_>,
-) -> Result<Vec<Row>> {
+    (device, ceiling): (&Device, &mut Ceiling<'_>),
+    rows: &mut Vec<Measured>,
+) -> Result<()> {
     let size = args.size.unwrap_or(match device.adapter.kind {
         "software" => Size::Small,
         _ => Size::Full,
     });
-    let how = (!args.device.no_fuse, args.rounds, profiles(args));
-    let mut rows = Vec::new();
-    workload.measure(size, (device, ceiling), how, |name, batch, measured| {
-        rows.push(Row {
-            name: name.into(),
-            batch,
-            measured,
-        });
-        Ok(())
-    })?;
-    Ok(rows)
+    workload.measure(size, (device, ceiling), how(args), rows)
+}
+
+/// Whether kernels are fused, how many steps are timed, and whether kernels are timed by themselves.
+fn how(args: &BenchArgs) -> (bool, usize, bool) {
+    let profile = args.profile || args.trace.is_some();
+    (!args.device.no_fuse, args.rounds as usize, profile)
 }
 
 /// The first losses, which other engines must have too.
-fn print_losses(rows: &[Row]) {
+fn print_losses(rows: &[Measured]) {
     for row in rows {
-        let losses = row.measured.losses.iter().map(|loss| format!("{loss:.6}"));
+        let losses = row.losses.iter().map(|loss| format!("{loss:.6}"));
         let losses = losses.collect::<Vec<_>>().join(", ");
         print_result(format_args!(
             "\nfirst losses, batch {}: {losses}\n",
@@ -126,11 +121,7 @@ fn print_losses(rows: &[Row]) {
     }
 }
 
-fn profiles(args: &BenchArgs) -> bool {
-    args.profile || args.trace.is_some()
-}
-
-fn times(rows: &[Row]) -> Table {
+fn times(rows: &[Measured]) -> Table {
     let mut table = Table::new(&[
         "step",
         "batch",
@@ -145,12 +136,7 @@ fn times(rows: &[Row]) -> Table {
         "GB/s",
         "host ms",
     ]);
-    for Row {
-        name,
-        batch,
-        measured: m,
-    } in rows
-    {
+    for m in rows {
         let median = m.median();
         let (low, high) = (
             m.seconds.first().copied().unwrap_or(f64::NAN),
@@ -158,14 +144,14 @@ fn times(rows: &[Row]) -> Table {
         );
         let rate = m.flops / median;
         table.row([
-            name.clone(),
-            batch.to_string(),
+            m.name.clone(),
+            m.batch.to_string(),
             m.kernels.to_string(),
             format!("{:.2}", m.flops / 1e9),
             format!("{:.1}", m.start),
             format!("{:.1}", median * 1e3),
             format!("{:.1}–{:.1}", low * 1e3, high * 1e3),
-            format!("{:.1}", *batch as f64 / median),
+            format!("{:.1}", m.batch as f64 / median),
             format!("{:.1}", rate / 1e9),
             format!("{:.0} %", 100.0 * rate / m.ceiling),
             format!("{:.1}", m.bytes / median / 1e9),
@@ -178,7 +164,7 @@ fn times(rows: &[Row]) -> Table {
     table
 }
 
-fn memory(rows: &[Row]) -> Table {
+fn memory(rows: &[Measured]) -> Table {
     let mut table = Table::new(&[
         "MiB",
         "batch",
@@ -190,13 +176,13 @@ fn memory(rows: &[Row]) -> Table {
         "total",
     ]);
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
-    for Row {
+    for Measured {
         name,
         batch,
-        measured,
+        memory,
+        ..
     } in rows
     {
-        let memory = measured.memory;
         table.row([
             name.clone(),
             batch.to_string(),
