@@ -141,6 +141,11 @@ fn mistakes_in_the_pipeline_exit_with_2_and_their_place() {
         ("epochs: 1", "epoch: 1", "did you mean `epochs`?"),
         ("seed: 1", "seed: \"one\"", "small.ron:3:11"),
         (
+            "learning_rate: 1e-3",
+            "learning_rate: NaN",
+            "learning_rate: must be a positive number",
+        ),
+        (
             "lora: Lora(rank: 2)",
             "lora: include(\"lora.ron\")",
             "cannot read the included file",

@@ -28,6 +28,27 @@ pub struct OptimConfig {
     pub clip_norm: Option<f64>,
 }
 
+impl OptimConfig {
+    /// Says which field is wrong, if any.
+    ///
+    /// # Errors
+    /// The field's name and the rule it breaks.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let rates = [
+            ("learning_rate", Some(self.learning_rate)),
+            ("clip_norm", self.clip_norm),
+        ];
+        for (field, value) in rates {
+            if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
+                return Err((field, "must be a positive number".into()));
+            }
+        }
+        let fault = |field| move |message: &str| (field, message.to_string());
+        self.rule.check().map_err(fault("rule"))?;
+        self.schedule.check().map_err(fault("schedule"))
+    }
+}
+
 /// What [`minimise`] appended.
 #[derive(Clone, Debug)]
 pub struct Minimised {
@@ -199,6 +220,53 @@ mod tests {
         let f = 0.1 * 0.5 / 1.25f64.sqrt();
         assert_close(&run(rule, Some(0.5), 1), [1.0 - f * 0.5, -2.0 + f]);
         assert_close(&run(rule, Some(5.0), 1), [0.95, -1.9]);
+    }
+
+    #[test]
+    fn numbers_that_cannot_train_are_refused() {
+        let config = |json: &str| serde_json::from_str::<OptimConfig>(json).unwrap();
+        let faulty = |json: &str| config(json).check().err().map(|fault| fault.0);
+        let good = r#"{"learning_rate": 1e-3, "clip_norm": 1, "schedule": {"Poly": {}}}"#;
+        assert_eq!(config(good).check(), Ok(()));
+        for (field, json) in [
+            ("learning_rate", r#"{"learning_rate": 0}"#),
+            ("learning_rate", r#"{"learning_rate": -1e-3}"#),
+            ("clip_norm", r#"{"learning_rate": 1, "clip_norm": 0}"#),
+            (
+                "rule",
+                r#"{"learning_rate": 1, "rule": {"AdamW": {"beta1": 1}}}"#,
+            ),
+            (
+                "rule",
+                r#"{"learning_rate": 1, "rule": {"AdamW": {"epsilon": 0}}}"#,
+            ),
+            (
+                "rule",
+                r#"{"learning_rate": 1, "rule": {"Sgd": {"momentum": -1}}}"#,
+            ),
+            (
+                "rule",
+                r#"{"learning_rate": 1, "rule": {"Lars": {"trust": 0}}}"#,
+            ),
+            (
+                "schedule",
+                r#"{"learning_rate": 1, "schedule": {"Poly": {"power": -1}}}"#,
+            ),
+            (
+                "schedule",
+                r#"{"learning_rate": 1, "schedule": {"Cosine": {"final_rate": -1}}}"#,
+            ),
+        ] {
+            assert_eq!(faulty(json), Some(field), "{json}");
+        }
+        let unknown = OptimConfig {
+            learning_rate: f64::NAN,
+            ..config(good)
+        };
+        assert_eq!(
+            unknown.check().err().map(|fault| fault.0),
+            Some("learning_rate")
+        );
     }
 
     #[test]

@@ -65,6 +65,40 @@ impl Default for Rule {
 }
 
 impl Rule {
+    /// Says what is wrong with its numbers, if anything.
+    pub(super) fn check(self) -> Result<(), &'static str> {
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        let amount = |x: f64| x >= 0.0 && x.is_finite();
+        let (shares, decay, positive) = match self {
+            Self::AdamW {
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                ..
+            } => (share(beta1) && share(beta2), weight_decay, epsilon),
+            Self::Sgd {
+                momentum,
+                weight_decay,
+            } => (share(momentum), weight_decay, 1.0),
+            Self::Lars {
+                momentum,
+                weight_decay,
+                trust,
+            } => (share(momentum), weight_decay, trust),
+        };
+        if !shares {
+            return Err("betas and momentum lie in 0 to 1, 1 excluded");
+        }
+        if !amount(decay) {
+            return Err("weight_decay must not be negative");
+        }
+        match amount(positive) && positive > 0.0 {
+            true => Ok(()),
+            false => Err("epsilon and trust must be positive numbers"),
+        }
+    }
+
     /// Appends the updates of all (parameter, gradient) pairs at the scalar learning rate `rate`.
     /// Each is a chain of pointwise nodes, LARS's norms aside.
     pub(super) fn update(self, g: &mut Graph, pairs: &[(Value, Value)], rate: Value) {

@@ -47,6 +47,18 @@ pub enum PolyLength {
 }
 
 impl Schedule {
+    /// Says what is wrong with its numbers, if anything.
+    pub(super) fn check(self) -> Result<(), &'static str> {
+        let amount = |x: f64| x >= 0.0 && x.is_finite();
+        match self {
+            Self::Poly { power, .. } if !amount(power) => Err("power must not be negative"),
+            Self::Cosine { final_rate, .. } if !amount(final_rate) => {
+                Err("final_rate must not be negative")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The rate of the step numbered by the scalar `step` (from 0), a scalar.
     pub(super) fn rate(self, g: &mut Graph, step: Value, base: f64, total_steps: usize) -> Value {
         match self {

@@ -62,7 +62,7 @@ impl Workload {
     /// Measures its cases one after the other and appends their figures to `rows`.
     ///
     /// # Errors
-    /// [`PIPELINE`] is not there, or the device fails.
+    /// `pipelines/synapse_fewshot.ron` is not there, or the device fails.
     pub fn measure(
         self,
         size: Size,

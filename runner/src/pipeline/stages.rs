@@ -273,6 +273,16 @@ impl Stage {
         }
     }
 
+    /// How it trains, if it does.
+    pub fn optimiser(&self) -> Option<&OptimConfig> {
+        match self {
+            Self::Pretrain(s) => Some(&s.optimiser),
+            Self::Expert(s) => Some(&s.optimiser),
+            Self::Finetune(s) => Some(&s.optimiser),
+            Self::Evaluate(_) => None,
+        }
+    }
+
     /// Images per step.
     pub fn batch(&self) -> usize {
         match self {

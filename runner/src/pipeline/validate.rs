@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use samora_engine::models::mae::MaeConfig;
+use samora_engine::optim::OptimConfig;
 
 use super::diagnostic::Diagnostic;
 use super::encoder::Encoder;
@@ -129,6 +130,11 @@ impl Check<'_> {
         }
         self.positive(index, "batch", stage.batch())?;
         self.scale(index, stage)?;
+        let optimiser = stage.optimiser().map_or(Ok(()), OptimConfig::check);
+        optimiser.map_err(|(field, rule)| {
+            let path = format!("optimiser.{field}");
+            self.stage_fault(index, &path, format!("{field}: {rule}"))
+        })?;
         match stage {
             Stage::Pretrain(s) => self.pretrain(index, s),
             Stage::Expert(s) => self.expert(index, s),
@@ -166,6 +172,12 @@ impl Check<'_> {
             let message = "Masked trains SAM's ViT; TinyViT has no patches to hide".to_string();
             let note = "give the pipeline `weights`, or an encoder `Sam(…)`";
             return Err(self.stage_fault(index, "objective", message).note(note));
+        }
+        if let Objective::Simclr { temperature, .. } = stage.objective
+            && !(temperature > 0.0 && temperature.is_finite())
+        {
+            let message = "temperature must be a positive number".to_string();
+            return Err(self.stage_fault(index, "objective.temperature", message));
         }
         let (ratio, sizes) = match &stage.objective {
             Objective::Masked { mask_ratio } => (Some(mask_ratio), Ok(())),

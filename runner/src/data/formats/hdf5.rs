@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
 
+use super::payload::MAX_DEFLATE_RATIO;
 use super::raw::{ByteOrder, Raw, Scalar};
 use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
@@ -42,8 +43,10 @@ pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
         }
         _ => ByteOrder::Little,
     };
+    let promised = grid.len() * scalar.size();
+    check_room(path, &dataset, scalar, promised)?;
     let bytes = dataset.read_raw().map_err(unreadable)?;
-    if bytes.len() != grid.len() * scalar.size() {
+    if bytes.len() != promised {
         return Err(DataError::content(
             path,
             "holds fewer values than it promises; copy it again",
@@ -93,8 +96,37 @@ fn ordered<T: Copy>(volume: &Volume<T>, axes: ArrayAxes) -> Vec<T> {
     }
 }
 
+/// Fails where the file cannot hold the values or a chunk that it promises, or has a chunk outside of its array:
+/// the library makes room for all values, and walks through whole chunks, whether they are there or not.
+fn check_room(path: &Path, dataset: &Dataset, scalar: Scalar, promised: usize) -> Result<()> {
+    let unreadable = |e| unreadable(path, &e);
+    let shape = dataset.shape().map_err(unreadable)?;
+    let chunk = dataset.chunk_shape().map_err(unreadable)?;
+    let chunk = chunk.unwrap_or_default().into_iter();
+    let chunk = chunk.fold(scalar.size() as u64, u64::saturating_mul);
+    let (most, size) = (chunk.max(promised as u64), file_size(path)?);
+    if most > size.saturating_mul(MAX_DEFLATE_RATIO) {
+        let problem =
+            format!("promises {most} bytes of values, its {size} cannot hold them; copy it again");
+        return Err(DataError::content(path, problem));
+    }
+    // Not every kind of index can be listed.
+    let chunks = dataset.chunks().unwrap_or_default();
+    let outside = |offset: &[u64]| offset.iter().zip(&shape).any(|(at, size)| at >= size);
+    match chunks.iter().find(|chunk| outside(&chunk.offset)) {
+        Some(chunk) => {
+            let problem = format!(
+                "has a chunk at {:?} of an array of {shape:?}; copy it again",
+                chunk.offset
+            );
+            Err(DataError::content(path, problem))
+        }
+        None => Ok(()),
+    }
+}
+
 fn open(path: &Path, role: Role, arrays: Arrays) -> Result<(Grid, Dataset)> {
-    std::fs::metadata(path).map_err(|e| DataError::io(path, "read", e))?;
+    file_size(path)?;
     let unreadable = |e| unreadable(path, &e);
     let file = File::open(path).map_err(unreadable)?;
     let names = file.root().datasets().map_err(unreadable)?;
@@ -102,6 +134,11 @@ fn open(path: &Path, role: Role, arrays: Arrays) -> Result<(Grid, Dataset)> {
     let dataset = file.dataset(&name).map_err(unreadable)?;
     let shape = dataset.shape().map_err(unreadable)?;
     Ok((array_grid(path, &shape, arrays)?, dataset))
+}
+
+fn file_size(path: &Path) -> Result<u64> {
+    let metadata = std::fs::metadata(path).map_err(|e| DataError::io(path, "read", e))?;
+    Ok(metadata.len())
 }
 
 fn unreadable(path: &Path, error: &hdf5_pure::Error) -> DataError {

@@ -489,3 +489,14 @@ fn written_volumes_return_in_their_own_orientation() {
     let picture = write_labels(&folder.0.path().join("a.png"), &labels);
     assert!(picture.unwrap_err().to_string().contains(".nrrd"));
 }
+
+/// What fuzzing found: files for which a reader panicked, ran on or made room for what is not there.
+#[test]
+fn damaged_files_that_fuzzing_found_are_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/found");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let read = read_image(&path, Arrays::default());
+        assert!(read.is_err(), "{}", path.display());
+    }
+}

@@ -2,6 +2,7 @@
 //! by their positions, and a series with a gap, a repeated position or a second scan is refused. Names of
 //! fields as in the standard, <https://dicom.nema.org/medical/dicom/current/output/html/part03.html>.
 
+mod lengths;
 mod slice;
 
 use std::collections::BTreeMap;

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
 use dicom_pixeldata::{PixelDecoder, PixelRepresentation};
 
+use super::lengths;
 use crate::data::error::{DataError, Result};
 
 /// Pixel Data; what is read of a header lies before it.
@@ -57,6 +59,7 @@ impl Slice {
     /// Reads the header; `None` of objects without a place in the patient, such as reports,
     /// segmentations and screenshots.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        lengths::check(path)?;
         let options = OpenFileOptions::new().read_until(PIXEL_DATA);
         let object = options.open_file(path).map_err(|e| unreadable(path, &e))?;
         let field = Fields {
@@ -122,9 +125,11 @@ impl Slice {
         let path = self.path.as_path();
         let object = dicom_object::open_file(path).map_err(|e| unreadable(path, &e))?;
         let [columns, rows] = self.shape.map(|n| n as usize);
-        let pixels = object
-            .decode_pixel_data()
-            .map_err(|e| unreadable(path, &e))?;
+        // Some decoders index where a damaged file ends.
+        let decode = AssertUnwindSafe(|| object.decode_pixel_data());
+        let pixels = catch_unwind(decode)
+            .map_err(|_| DataError::header(path, "PixelData", "is damaged; copy the file again"))?;
+        let pixels = pixels.map_err(|e| unreadable(path, &e))?;
         if pixels.number_of_frames() != 1 {
             return Err(several_frames(path));
         }

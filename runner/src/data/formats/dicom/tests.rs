@@ -175,6 +175,35 @@ fn what_is_not_one_even_scan_is_refused() {
     assert!(message.contains("no DICOM image"), "{message}");
 }
 
+/// The parser would make room for what is claimed.
+#[test]
+fn values_longer_than_their_file_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut object = slice(2.0);
+    let text = PrimitiveValue::from("remark");
+    object.put(DataElement::new(Tag(0x0040, 0xa160), VR::UT, text));
+    let path = write(folder.path(), "a.dcm", object);
+    let whole = std::fs::read(&path).unwrap();
+    for (element, expected) in [
+        (
+            &b"\x40\x00\x60\xa1UT\0\0"[..],
+            "element (0040,A160) claims 2147483632 bytes",
+        ),
+        (
+            b"\x02\x00\x01\x00OB\0\0",
+            "element (0002,0001) claims 2147483632 bytes",
+        ),
+    ] {
+        let mut bytes = whole.clone();
+        let mut places = bytes.windows(element.len());
+        let at = places.position(|place| place == element).unwrap() + element.len();
+        bytes[at..at + 4].copy_from_slice(&0x7fff_fff0_u32.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let message = read_folder(&path).unwrap_err().to_string();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+}
+
 #[test]
 fn damaged_files_are_errors_or_volumes() {
     let folder = tempfile::tempdir().unwrap();
