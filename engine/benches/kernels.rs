@@ -222,19 +222,7 @@ fn attention(g: &mut Graph) -> Value {
         queries: 196,
         keys: 196,
     };
-    g.attention(
-        q,
-        k,
-        v,
-        Attend {
-            heads: 12,
-            tokens,
-            rel_pos: None,
-            distance_bias: None,
-            pad_kv: None,
-            scale: None,
-        },
-    )
+    g.attention(q, k, v, Attend::plain(12, tokens))
 }
 
 fn layer_norm(g: &mut Graph) -> Value {

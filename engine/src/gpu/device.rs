@@ -8,6 +8,9 @@ use super::adapter::{AdapterSummary, choose, summary};
 use super::textures;
 use crate::{Error, Result};
 
+/// What makes a plan smaller.
+const LESS: &str = "reduce the batch or the image size, or recompute more in the backward pass";
+
 /// Choices made when a device is opened.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
@@ -127,7 +130,7 @@ impl Device {
         };
         if size > self.adapter.max_binding_bytes {
             return Err(Error::Plan(format!(
-                "{label} needs {} MiB, {} binds at most {} MiB; reduce the batch or the image size, or recompute more in the backward pass",
+                "{label} needs {} MiB, {} binds at most {} MiB; {LESS}",
                 size >> 20,
                 self.adapter.name,
                 self.adapter.max_binding_bytes >> 20
@@ -146,7 +149,7 @@ impl Device {
         match pollster::block_on(scope.pop()) {
             None => Ok(buffer),
             Some(_) => Err(Error::Device(format!(
-                "out of memory for {label} ({} MiB); reduce the batch or the image size, or recompute more in the backward pass",
+                "out of memory for {label} ({} MiB); {LESS}",
                 size >> 20
             ))),
         }

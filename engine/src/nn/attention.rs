@@ -35,7 +35,7 @@ pub fn multi_head(
             }
             false => [(q, 0), (k, 1), (v, 2)].map(|(x, i)| project(g, x, i, 1)),
         };
-        let y = g.attention(q, k, v, attend(heads, tokens));
+        let y = g.attention(q, k, v, Attend::plain(heads, tokens));
         let init = Init::Uniform(1.0 / (c as f32).sqrt());
         linear_with(g, "out_proj", y, c, init, Some(Init::Zeros))
     })
@@ -56,18 +56,12 @@ pub fn projected_attention(
         let q = linear(g, "q_proj", q, inner);
         let k = linear(g, "k_proj", k, inner);
         let v = linear(g, "v_proj", v, inner);
-        let y = g.attention(q, k, v, attend(heads, Tokens::Sequence { queries, keys }));
+        let y = g.attention(
+            q,
+            k,
+            v,
+            Attend::plain(heads, Tokens::Sequence { queries, keys }),
+        );
         linear(g, "out_proj", y, c)
     })
-}
-
-fn attend(heads: usize, tokens: Tokens) -> Attend {
-    Attend {
-        heads,
-        tokens,
-        rel_pos: None,
-        distance_bias: None,
-        pad_kv: None,
-        scale: None,
-    }
 }

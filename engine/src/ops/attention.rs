@@ -28,6 +28,20 @@ pub struct Attend {
     pub scale: Option<f32>,
 }
 
+impl Attend {
+    /// Attention by `q·k` alone; pads are masked.
+    pub fn plain(heads: usize, tokens: Tokens) -> Self {
+        Self {
+            heads,
+            tokens,
+            rel_pos: None,
+            distance_bias: None,
+            pad_kv: None,
+            scale: None,
+        }
+    }
+}
+
 impl Graph {
     /// Attention of `q [b, n, c]` to `k`, `v [b, m, c]`: `[b, n, c]`. Batches may differ when the
     /// largest is a multiple of the others, which are read at `b % batch`.

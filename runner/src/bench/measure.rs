@@ -97,8 +97,6 @@ pub fn measure(
 ) -> Result<Measured> {
     let begun = Instant::now();
     let planned = plan(&case.graph, &case.wanted, fuse)?;
-    let (flops, bytes) = (planned.flops() as f64, planned.bytes() as f64);
-    let needs = planned.clone();
     let mut program = Program::new(device, &case.graph, planned, &case.tensors)?;
     let feeds: Vec<(&str, &Tensor)> = case.inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let loss = case.wanted.first().copied();
@@ -131,22 +129,23 @@ pub fn measure(
         true => {
             let times = program.profile(&feeds)?;
             let times = times.into_iter().map(|(_, name, seconds)| (name, seconds));
-            let kernels = needs.steps.iter().cloned().zip(times);
+            let kernels = program.plan().steps.iter().cloned().zip(times);
             kernels.map(|(step, (name, t))| (step, name, t)).collect()
         }
         false => Vec::new(),
     };
+    let planned = program.plan();
     Ok(Measured {
         name: case.name.clone(),
         batch: case.batch,
-        kernels: needs.steps.len(),
-        flops,
-        bytes,
+        kernels: planned.steps.len(),
+        flops: planned.flops() as f64,
+        bytes: planned.bytes() as f64,
         start,
         seconds,
         host: median(&host),
         ceiling: median(&rates),
-        memory: Memory::new(&case.graph, &needs, program.texture_bytes()),
+        memory: Memory::new(&case.graph, planned, program.texture_bytes()),
         losses,
         profile,
     })

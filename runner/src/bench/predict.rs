@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use samora_engine::gpu::Device;
-use samora_engine::plan;
 use samora_engine::weights::Weights;
 
 use super::measure::median;
@@ -56,12 +55,9 @@ pub fn predict(
     let (scan, labels) = (&scans[0], folder.path().join("labels.nii.gz"));
 
     let begun = Instant::now();
-    let (graph, wanted, _) = stage_graph(pipeline, stage)?;
-    let planned = plan(&graph, &wanted, fuse)?;
-    let batches = shape[2].div_ceil(evaluate.batch) as f64;
     let sizes = (source.classes().len(), source.slice_axis(), evaluate.batch);
-    let weights = Weights::default().draw(&graph, pipeline.seed)?;
-    let mut segmenter = Segmenter::new(device, fuse, (pipeline, tuning), sizes, &[], &weights)?;
+    let drawn = Weights::default();
+    let mut segmenter = Segmenter::new(device, fuse, (pipeline, tuning), sizes, &[], &drawn)?;
     let (mut start, mut seconds, mut rates) = (0.0, Vec::new(), Vec::new());
     for round in 0..=rounds {
         let begin = Instant::now();
@@ -79,17 +75,20 @@ pub fn predict(
     }
     seconds.sort_by(f64::total_cmp);
     rates.sort_by(f64::total_cmp);
+    let (graph, _, _) = stage_graph(pipeline, stage)?;
+    let (program, batches) = (segmenter.program(), shape[2].div_ceil(evaluate.batch));
+    let planned = program.plan();
     Ok(Measured {
         name,
         batch: shape[2],
         kernels: planned.steps.len(),
-        flops: batches * planned.flops() as f64,
-        bytes: batches * planned.bytes() as f64,
+        flops: batches as f64 * planned.flops() as f64,
+        bytes: batches as f64 * planned.bytes() as f64,
         start,
         seconds,
         host: f64::NAN,
         ceiling: median(&rates),
-        memory: Memory::new(&graph, &planned, segmenter.texture_bytes()),
+        memory: Memory::new(&graph, planned, program.texture_bytes()),
         losses: Vec::new(),
         profile: Vec::new(),
     })

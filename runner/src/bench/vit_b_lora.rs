@@ -89,17 +89,13 @@ fn block(g: &mut Graph, x: Value, heads: usize) -> Value {
         let delta = g.reshape(delta, &[batch, tokens, c]);
         g.add(x, delta)
     });
-    let attend = Attend {
+    let attend = Attend::plain(
         heads,
-        tokens: Tokens::Sequence {
+        Tokens::Sequence {
             queries: tokens,
             keys: tokens,
         },
-        rel_pos: None,
-        distance_bias: None,
-        pad_kv: None,
-        scale: None,
-    };
+    );
     let y = g.attention(q, k, v, attend);
     let y = linear(g, "attn.proj", y, c);
     let x = g.add(x, y);

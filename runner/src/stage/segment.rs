@@ -115,9 +115,9 @@ impl<'d> Segmenter<'d> {
         })
     }
 
-    /// Bytes of the program's textures, see [`Program::texture_bytes`].
-    pub fn texture_bytes(&self) -> u64 {
-        self.program.texture_bytes()
+    /// The program that segments a batch of slices.
+    pub fn program(&self) -> &Program<'d> {
+        &self.program
     }
 
     /// Segments a volume with intensities scaled as in training. Returns classes on the same grid.

@@ -208,17 +208,13 @@ fn block(g: &mut Graph, x: Value, heads: usize) -> Value {
     let y = layer_norm(g, "norm1", x, EPS);
     let qkv = xavier(g, "attn.qkv", y, 3 * c);
     let [q, k, v] = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
-    let attend = Attend {
+    let attend = Attend::plain(
         heads,
-        tokens: Tokens::Sequence {
+        Tokens::Sequence {
             queries: count,
             keys: count,
         },
-        rel_pos: None,
-        distance_bias: None,
-        pad_kv: None,
-        scale: None,
-    };
+    );
     let y = g.attention(q, k, v, attend);
     let y = xavier(g, "attn.proj", y, c);
     let x = g.add(x, y);

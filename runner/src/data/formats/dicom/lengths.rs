@@ -8,7 +8,7 @@ use std::path::Path;
 use dicom_object::Tag;
 use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
-use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
+use dicom_transfer_syntax_registry::{TransferSyntax, TransferSyntaxIndex, TransferSyntaxRegistry};
 
 use crate::data::error::{DataError, Result};
 
@@ -44,10 +44,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
         Meta::Syntax(uid) => uid,
     };
     let syntax = TransferSyntaxRegistry.get(syntax.trim_end_matches(['\0', ' ']));
-    let plain = |s: &&_| -> bool {
-        let s: &dicom_transfer_syntax_registry::TransferSyntax = s;
-        s.is_codec_free() || s.is_encapsulated_pixel_data()
-    };
+    let plain = |s: &&TransferSyntax| s.is_codec_free() || s.is_encapsulated_pixel_data();
     let Some(syntax) = syntax.filter(plain) else {
         return Ok(());
     };
