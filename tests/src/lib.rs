@@ -7,6 +7,7 @@ pub mod training;
 use std::sync::OnceLock;
 
 use samora_engine::gpu::{Device, DeviceOptions};
+use samora_shaders::Caps;
 
 /// The adapter under test: `SAMORA_ADAPTER` (index or part of a name), else by rule.
 ///
@@ -30,17 +31,37 @@ pub fn device() -> &'static Device {
 ///
 /// # Panics
 /// Without any adapter.
-#[allow(clippy::panic)]
 pub fn portable_device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| driven_with(|_| Caps::portable()))
+}
+
+/// The same adapter driven with the kernels meant for GPUs whose lanes exchange numbers.
+///
+/// # Panics
+/// Without any adapter, or on one without subgroups.
+#[allow(clippy::panic)]
+pub fn gpu_device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
-        let adapter = std::env::var("SAMORA_ADAPTER").ok();
-        let mut device = Device::open(&DeviceOptions {
-            adapter,
-            ..Default::default()
+        driven_with(|caps| match caps.subgroups {
+            Some(_) => Caps {
+                subgroups: caps.subgroups,
+                ..Caps::portable()
+            },
+            None => panic!("the adapter offers no subgroups"),
         })
-        .unwrap_or_else(|e| panic!("{e}"));
-        device.adapter.caps = samora_shaders::Caps::portable();
-        device
     })
+}
+
+#[allow(clippy::panic)]
+fn driven_with(caps: impl Fn(Caps) -> Caps) -> Device {
+    let adapter = std::env::var("SAMORA_ADAPTER").ok();
+    let options = DeviceOptions {
+        adapter,
+        ..Default::default()
+    };
+    let mut device = Device::open(&options).unwrap_or_else(|e| panic!("{e}"));
+    device.adapter.caps = caps(device.adapter.caps);
+    device
 }

@@ -86,6 +86,27 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
     })
 }
 
+/// A plain sequence with heads of 16 and a batch so large that an invocation has several rows.
+pub(crate) fn large_batch(pass: Pass) -> Kernel {
+    let Kernel::Attention(a) = attention(pass, false) else {
+        unreachable!()
+    };
+    let rows = |offset| HeadRows {
+        offset,
+        row_stride: 96,
+        batch: 4096,
+        ..a.q
+    };
+    Kernel::Attention(Attention {
+        batch: 4096,
+        head_dim: 16,
+        q: rows(0),
+        k: rows(32),
+        v: rows(64),
+        ..a
+    })
+}
+
 /// The forward pass of two heads of 8 in 3×4 windows with a bias by distance.
 pub(crate) fn biased_attention() -> Kernel {
     let rows = |buffer| HeadRows {

@@ -1,6 +1,6 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention, biased_attention};
+use super::attention::{Pass, attention, biased_attention, large_batch};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
     Output, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
@@ -85,6 +85,9 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             attention(Pass::Keys, true),
             cpu,
         ),
+        ("attention_shared", large_batch(Pass::Forward), discrete),
+        ("attention_dq_shared", large_batch(Pass::Queries), discrete),
+        ("attention_dkv_shared", large_batch(Pass::Keys), discrete),
     ]
 }
 

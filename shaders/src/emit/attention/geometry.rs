@@ -2,6 +2,7 @@
 
 use super::Emitter;
 use crate::emit::grid::linear_group;
+use crate::wgsl::sum;
 use crate::{Attention, HeadRows, Tokens};
 
 /// Query and key slots of a window.
@@ -82,12 +83,20 @@ impl Emitter<'_> {
         }
     }
 
-    /// Binds batch `b`, head `h`, the window's number and corner, and this invocation's slot `p`.
+    /// Slots that a workgroup owns.
+    pub(super) fn slots_owned(&self) -> usize {
+        self.workgroup / self.share.lanes * self.share.rows
+    }
+
+    /// Binds batch `b`, head `h`, the window's number and corner, and this invocation's slots `p`.
     pub(super) fn place(&mut self) {
-        let chunks = (self.owned + usize::from(self.sums_pads)).div_ceil(self.workgroup);
+        let per_group = self.slots_owned();
+        let chunks = (self.owned + usize::from(self.sums_pads)).div_ceil(per_group);
         let windows = windows(self.a);
         let groups = self.a.batch * self.a.heads * windows * chunks;
-        let (grid, own, workgroup) = (self.grid, self.own(), self.workgroup);
+        let (grid, share) = (self.grid, self.share);
+        let own = self.invocation();
+        let names: Vec<String> = (0..share.rows).map(|i| self.own("p", i)).collect();
         let w = &mut self.w;
         w.line(format!("let at = {};", linear_group(grid)));
         if grid.iter().map(|&n| n as usize).product::<usize>() != groups {
@@ -95,10 +104,22 @@ impl Emitter<'_> {
             w.line("return;");
             w.close();
         }
-        w.line(match chunks {
-            1 => format!("let p = {own};"),
-            _ => format!("let p = at % {chunks}u * {workgroup}u + {own};"),
-        });
+        let mut own = own.to_string();
+        if share.lanes > 1 {
+            w.line("let local = subgroup * lanes + lane;");
+            w.line(format!("let part = local % {}u;", share.lanes));
+            own = format!("local / {}u", share.lanes);
+        }
+        for (i, name) in names.iter().enumerate() {
+            let mut terms = vec![own.clone()];
+            if chunks > 1 {
+                terms.insert(0, format!("at % {chunks}u * {per_group}u"));
+            }
+            if i > 0 {
+                terms.push(format!("{}u", i * per_group / share.rows));
+            }
+            w.line(format!("let {name} = {};", sum(terms)));
+        }
         if let Tokens::Grid {
             width,
             window_h,
@@ -152,10 +173,11 @@ impl Emitter<'_> {
         }
     }
 
-    /// The slot `n` that this invocation owns.
-    pub(super) fn own_slot(&mut self) -> Slot {
-        let partial = self.sums_pads || !self.owned.is_multiple_of(self.workgroup);
-        self.slot("n", "p", self.owned, partial)
+    /// The slot `n` that this invocation owns, of several the one numbered `i`.
+    pub(super) fn own_slot(&mut self, i: usize) -> Slot {
+        let partial = self.sums_pads || !self.owned.is_multiple_of(self.slots_owned());
+        let (name, number) = (self.own("n", i), self.own("p", i));
+        self.slot(&name, &number, self.owned, partial)
     }
 
     /// Register index where the head row of token `t` starts.
@@ -165,7 +187,7 @@ impl Emitter<'_> {
         } else {
             format!("b % {}u", rows.batch)
         };
-        let (stride, head) = (rows.row_stride / self.width, self.regs);
+        let (stride, head) = (rows.row_stride / self.width, self.row_regs);
         let row = format!("({b} * {tokens}u + {t}) * {stride}u + h * {head}u");
         match rows.offset / self.width {
             0 => row,
@@ -175,13 +197,13 @@ impl Emitter<'_> {
 
     /// Register index of token `t` in a contiguous `[batch, tokens, heads·head_dim]` buffer.
     pub(super) fn plain_row(&self, tokens: usize, t: &str) -> String {
-        let (heads, regs) = (self.a.heads, self.regs);
+        let (heads, regs) = (self.a.heads, self.row_regs);
         format!("((b * {tokens}u + {t}) * {heads}u + h) * {regs}u")
     }
 
     /// Register index of the padding token's row at `offset` elements.
     pub(super) fn pad_row(&self, offset: usize) -> String {
-        format!("h * {}u + {}u", self.regs, offset / self.width)
+        format!("h * {}u + {}u", self.row_regs, offset / self.width)
     }
 
     /// ` + bias` of the pair of slots with these names; empty without a distance bias.

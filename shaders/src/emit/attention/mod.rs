@@ -1,13 +1,15 @@
-//! Attention kernels. One invocation owns one query (forward, gradient of queries) or one key
-//! (gradient of keys and values) and walks the other side of its window with everything it
-//! accumulates in registers.
+//! Attention kernels. An invocation owns queries (forward, gradient of queries) or keys (gradient of
+//! keys and values), or with its neighbours a part of the width of some ([`Share`]), and walks the
+//! other side of its window with everything it accumulates in registers.
 
 mod backward;
 mod forward;
 mod geometry;
 mod relative;
+mod share;
 mod walk;
 
+use self::share::Share;
 use super::form::Form;
 use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
@@ -86,8 +88,11 @@ struct Emitter<'a> {
     w: Writer,
     /// Components per register: 4 where every row is 16-byte aligned.
     width: usize,
-    /// Registers per head.
+    /// Registers per head row.
+    row_regs: usize,
+    /// Those of them that an invocation holds.
     regs: usize,
+    share: Share,
     /// How buffers are declared.
     forms: Vec<Form>,
     supply: Supply,
@@ -118,7 +123,7 @@ impl<'a> Emitter<'a> {
             && pads_aligned
             && [&a.q, &a.k, &a.v].into_iter().all(aligned);
         let width = if wide { 4 } else { 1 };
-        let regs = a.head_dim / width;
+        let row_regs = a.head_dim / width;
         let mut forms = Form::narrow(&a.bindings, caps);
         for buffer in row_buffers(a) {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
@@ -129,19 +134,32 @@ impl<'a> Emitter<'a> {
             _ if caps.cpu => 16,
             _ => 64.min(caps.workgroup_size as usize),
         };
-        let chunks = (owned + usize::from(sums_pads)).div_ceil(workgroup);
+        let staged = matches!(supply, Supply::Staged(_));
+        let share = match staged && wide && !sums_pads {
+            true => Share::new(a, caps, [owned, row_regs]),
+            false => Share::ALONE,
+        };
         let ty = if wide { "vec4<f32>" } else { "f32" };
         let shared = match supply {
             Supply::Staged(tile) => ["tile_a", "tile_b"]
-                .map(|name| (name.to_string(), format!("array<{ty}, {}>", tile * regs)))
+                .map(|name| {
+                    (
+                        name.to_string(),
+                        format!("array<{ty}, {}>", tile * row_regs),
+                    )
+                })
                 .to_vec(),
             _ => Vec::new(),
         };
+        let slots = workgroup / share.lanes * share.rows;
+        let chunks = (owned + usize::from(sums_pads)).div_ceil(slots);
         Self {
             a,
             w: Writer::new(),
             width,
-            regs,
+            row_regs,
+            regs: row_regs / share.lanes,
+            share,
             forms,
             supply,
             workgroup,
@@ -155,11 +173,12 @@ impl<'a> Emitter<'a> {
 
     fn finish(self, pass: &str) -> Shader {
         let a = self.a;
-        let invocation = match self.supply {
+        let builtin = match self.supply {
             Supply::Broadcast(_) => Builtin::Subgroup,
+            _ if self.share.lanes > 1 => Builtin::Subgroup,
             _ => Builtin::Local,
         };
-        let builtins = [Builtin::Workgroup, invocation];
+        let builtins = [Builtin::Workgroup, builtin];
         let mut interface = Interface::new(&a.bindings, self.forms, self.workgroup, &builtins);
         interface.shared = self.shared;
         let name = format!(
@@ -171,7 +190,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Name of the invocation's index in its workgroup.
-    fn own(&self) -> &'static str {
+    fn invocation(&self) -> &'static str {
         match self.supply {
             Supply::Broadcast(_) => "lane",
             _ => "local",
@@ -187,11 +206,12 @@ impl<'a> Emitter<'a> {
         self.forms[buffer].read(buffer, at)
     }
 
-    /// Binds `{name}0`, `{name}1`, … to the registers from `row` on.
+    /// Binds `{name}0`, `{name}1`, … to the registers of the row that starts at `row`.
     fn load(&mut self, name: &str, buffer: usize, row: &str) {
-        let base = self.w.bind("row", row);
+        let base = self.w.bind("row", self.share.start(row));
         for r in 0..self.regs {
-            let value = self.forms[buffer].read(buffer, &format!("{base} + {r}u"));
+            let at = r * self.share.lanes;
+            let value = self.forms[buffer].read(buffer, &format!("{base} + {at}u"));
             self.w.line(format!("let {name}{r} = {value};"));
         }
     }
@@ -204,17 +224,25 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Stores a value per register from `row` on.
+    /// Stores a value per register of the row that starts at `row`.
     fn store(&mut self, buffer: usize, row: &str, value: impl Fn(usize) -> String) {
-        let base = self.w.bind("row", row);
+        let base = self.w.bind("row", self.share.start(row));
         for r in 0..self.regs {
-            let line = format!("b{buffer}[{base} + {r}u] = {};", value(r));
+            let at = r * self.share.lanes;
+            let line = format!("b{buffer}[{base} + {at}u] = {};", value(r));
             self.w.line(line);
         }
     }
 
     /// `Σ a·b` over the registers `{a}0`, … and `{b}0`, … as an expression.
-    fn dot(&self, a: &str, b: &str) -> String {
+    fn dot(&mut self, a: &str, b: &str) -> String {
+        if self.share.lanes > 1 {
+            let products = (1..self.regs).fold(format!("{a}0 * {b}0"), |sum, r| {
+                format!("fma({a}{r}, {b}{r}, {sum})")
+            });
+            let four = self.w.bind("products", products);
+            return format!("{four}.x + {four}.y + {four}.z + {four}.w");
+        }
         let term = |r: usize| match self.width {
             4 => format!("dot({a}{r}, {b}{r})"),
             _ => format!("{a}{r} * {b}{r}"),

@@ -19,59 +19,66 @@ impl Emitter<'_> {
         self.extents().iter().sum()
     }
 
-    /// Declares an array of `s_y + s_x` numbers.
-    pub(super) fn declare_terms(&mut self) {
-        let count = self.term_count();
-        self.w.line(format!("var terms: array<f32, {count}>;"));
+    /// Declares an array of `s_y + s_x` numbers for owned row `i`.
+    pub(super) fn declare_terms(&mut self, i: usize) {
+        let (terms, count) = (self.own("terms", i), self.term_count());
+        self.w.line(format!("var {terms}: array<f32, {count}>;"));
     }
 
     /// Element `k` (an expression) of the array.
-    pub(super) fn term(&self, k: &str) -> String {
-        format!("terms[{k}]")
+    pub(super) fn term(&self, i: usize, k: &str) -> String {
+        format!("{}[{k}]", self.own("terms", i))
     }
 
-    /// Fills the array with the terms of the own query and saves them.
-    pub(super) fn relative_terms(&mut self, save: Option<usize>, token: Option<&str>) {
-        self.declare_terms();
-        self.table_rows(|e, row, k, first| {
-            let value = e.dot("q", &format!("{row}_"));
-            let place = e.term(&format!("{k} + {first}u"));
+    /// Fills the array with the terms of an owned query and saves them.
+    pub(super) fn relative_terms(&mut self, i: usize, save: Option<usize>, token: Option<&str>) {
+        self.declare_terms(i);
+        let q = self.own_row("q", i);
+        self.table_rows(i, |e, row, k, first| {
+            let value = e.dot(&q, &format!("{row}_"));
+            let value = e.together(value);
+            let place = e.term(i, &format!("{k} + {first}u"));
             e.w.line(format!("{place} = {value};"));
         });
         if let Some(buffer) = save {
-            self.save_terms(buffer, token);
+            self.save_terms(i, buffer, token);
         }
     }
 
-    /// Writes the array to a `[batch, heads, tokens, s_y + s_x]` buffer, if there is an own token.
-    pub(super) fn save_terms(&mut self, buffer: usize, token: Option<&str>) {
+    /// Writes the array to a `[batch, heads, tokens, s_y + s_x]` buffer, if there is an owned token.
+    pub(super) fn save_terms(&mut self, i: usize, buffer: usize, token: Option<&str>) {
         let count = self.term_count();
-        let row = self.scalar_row("n_t");
+        let row = self.scalar_row(&format!("{}_t", self.own("n", i)));
         if let Some(condition) = token {
             self.w.open(format!("if {condition}"));
         }
-        self.w.line(format!("let saved = ({row}) * {count}u;"));
-        self.w.open_loop("k", "0u", &format!("{count}u"), "1u");
-        let value = self.term("k");
-        self.w.line(format!("b{buffer}[saved + k] = {value};"));
+        let saved = self.own("saved", i);
+        self.w.line(format!("let {saved} = ({row}) * {count}u;"));
+        let (first, step) = match self.share.lanes {
+            1 => ("0u", "1u".to_string()),
+            lanes => ("part", format!("{lanes}u")),
+        };
+        self.w.open_loop("k", first, &format!("{count}u"), &step);
+        let value = self.term(i, "k");
+        self.w.line(format!("b{buffer}[{saved} + k] = {value};"));
         self.w.close();
         if token.is_some() {
             self.w.close();
         }
     }
 
-    /// Visits the table rows `n − k + s − 1` of the own query for all `k` of both axes. The body gets
+    /// Visits the table rows `n − k + s − 1` of an owned query for all `k` of both axes. The body gets
     /// the prefix of the row's registers, the text of `k` and where the axis' terms start.
-    pub(super) fn table_rows(&mut self, body: impl Fn(&mut Self, &str, &str, usize)) {
+    pub(super) fn table_rows(&mut self, i: usize, body: impl Fn(&mut Self, &str, &str, usize)) {
         let Some((table_y, table_x)) = self.a.rel_pos else {
             return;
         };
         let [s_y, s_x] = self.extents();
-        let regs = self.regs;
+        let (regs, n) = (self.row_regs, self.own("n", i));
         for (table, axis, extent, first) in [(table_y, "y", s_y, 0), (table_x, "x", s_x, s_y)] {
             let Supply::Broadcast(lanes) = self.supply else {
                 self.w.open_loop("k", "0u", &format!("{extent}u"), "1u");
-                let row = format!("(n_{axis} + {}u - k) * {regs}u", extent - 1);
+                let row = format!("({n}_{axis} + {}u - k) * {regs}u", extent - 1);
                 self.load("table_", table, &row);
                 body(self, "table", "k", first);
                 self.w.close();
@@ -94,7 +101,7 @@ impl Emitter<'_> {
             for j in 0..group {
                 let k = self
                     .w
-                    .bind("k", format!("n_{axis} + {}u - row - {j}u", extent - 1));
+                    .bind("k", format!("{n}_{axis} + {}u - row - {j}u", extent - 1));
                 for r in 0..regs {
                     let value = self.broadcast("read", j, r, lanes);
                     self.w.line(format!("let table{j}_{r} = {value};"));

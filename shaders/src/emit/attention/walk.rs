@@ -108,7 +108,10 @@ impl Emitter<'_> {
                 Supply::Direct => self.element(side, &format!("m{j}"), &format!("{r}u")),
                 Supply::Staged(_) => {
                     let tile = if second { "tile_b" } else { "tile_a" };
-                    format!("{tile}[(j + {j}u) * {}u + {r}u]", self.regs)
+                    let at = self
+                        .share
+                        .start(&format!("(j + {j}u) * {}u", self.row_regs));
+                    format!("{tile}[{at} + {}u]", r * self.share.lanes)
                 }
                 Supply::Broadcast(lanes) => {
                     let group = self.group(lanes);
@@ -226,7 +229,7 @@ impl Emitter<'_> {
 
     /// Copies the next `tile` rows of both sides into workgroup memory.
     fn stage(&mut self, sides: &[Walked; 2], tokens: usize, tile: usize) {
-        let (regs, walked) = (self.regs, self.walked);
+        let (regs, walked) = (self.row_regs, self.walked);
         let (all, step) = (format!("{}u", tile * regs), format!("{}u", self.workgroup));
         self.w.open_loop("s", "local", &all, &step);
         let at = format!("start + s / {regs}u");
