@@ -15,6 +15,26 @@ pub struct Caps {
     pub workgroup_size: u32,
     /// Workgroups per grid dimension.
     pub grid: u32,
+    /// How large matrix products are computed.
+    pub products: Products,
+}
+
+/// How large matrix products are computed: cooperative matrices are `size` rows and columns of f16, and
+/// their products are summed in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Products {
+    /// In f32, without cooperative matrices.
+    Exact,
+    /// From operands rounded to f16.
+    Half {
+        /// 8 or 16.
+        size: u32,
+    },
+    /// Near the precision of f32: each operand is split into the sum of two f16 numbers.
+    Split {
+        /// 8 or 16.
+        size: u32,
+    },
 }
 
 impl Caps {
@@ -27,6 +47,7 @@ impl Caps {
             workgroup_memory: 16384,
             workgroup_size: 256,
             grid: 65535,
+            products: Products::Exact,
         }
     }
 

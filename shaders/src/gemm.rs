@@ -68,4 +68,20 @@ pub enum Tile {
         /// Columns per invocation.
         cols: usize,
     },
+    /// For GPUs with cooperative matrices. A workgroup stages `block_m`×`block_k` and `block_k`×`block_n`
+    /// tiles in workgroup memory as f16; each subgroup multiplies `part_m`×`part_n` of the result.
+    Cooperative {
+        /// Rows per workgroup.
+        block_m: usize,
+        /// Columns per workgroup.
+        block_n: usize,
+        /// Summed extent per stage.
+        block_k: usize,
+        /// Rows per subgroup.
+        part_m: usize,
+        /// Columns per subgroup.
+        part_n: usize,
+        /// Numbers per element of the staged tiles, 1 or 4.
+        word: usize,
+    },
 }

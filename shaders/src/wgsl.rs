@@ -86,6 +86,9 @@ impl Writer {
     /// The module: buffers, workgroup variables, helper functions and the entry point.
     pub(crate) fn module(self, interface: &Interface) -> Module {
         let mut out = String::new();
+        for extension in &interface.extensions {
+            let _ = writeln!(out, "enable {extension};");
+        }
         for (b, (binding, form)) in interface.bindings.iter().zip(&interface.forms).enumerate() {
             let declaration = form.declaration(b, *binding);
             let _ = writeln!(out, "@group(0) @binding({b}) {declaration}");
@@ -133,6 +136,8 @@ pub(crate) struct Module {
 /// What surrounds the body of an entry point.
 #[derive(Debug)]
 pub(crate) struct Interface {
+    /// Extensions of the language.
+    pub(crate) extensions: Vec<&'static str>,
     /// Buffers, named `b0`, `b1`, … in order.
     pub(crate) bindings: Vec<Binding>,
     /// How each is declared.
@@ -154,6 +159,7 @@ impl Interface {
         builtins: &[Builtin],
     ) -> Self {
         Self {
+            extensions: Vec::new(),
             bindings: bindings.to_vec(),
             forms,
             shared: Vec::new(),

@@ -1,5 +1,6 @@
 //! What the test files share.
 
+pub mod cases;
 pub mod host;
 pub mod naga_check;
 pub mod training;

@@ -3,14 +3,21 @@
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// Parses and validates a module and writes it as SPIR-V (Vulkan), MSL (Metal) and HLSL (DX12).
+/// Parses and validates a module and writes it as SPIR-V (Vulkan), MSL (Metal) and, without
+/// cooperative matrices, HLSL (DX12).
 ///
 /// # Errors
 /// The first complaint, with the stage it came from.
 pub fn validate(source: &str) -> Result<(), String> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|e| format!("WGSL: {}", e.emit_to_string(source)))?;
-    let capabilities = Capabilities::SUBGROUP;
+    let cooperative = source.contains("enable wgpu_cooperative_matrix;");
+    let capabilities = match cooperative {
+        true => {
+            Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16
+        }
+        false => Capabilities::SUBGROUP,
+    };
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|e| format!("validation: {}", e.emit_to_string(source)))?;
@@ -22,6 +29,10 @@ pub fn validate(source: &str) -> Result<(), String> {
     };
     msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
         .map_err(|e| format!("MSL: {e}"))?;
+    // HLSL has no cooperative matrices; DX12 adapters offer none.
+    if cooperative {
+        return Ok(());
+    }
     let options = hlsl::Options {
         shader_model: hlsl::ShaderModel::V6_0,
         ..Default::default()

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use samora_runner::pipeline::load_without_data;
 use samora_runner::stage::plan_stage;
-use samora_shaders::{Caps, emit};
+use samora_shaders::{Caps, Products, emit};
 use samora_tests::naga_check::validate;
 
 #[test]
@@ -17,6 +17,13 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         subgroups: Some((32, 32)),
         ..Caps::portable()
     };
+    let matrices = |products| Caps {
+        workgroup_memory: 49152,
+        products,
+        ..gpu
+    };
+    let half = matrices(Products::Half { size: 16 });
+    let split = matrices(Products::Split { size: 16 });
     let mut seen = HashSet::new();
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +34,7 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         for stage in &pipeline.stages {
             let planned = plan_stage(&pipeline, stage, true).unwrap_or_else(|e| panic!("{e}"));
             for step in &planned.plan.steps {
-                for caps in [Caps::portable(), Caps::software(), gpu] {
+                for caps in [Caps::portable(), Caps::software(), gpu, half, split] {
                     let shader = emit(&step.kernel, &caps);
                     if !seen.contains(&shader.source) {
                         let name = format!("{}: {} of {}", path.display(), shader.name, step.label);

@@ -1,10 +1,14 @@
 //! Finding and choosing an adapter.
 
-use samora_shaders::Caps;
+use samora_shaders::{Caps, Products};
 
 use super::textures::height;
 use crate::fuse::MAX_BINDINGS;
 use crate::{Error, Result};
+
+/// What devices with cooperative matrices are opened with.
+pub(super) const COOPERATIVE: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
 
 /// An adapter and what it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct AdapterSummary {
     pub max_binding_bytes: u64,
     /// Whether 16-bit floats are offered.
     pub f16: bool,
+    /// Rows and columns of the cooperative matrices that multiply f16 and sum f32, where they are offered.
+    pub cooperative: Option<u32>,
     /// Whether kernels can be timed.
     pub timestamps: bool,
     /// Storage buffers one kernel can bind.
@@ -115,13 +121,31 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
                 .max_compute_invocations_per_workgroup
                 .min(limits.max_compute_workgroup_size_x),
             grid: limits.max_compute_workgroups_per_dimension,
+            products: Products::Exact,
         },
         max_binding_bytes,
         f16: features.contains(wgpu::Features::SHADER_F16),
+        cooperative: cooperative(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         max_bindings: limits.max_storage_buffers_per_shader_stage,
         name: info.name,
     }
+}
+
+/// The largest usable cooperative matrices. Kernels also need subgroups of one size.
+fn cooperative(adapter: &wgpu::Adapter) -> Option<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let info = adapter.get_info();
+    let needed = COOPERATIVE | wgpu::Features::SUBGROUP;
+    if !adapter.features().contains(needed) || info.subgroup_min_size != info.subgroup_max_size {
+        return None;
+    }
+    let offered = adapter.cooperative_matrix_properties();
+    [16, 8].into_iter().find(|size| {
+        offered.iter().any(|p| {
+            [p.m_size, p.n_size, p.k_size] == [*size; 3] && (p.ab_type, p.cr_type) == (F16, F32)
+        })
+    })
 }
 
 fn enumerate() -> Vec<wgpu::Adapter> {
@@ -157,6 +181,7 @@ mod tests {
             caps: Caps::portable(),
             max_binding_bytes: 1 << 27,
             f16: false,
+            cooperative: None,
             timestamps: false,
             max_bindings: MAX_BINDINGS as u32,
         };

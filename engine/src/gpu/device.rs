@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::adapter::{AdapterSummary, choose, summary};
+use samora_shaders::Products;
+use serde::{Deserialize, Serialize};
+
+use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::textures;
 use crate::{Error, Result};
 
@@ -18,8 +21,23 @@ pub struct DeviceOptions {
     pub adapter: Option<String>,
     /// Keep WGSL's bounds checks in every kernel (slower; for hunting a fault).
     pub checked: bool,
+    /// How large matrix products are computed.
+    pub precision: Precision,
     /// Where the self-test remembers kernels that passed; nothing is kept when absent.
     pub cache: Option<PathBuf>,
+}
+
+/// How large matrix products are computed; all else is in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// In f32.
+    #[default]
+    Exact,
+    /// From operands rounded to f16, summed in f32. Operands beyond ±65504 give infinities.
+    Half,
+    /// From operands as the sum of two f16 each, summed in f32: nearly as precise as f32, with the same
+    /// limit.
+    Split,
 }
 
 /// An open device.
@@ -60,12 +78,22 @@ impl Device {
     }
 
     fn on(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
-        let about = summary(&adapter);
+        let mut about = summary(&adapter);
         about.suffices()?;
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        about.caps.products = products(&about, options.precision)?;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut experimental = wgpu::ExperimentalFeatures::disabled();
+        if about.caps.products != Products::Exact {
+            wanted |= COOPERATIVE;
+            // SAFETY: cooperative matrices alone are used, in kernels that the self-test runs first.
+            #[allow(unsafe_code)]
+            let enabled = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            experimental = enabled;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
+            experimental_features: experimental,
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
@@ -247,6 +275,22 @@ impl Device {
             .poll(what)
             .map_err(|e| Error::Device(e.to_string()))?;
         self.check()
+    }
+}
+
+/// What kernels are emitted for.
+fn products(adapter: &AdapterSummary, precision: Precision) -> Result<Products> {
+    let size = adapter.cooperative.ok_or_else(|| {
+        Error::Adapter(format!(
+            "{} offers no cooperative matrices of f16 that sum in f32: use precision Exact instead of \
+             {precision:?}, or choose another with --adapter",
+            adapter.name
+        ))
+    });
+    match precision {
+        Precision::Exact => Ok(Products::Exact),
+        Precision::Half => size.map(|size| Products::Half { size }),
+        Precision::Split => size.map(|size| Products::Split { size }),
     }
 }
 

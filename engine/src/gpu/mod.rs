@@ -13,5 +13,5 @@ mod textures;
 mod upload;
 
 pub use adapter::{AdapterSummary, adapters};
-pub use device::{Device, DeviceOptions};
+pub use device::{Device, DeviceOptions, Precision};
 pub use program::Program;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use samora_shaders::reference::{Words, element};
-use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Shader};
+use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Products, Shader};
 
 use super::device::Device;
 use super::pipeline::pipeline;
@@ -30,6 +30,9 @@ const WORKERS: usize = 8;
 const WORTH_A_DEVICE: usize = 8;
 /// Allowed difference, relative and absolute: far above rounding, far below a wrong index.
 const TOLERANCE: f64 = 2e-3;
+/// The same for products of operands rounded to f16: an operand is off by up to 5e-4 of itself, the sum of
+/// positive products by far less, but the epilogue can enlarge that.
+const HALF_TOLERANCE: f64 = 4e-3;
 
 /// Kernels that passed on this adapter and driver.
 #[derive(Debug)]
@@ -202,6 +205,11 @@ fn run(
         pass.dispatch_workgroups(shader.grid[0], shader.grid[1], shader.grid[2]);
     }
     device.queue.submit([encoder.finish()]);
+    let products = device.adapter.caps.products;
+    let tolerance = match (kernel, products) {
+        (Kernel::Gemm(_), Products::Half { .. }) => HALF_TOLERANCE,
+        _ => TOLERANCE,
+    };
     for (binding, buffer) in buffers
         .iter()
         .enumerate()
@@ -221,7 +229,7 @@ fn run(
             };
             let got = f64::from(after[i]);
             // A NaN is a difference too.
-            let agrees = (got - want).abs() <= TOLERANCE * (1.0 + want.abs());
+            let agrees = (got - want).abs() <= tolerance * (1.0 + want.abs());
             if !agrees {
                 return Err(Error::Adapter(format!(
                     "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \

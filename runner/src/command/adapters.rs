@@ -25,6 +25,7 @@ pub fn adapters() -> Result<()> {
         "driver",
         "subgroups",
         "f16",
+        "matrices",
         "timestamps",
         "binding",
     ]);
@@ -38,6 +39,9 @@ pub fn adapters() -> Result<()> {
             adapter.driver.clone(),
             subgroups.map_or("no".into(), |(low, high)| format!("{low}–{high}")),
             offered(adapter.f16),
+            adapter
+                .cooperative
+                .map_or("no".into(), |size| format!("{size}×{size}")),
             offered(adapter.timestamps),
             format!("{} MiB", adapter.max_binding_bytes >> 20),
         ]);

@@ -2,6 +2,7 @@
 
 use super::arithmetic::{Inputs, values};
 use super::form::Form;
+use super::gemm_cooperative::Cooperative;
 use super::gemm_lanes::Lanes;
 use super::gemm_shared::Shared;
 use super::gemm_tile::tile;
@@ -31,6 +32,21 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
             each: [rows, cols],
         }
         .emit(caps),
+        Tile::Cooperative {
+            block_m,
+            block_n,
+            block_k,
+            part_m,
+            part_n,
+            word,
+        } => Cooperative::new(
+            kernel,
+            caps,
+            [block_m, block_n, block_k],
+            [part_m, part_n],
+            word,
+        )
+        .emit(),
     };
     let Gemm { batch, m, n, k, .. } = kernel;
     let name = format!("gemm {batch}x{m}x{n}x{k}");

@@ -1,7 +1,8 @@
 //! The choice of tile for a matrix product.
 
+use super::gemm_cooperative::Cooperative;
 use super::matrix::{Matrix, Wide};
-use crate::{Caps, Gemm, Tile};
+use crate::{Caps, Gemm, Products, Tile};
 
 /// Products below this many multiplications take a smaller tile, which drivers compile faster.
 const SMALL: usize = 1 << 24;
@@ -11,19 +12,28 @@ const PARALLEL: usize = 16;
 const LOW: usize = 16;
 /// Enough workgroups to keep a large GPU busy.
 const WORKGROUPS: usize = 128;
+/// Least extents, and least multiplications, of a product for cooperative matrices.
+const COOPERATIVE_SIDE: usize = 32;
+const COOPERATIVE: usize = 1 << 22;
+/// Most workgroup memory that cooperative tiles use, in bytes: more would leave a core with few workgroups.
+const COOPERATIVE_MEMORY: u32 = 48 << 10;
 /// Invocations of a GPU's workgroup along rows and along columns.
 const THREADS: usize = 16;
 
 /// The tile that suits a product on an adapter.
 pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
     if !caps.cpu {
-        return shared_tile(kernel, caps);
+        return cooperative_tile(kernel, caps).unwrap_or_else(|| shared_tile(kernel, caps));
     }
-    let lanes = match caps.subgroups {
+    lane_tile(kernel, lanes(caps))
+}
+
+/// Invocations per subgroup, 1 where that is not known.
+pub(crate) fn lanes(caps: &Caps) -> usize {
+    match caps.subgroups {
         Some((smallest, largest)) if smallest == largest => smallest as usize,
         _ => 1,
-    };
-    lane_tile(kernel, lanes)
+    }
 }
 
 /// As many accumulators as a core still handles well: 32×4 per lane with broadcasts, 8×16 without.
@@ -92,4 +102,80 @@ fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
         rows: block_m / THREADS,
         cols: block_n / THREADS,
     }
+}
+
+/// Blocks of up to 128×128, smaller where the result is small or would give too few workgroups.
+fn cooperative_tile(kernel: &Gemm, caps: &Caps) -> Option<Tile> {
+    let &Gemm { batch, m, n, k, .. } = kernel;
+    let (size, depth) = match caps.products {
+        Products::Exact => return None,
+        Products::Half { size } => (size, 32),
+        Products::Split { size } => (size, 16),
+    };
+    // Only Metal has matrices of 8×8, and it loads them from single numbers alone.
+    let word = if size == 8 { 1 } else { 4 };
+    let caps = Caps {
+        workgroup_memory: caps.workgroup_memory.min(COOPERATIVE_MEMORY),
+        ..*caps
+    };
+    let fits = |block: [usize; 3], part| Cooperative::new(kernel, &caps, block, part, word).fits();
+    if let Some([block_m, block_n, block_k, part_m, part_n, word]) = swept(word) {
+        let block = [block_m, block_n, block_k];
+        let tile = Cooperative::new(kernel, &caps, block, [part_m, part_n], word);
+        assert!(tile.fits(), "SAMORA_COOP_TILE does not fit");
+        return Some(Tile::Cooperative {
+            block_m,
+            block_n,
+            block_k,
+            part_m,
+            part_n,
+            word,
+        });
+    }
+    if m.min(n).min(k) < COOPERATIVE_SIDE || batch * m * n * k < COOPERATIVE {
+        return None;
+    }
+    let workgroups =
+        |[block_m, block_n]: [usize; 2]| batch * m.div_ceil(block_m) * n.div_ceil(block_n);
+    let oblong = if m > n { [128, 64] } else { [64, 128] };
+    let blocks = [[128, 128], oblong, [64, 64]];
+    let blocks = blocks.into_iter().filter(|&[block_m, block_n]| {
+        let part = part([block_m, block_n]);
+        block_m < 2 * m && block_n < 2 * n && fits([block_m, block_n, depth], part)
+    });
+    let blocks: Vec<[usize; 2]> = blocks.collect();
+    let enough = blocks
+        .iter()
+        .find(|block| workgroups(**block) >= WORKGROUPS);
+    let &[block_m, block_n] = enough.or(blocks.last())?;
+    let [part_m, part_n] = part([block_m, block_n]);
+    Some(Tile::Cooperative {
+        block_m,
+        block_n,
+        block_k: depth,
+        part_m,
+        part_n,
+        word,
+    })
+}
+
+/// Rows and columns per subgroup: eight subgroups for the largest block, four for the others.
+fn part([block_m, block_n]: [usize; 2]) -> [usize; 2] {
+    match block_m >= block_n {
+        true => [block_m / 2, 32],
+        false => [32, block_n / 2],
+    }
+}
+
+/// TEMPORARY, to sweep tiles on a GPU and then to be removed: the tile of every product from
+/// `SAMORA_COOP_TILE="block_m,block_n,block_k,part_m,part_n[,word]"`.
+fn swept(word: usize) -> Option<[usize; 6]> {
+    let text = std::env::var("SAMORA_COOP_TILE").ok()?;
+    let mut numbers: Vec<usize> = text.split(',').filter_map(|n| n.parse().ok()).collect();
+    if numbers.len() == 5 {
+        numbers.push(word);
+    }
+    let tile: Result<[usize; 6], _> = numbers.try_into();
+    assert!(tile.is_ok(), "SAMORA_COOP_TILE takes 5 or 6 numbers");
+    tile.ok()
 }

@@ -4,6 +4,7 @@ mod arithmetic;
 mod attention;
 mod form;
 mod gemm;
+mod gemm_cooperative;
 mod gemm_lanes;
 mod gemm_shared;
 mod gemm_tile;

@@ -3,7 +3,7 @@
 use super::attention::{Pass, attention, biased_attention, large_batch};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
-    Output, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
+    Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
 };
 
 pub(crate) const READ: Binding = Binding {
@@ -27,6 +27,15 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         workgroup_memory: 32768,
         ..gpu
     };
+    let matrices = |products| Caps {
+        subgroups: Some((32, 32)),
+        workgroup_memory: 49152,
+        products,
+        ..gpu
+    };
+    let half = matrices(Products::Half { size: 16 });
+    let half_8 = matrices(Products::Half { size: 8 });
+    let split = matrices(Products::Split { size: 16 });
     vec![
         ("map_gelu", gelu(), gpu),
         ("map_permute", strided(), gpu),
@@ -49,6 +58,10 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ("gemm_lora_down_software", linear([392, 4, 64]), cpu),
         ("gemm_odd_software", linear([5, 7, 3]), cpu),
         ("gemm_odd_workgroup", linear([5, 7, 3]), gpu),
+        ("gemm_linear_half", linear([300, 130, 260]), half),
+        ("gemm_transposed_half", transposed([2048, 1536, 512]), half),
+        ("gemm_square_half_8", square(256), half_8),
+        ("gemm_linear_split", linear([256, 256, 128]), split),
         (
             "attention_sequence_software",
             attention(Pass::Forward, false),
@@ -339,30 +352,52 @@ fn linear([m, n, k]: [usize; 3]) -> Kernel {
         strides: vec![0, 1],
         offset: 0,
     };
-    let operand = |buffer, view| Operand { buffer, view };
+    let leaf = Leaf {
+        buffer: 2,
+        access: Access::Strided(bias),
+    };
+    let nodes = [
+        Scalar::Acc,
+        Scalar::Leaf(0),
+        Scalar::Binary(Binary::Add, 0, 1),
+    ];
+    let b = View::contiguous(&[n, k]).permute(&[1, 0]);
+    product([m, n, k], [View::contiguous(&[m, k]), b], &[leaf], &nodes)
+}
+
+/// xᵀ·y.
+fn transposed([m, n, k]: [usize; 3]) -> Kernel {
+    let a = View::contiguous(&[k, m]).permute(&[1, 0]);
+    let b = View::contiguous(&[k, n]);
+    product([m, n, k], [a, b], &[], &[Scalar::Acc])
+}
+
+/// x·y of square matrices.
+fn square(side: usize) -> Kernel {
+    let view = || View::contiguous(&[side, side]);
+    product([side; 3], [view(), view()], &[], &[Scalar::Acc])
+}
+
+/// A product of the first two buffers; leaves read the third, the last node is stored in the last.
+fn product([m, n, k]: [usize; 3], [a, b]: [View; 2], leaves: &[Leaf], nodes: &[Scalar]) -> Kernel {
+    let mut bindings = vec![READ; 2 + leaves.len()];
+    bindings.push(WRITE);
     Kernel::Gemm(Gemm {
         batch: 1,
         m,
         n,
         k,
-        a: operand(0, View::contiguous(&[m, k])),
-        b: operand(1, View::contiguous(&[n, k]).permute(&[1, 0])),
-        bindings: vec![READ, READ, READ, WRITE],
-        leaves: vec![Leaf {
-            buffer: 2,
-            access: Access::Strided(bias),
-        }],
-        expr: Expr {
-            nodes: vec![
-                Scalar::Acc,
-                Scalar::Leaf(0),
-                Scalar::Binary(Binary::Add, 0, 1),
-            ],
-        },
+        a: Operand { buffer: 0, view: a },
+        b: Operand { buffer: 1, view: b },
         outputs: vec![Output {
-            buffer: 3,
-            value: 2,
+            buffer: bindings.len() - 1,
+            value: nodes.len() - 1,
         }],
+        bindings,
+        leaves: leaves.to_vec(),
+        expr: Expr {
+            nodes: nodes.to_vec(),
+        },
     })
 }
 

@@ -1,0 +1,137 @@
+//! From the operands through registers into workgroup memory.
+
+use super::{Cooperative, SCALE, Side, UNIT};
+use crate::emit::matrix::Wide;
+use crate::wgsl::{Writer, sum, times};
+
+impl Cooperative<'_> {
+    /// Binds where the operand starts and where in its tile an invocation's reads go; declares what they
+    /// are read into.
+    pub(super) fn start(&self, w: &mut Writer, side: &Side) {
+        let name = side.name;
+        let reads = side.line / UNIT;
+        w.line(format!(
+            "let {name}_start = {};",
+            side.matrix.start("batch")
+        ));
+        w.line(format!("let {name}_line = local / {reads}u;"));
+        w.line(format!("let {name}_in_line = local % {reads}u * {UNIT}u;"));
+        for p in 0..self.reads(side) {
+            w.line(format!("var {name}_{p}: vec4<f32>;"));
+        }
+    }
+
+    /// Reads the tile that starts at `k` (an identifier or literal) into registers.
+    pub(super) fn fetch(&self, w: &mut Writer, side: &Side, k: &str) {
+        for p in 0..self.reads(side) {
+            let value = self.read(side, k, p);
+            w.line(format!("{}_{p} = {value};", side.name));
+        }
+    }
+
+    /// Rounds the registers and writes them to the tile.
+    pub(super) fn stage(&self, w: &mut Writer, side: &Side) {
+        let name = side.name;
+        let pitch = side.pitch() / self.word;
+        let in_line = match self.word {
+            1 => format!("{name}_in_line"),
+            word => format!("{name}_in_line / {word}u"),
+        };
+        let slot = w.bind("slot", format!("{name}_line * {pitch}u + {in_line}"));
+        for p in 0..self.reads(side) {
+            let at = p * self.apart(side) * pitch;
+            let high = w.bind("high", format!("vec4<f16>({name}_{p})"));
+            self.put(w, &format!("{name}_high"), (&slot, at), &high);
+            if self.split {
+                let rest = format!("({name}_{p} - vec4<f32>({high})) * {SCALE}.0f");
+                let low = w.bind("low", format!("vec4<f16>({rest})"));
+                self.put(w, &format!("{name}_low"), (&slot, at), &low);
+            }
+        }
+    }
+
+    fn put(&self, w: &mut Writer, tile: &str, (slot, at): (&str, usize), value: &str) {
+        if self.word == UNIT {
+            w.line(format!("{tile}[{slot} + {at}u] = {value};"));
+            return;
+        }
+        for (part, component) in ["x", "y", "z", "w"].iter().enumerate() {
+            let at = at + part;
+            w.line(format!("{tile}[{slot} + {at}u] = {value}.{component};"));
+        }
+    }
+
+    /// Reads per invocation and tile.
+    fn reads(&self, side: &Side) -> usize {
+        side.line / UNIT * side.lines / self.threads()
+    }
+
+    /// Lines between an invocation's reads.
+    fn apart(&self, side: &Side) -> usize {
+        self.threads() / (side.line / UNIT)
+    }
+
+    /// The text of read number `p` of the tile at `k`.
+    fn read(&self, side: &Side, k: &str, p: usize) -> String {
+        let matrix = &side.matrix;
+        let name = side.name;
+        let depth = self.kernel.k;
+        let line = format!("{name}_line + {}u", p * self.apart(side));
+        let in_line = format!("{name}_in_line");
+        let (step, place) = match side.along_k {
+            true => (
+                format!("{k} + {in_line}"),
+                format!("{} + {line}", side.origin),
+            ),
+            false => (
+                format!("{k} + {line}"),
+                format!("{} + {in_line}", side.origin),
+            ),
+        };
+        // Whether the last tile overhangs the matrix.
+        let deep = !depth.is_multiple_of(self.depth);
+        let wide = !matrix.extent.is_multiple_of(side.block);
+        // The index of number `part` of the read, where `run` numbers are read at once.
+        let index = |part: usize, run: usize| {
+            let (step_part, place_part) = if side.along_k { (part, 0) } else { (0, part) };
+            let (step_run, place_run) = if side.along_k { (run, 1) } else { (1, run) };
+            let inside = |at: &str, part: usize, clamp: bool, last: usize| {
+                let at = match part {
+                    0 => at.to_string(),
+                    _ => format!("{at} + {part}u"),
+                };
+                match clamp {
+                    true => format!("min({at}, {last}u)"),
+                    false => format!("({at})"),
+                }
+            };
+            let place = inside(&place, place_part, wide, matrix.extent - place_run);
+            let step = inside(&step, step_part, deep, depth - step_run);
+            let mut terms = vec![format!("{name}_start")];
+            terms.extend(times(&place, matrix.outer));
+            terms.extend(times(&step, matrix.inner));
+            sum(terms)
+        };
+        let value = match matrix.wide {
+            Wide::No => {
+                let parts: Vec<String> = (0..UNIT)
+                    .map(|part| format!("b{}[{}]", matrix.buffer, index(part, 1)))
+                    .collect();
+                format!("vec4<f32>({})", parts.join(", "))
+            }
+            Wide::Inner | Wide::Outer => {
+                format!("b{}[({}) / {UNIT}u]", matrix.buffer, index(0, UNIT))
+            }
+        };
+        if !deep {
+            return value;
+        }
+        let inside = match (side.along_k, matrix.wide) {
+            (true, Wide::No) => {
+                format!("vec4<u32>({step}) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>({depth}u)")
+            }
+            _ => format!("{step} < {depth}u"),
+        };
+        format!("select(vec4<f32>(), {value}, {inside})")
+    }
+}
