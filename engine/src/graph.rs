@@ -138,6 +138,15 @@ impl Graph {
         }
     }
 
+    /// Lets the assignments from number `first` on keep the target's value where the scalar `condition` is
+    /// 0.
+    pub(crate) fn condition_assigns(&mut self, first: usize, condition: Value) {
+        for i in first..self.assigns.len() {
+            let (target, value) = self.assigns[i];
+            self.assigns[i].1 = self.select(condition, value, target);
+        }
+    }
+
     /// Appends a node with one output.
     pub fn push(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Value {
         let node = self.push_arc(Arc::new(op), inputs);

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use samora_engine::gpu::Precision;
 
 use crate::bench::Size;
 use crate::command;
@@ -82,6 +83,15 @@ impl PipelineArgs {
 
     fn overrides(&self) -> Result<Vec<Override>> {
         overrides(&self.sets)
+    }
+}
+
+fn precision(text: &str) -> std::result::Result<Precision, String> {
+    match text {
+        "exact" => Ok(Precision::Exact),
+        "half" => Ok(Precision::Half),
+        "split" => Ok(Precision::Split),
+        _ => Err("must be exact, half or split".into()),
     }
 }
 
@@ -177,6 +187,9 @@ pub struct BenchArgs {
     /// How large a workload is [default: small on software adapters, else full]
     #[arg(long, value_enum)]
     pub size: Option<Size>,
+    /// How a workload computes large matrix products [default: exact]; pipelines say so themselves
+    #[arg(long, value_parser = precision)]
+    pub precision: Option<Precision>,
     /// Steps timed, after two to warm up
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use samora_engine::models::sam::{Adapter, SamConfig, encode};
 use samora_engine::nn::Level;
 use samora_engine::nn::loss::mse;
-use samora_engine::optim::{OptimConfig, Rule, Schedule, minimise};
+use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
 use samora_engine::{DType, Graph, Init, Remat, SourceKind, Tensor, Value};
 
 /// Images in a batch.
@@ -58,7 +58,11 @@ impl Training {
             schedule: Schedule::Constant,
             clip_norm: Some(1.0),
         };
-        minimise(&mut graph, loss, &values, &optimiser, 100, remat);
+        let backward = Backward {
+            remat,
+            scaled: false,
+        };
+        minimise(&mut graph, loss, &values, &optimiser, 100, backward);
         Self {
             graph,
             loss,

@@ -4,7 +4,7 @@
 use samora_engine::models::sam::{Adapter, Fusion, SamConfig, encode};
 use samora_engine::nn::loss::mse;
 use samora_engine::nn::{HlAttn, Level};
-use samora_engine::optim::{OptimConfig, Rule, Schedule, minimise};
+use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
 use samora_engine::{DType, Graph, Plan, Remat, Value, plan};
 use samora_shaders::Kernel;
 use samora_tests::training::{Training, is_expert, small_encoder};
@@ -55,7 +55,11 @@ fn vit_b(adapter: &Adapter, remat: Remat, trains: impl Fn(&str) -> bool) -> Plan
         schedule: Schedule::Constant,
         clip_norm: None,
     };
-    minimise(&mut g, loss, &trained, &optimiser, 100, remat);
+    let backward = Backward {
+        remat,
+        scaled: false,
+    };
+    minimise(&mut g, loss, &trained, &optimiser, 100, backward);
     plan(&g, &[loss], true).expect("a plan")
 }
 

@@ -132,6 +132,11 @@ impl Device {
         }
     }
 
+    /// How it computes large matrix products.
+    pub fn precision(&self) -> Precision {
+        self.options.precision
+    }
+
     /// Buffers, bind groups and pipelines created so far.
     pub fn created(&self) -> usize {
         self.created.load(Ordering::Relaxed)

@@ -1,11 +1,13 @@
 //! Optimisers as graph nodes: gradients, clipping, learning-rate schedule and update are part of the
 //! step's graph, so an update is planned and fused like everything else.
 
+mod loss_scale;
 mod rule;
 mod schedule;
 
 use serde::{Deserialize, Serialize};
 
+use loss_scale::LossScale;
 pub use rule::Rule;
 pub use schedule::{PolyLength, Schedule};
 
@@ -49,6 +51,17 @@ impl OptimConfig {
     }
 }
 
+/// How gradients are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backward {
+    /// What is computed again instead of kept.
+    pub remat: Remat,
+    /// Whether the loss is scaled before it is differentiated, for devices that round the operands of
+    /// products to f16: small gradients would vanish there. A step whose gradients overflow changes
+    /// nothing but the scale.
+    pub scaled: bool,
+}
+
 /// What [`minimise`] appended.
 #[derive(Clone, Debug)]
 pub struct Minimised {
@@ -56,6 +69,9 @@ pub struct Minimised {
     pub learning_rate: Value,
     /// L2 norm of all gradients before clipping, a scalar; only with [`OptimConfig::clip_norm`].
     pub gradient_norm: Option<Value>,
+    /// Steps that changed nothing as their gradients overflowed, a scalar; only with
+    /// [`Backward::scaled`].
+    pub skipped: Option<Value>,
     /// The members of `trainable` that are updated: those the loss depends on.
     pub updated: Vec<Value>,
 }
@@ -64,48 +80,56 @@ pub struct Minimised {
 /// `trainable` at the end of each step. Parameters the loss does not depend on are left alone, weight
 /// decay included, as PyTorch does for a gradient of `None`.
 ///
-/// State is named `optim.step` (completed steps) and `optim.<slot>.<parameter>`; a checkpoint that
-/// holds it continues the run. `total_steps` is the length of the schedule.
+/// State is named `optim.step` (completed steps), `optim.loss_scale.…` and `optim.<slot>.<parameter>`;
+/// a checkpoint that holds it continues the run. `total_steps` is the length of the schedule.
 pub fn minimise(
     g: &mut Graph,
     loss: Value,
     trainable: &[Value],
     config: &OptimConfig,
     total_steps: usize,
-    remat: Remat,
+    backward: Backward,
 ) -> Minimised {
-    let gradients = differentiate(g, loss, trainable, remat);
+    let scope = g.replace_scope(vec!["optim".into()]);
+    let scale = backward.scaled.then(|| LossScale::new(g));
+    let scaled = scale.as_ref().map_or(loss, |s| g.mul(loss, s.factor));
+    g.replace_scope(scope);
+    let gradients = differentiate(g, scaled, trainable, backward.remat);
     let scope = g.replace_scope(vec!["optim".into()]);
     let mut pairs: Vec<(Value, Value)> = trainable
         .iter()
         .zip(gradients)
         .filter_map(|(&param, gradient)| Some((param, gradient?)))
         .collect();
+    if let Some(scale) = &scale {
+        scale.undo(g, &mut pairs);
+    }
+    let squares = (scale.is_some() || config.clip_norm.is_some()).then(|| total_squares(g, &pairs));
     let step = g.state("step", Tensor::full(&[], 0.0));
     let next = g.offset(step, 1.0);
     g.assign(step, next);
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
-    let gradient_norm = config.clip_norm.map(|limit| clip(g, &mut pairs, limit));
+    let limits = squares.zip(config.clip_norm);
+    let gradient_norm = limits.map(|(squares, limit)| clip(g, &mut pairs, squares, limit));
+    let first = g.assigns().len();
     config.rule.update(g, &pairs, learning_rate);
+    let skipped = scale.zip(squares);
+    let skipped = skipped.map(|(scale, squares)| scale.guard(g, first, squares));
     g.replace_scope(scope);
     Minimised {
         learning_rate,
         gradient_norm,
+        skipped,
         updated: pairs.into_iter().map(|(param, _)| param).collect(),
     }
 }
 
 /// Scales all gradients by min(1, limit/(norm + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`, and
-/// returns the norm.
-fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], limit: f64) -> Value {
-    let mut total = g.scalar(0.0);
-    for &mut (_, gradient) in pairs.iter_mut() {
-        let squares = sum_of_squares(g, gradient);
-        total = g.add(total, squares);
-    }
-    let norm = g.sqrt(total);
+/// returns the norm. `squares` is its square.
+fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], squares: Value, limit: f64) -> Value {
+    let norm = g.sqrt(squares);
     let limit = g.scalar(limit as f32);
     let safe = g.offset(norm, 1e-6);
     let ratio = g.div(limit, safe);
@@ -115,6 +139,16 @@ fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], limit: f64) -> Value {
         *gradient = g.mul(*gradient, factor);
     }
     norm
+}
+
+/// The square of the norm of all gradients together.
+fn total_squares(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
+    let mut total = g.scalar(0.0);
+    for &(_, gradient) in pairs {
+        let squares = sum_of_squares(g, gradient);
+        total = g.add(total, squares);
+    }
+    total
 }
 
 fn sum_of_squares(g: &mut Graph, x: Value) -> Value {
@@ -148,7 +182,7 @@ mod tests {
             schedule: Schedule::Constant,
             clip_norm,
         };
-        let minimised = minimise(&mut g, loss, &[w, unused], &config, 10, Remat::None);
+        let minimised = minimise(&mut g, loss, &[w, unused], &config, 10, Backward::default());
         g.check().unwrap();
         assert_eq!(minimised.updated, [w]);
         let mut feeds = HashMap::from([("w".to_string(), Tensor::f32(&[1, 2], vec![1.0, -2.0]))]);

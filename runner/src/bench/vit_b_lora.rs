@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use samora_engine::gpu::Precision;
 use samora_engine::nn::{LowRank, layer_norm, linear, low_rank_updates, mlp};
 use samora_engine::ops::attention::Attend;
-use samora_engine::optim::{OptimConfig, Rule, Schedule, minimise};
+use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
 use samora_engine::{DType, Graph, Remat, Tensor, Value};
 use samora_shaders::Tokens;
 
@@ -30,7 +31,7 @@ const EPS: f32 = 1e-6;
 const DEVIATION: f32 = 0.02;
 
 /// One training step: mean squared error, AdamW at 10⁻³ with weight decay 0.01.
-pub(super) fn case(name: String, sizes: Sizes) -> Result<Case> {
+pub(super) fn case(name: String, sizes: Sizes, precision: Precision) -> Result<Case> {
     let mut g = Graph::new();
     let (batch, tokens, dim) = (sizes.batch, sizes.tokens, sizes.dim);
     let mut x = g.input("x", &[batch, tokens, dim], DType::F32);
@@ -57,7 +58,11 @@ pub(super) fn case(name: String, sizes: Sizes) -> Result<Case> {
         schedule: Schedule::Constant,
         clip_norm: None,
     };
-    minimise(&mut g, loss, &params, &optimiser, 1, Remat::None);
+    let backward = Backward {
+        remat: Remat::None,
+        scaled: precision != Precision::Exact,
+    };
+    minimise(&mut g, loss, &params, &optimiser, 1, backward);
     g.check()?;
     let inputs = [("x", dim), ("target", OUTPUTS)];
     let inputs = inputs.map(|(name, width)| {
@@ -201,7 +206,7 @@ mod tests {
         };
         let device = Device::open(&DeviceOptions::default()).unwrap();
         let mut ceiling = Ceiling::new(&device).unwrap();
-        let case = case("small".into(), sizes).unwrap();
+        let case = case("small".into(), sizes, Precision::Exact).unwrap();
         let measured = measure(&case, (&device, &mut ceiling), true, 1, true).unwrap();
         for (ours, theirs) in measured
             .losses

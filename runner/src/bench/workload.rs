@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use samora_engine::gpu::Device;
+use samora_engine::gpu::{Device, Precision};
 
 use super::vit_b_lora::{self, Sizes};
 use super::{Case, Ceiling, Measured, measure, predict};
@@ -70,20 +70,21 @@ impl Workload {
         (fuse, rounds, profile): (bool, usize, bool),
         rows: &mut Vec<Measured>,
     ) -> Result<()> {
+        let precision = device.precision();
         for (name, work) in self.works(size) {
             let on = (device, &mut *ceiling);
             rows.push(match work {
                 Work::Network(sizes) => {
-                    let case = vit_b_lora::case(name, sizes)?;
+                    let case = vit_b_lora::case(name, sizes, precision)?;
                     measure(&case, on, fuse, rounds, profile)?
                 }
                 Work::Stage(stage, sets) => {
-                    let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
+                    let pipeline = pipeline(Path::new(PIPELINE), precision, &sets)?;
                     let case = Case::of_stage(name, &pipeline, called(&pipeline, stage)?)?;
                     measure(&case, on, fuse, rounds, profile)?
                 }
                 Work::Volume(shape, sets) => {
-                    let pipeline = pipeline(Path::new(PIPELINE), &sets)?;
+                    let pipeline = pipeline(Path::new(PIPELINE), precision, &sets)?;
                     predict(name, &pipeline, shape, on, fuse, rounds)?
                 }
             });
@@ -165,7 +166,7 @@ fn of_size(pixels: usize) -> [String; 2] {
     ]
 }
 
-fn pipeline(file: &Path, sets: &[String]) -> Result<Pipeline> {
+fn pipeline(file: &Path, precision: Precision, sets: &[String]) -> Result<Pipeline> {
     if !file.is_file() {
         return Err(Error::Usage(format!(
             "{} is not here; run `runner bench` in the folder that holds `pipelines`",
@@ -173,10 +174,12 @@ fn pipeline(file: &Path, sets: &[String]) -> Result<Pipeline> {
         )));
     }
     let sets = sets.iter().map(|set| Override::parse(set));
-    Ok(load_without_data(
-        file,
-        &sets.collect::<Result<Vec<_>, _>>()?,
-    )?)
+    let sets = sets.collect::<Result<Vec<_>, _>>()?;
+    let pipeline = load_without_data(file, &sets)?;
+    Ok(Pipeline {
+        precision,
+        ..pipeline
+    })
 }
 
 fn called<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Stage> {
@@ -204,7 +207,7 @@ mod tests {
                     let (Work::Stage(_, sets) | Work::Volume(_, sets)) = &work else {
                         continue;
                     };
-                    let pipeline = pipeline(&file, sets).unwrap();
+                    let pipeline = pipeline(&file, Precision::Exact, sets).unwrap();
                     let stage = match work {
                         Work::Stage(stage, _) => called(&pipeline, stage).unwrap(),
                         _ => called(&pipeline, "test").unwrap(),
@@ -220,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_missing_pipeline_is_said() {
-        let error = pipeline(Path::new("elsewhere.ron"), &[]).unwrap_err();
+        let error = pipeline(Path::new("elsewhere.ron"), Precision::Exact, &[]).unwrap_err();
         assert!(error.to_string().contains("elsewhere.ron is not here"));
     }
 }

@@ -12,7 +12,7 @@ use crate::bench::{
 use crate::cli::BenchArgs;
 use crate::error::{Error, Result};
 use crate::journal::{Table, print_result};
-use crate::pipeline::load_without_data;
+use crate::pipeline::{Pipeline, load_without_data};
 
 /// Times one step of every stage of a pipeline, or a workload, on random inputs and weights; needs no data.
 ///
@@ -33,6 +33,9 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     let misplaced = match workload {
         Some(_) if !args.sets.is_empty() => Some("--set changes pipelines, workloads are fixed"),
         None if args.size.is_some() => Some("--size is of workloads; give pipelines --set"),
+        None if args.precision.is_some() => {
+            Some("--precision is of workloads; give pipelines --set precision=…")
+        }
         _ => None,
     };
     if let Some(message) = misplaced {
@@ -41,16 +44,26 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     if let Some(folder) = &args.trace {
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
     }
-    let device = open_device(&args.device)?;
+    let pipeline = match workload {
+        Some(_) => None,
+        None => Some(load_without_data(Path::new(what), &args.overrides()?)?),
+    };
+    let precision = match &pipeline {
+        Some(pipeline) => pipeline.precision,
+        None => args.precision.unwrap_or_default(),
+    };
+    let device = open_device(&args.device, precision)?;
     print_result(format_args!(
         "{} ({}, {})\n\n",
         device.adapter.name, device.adapter.backend, device.adapter.driver
     ));
     let mut ceiling = Ceiling::new(&device)?;
     let mut rows = Vec::new();
-    let measured = match workload {
-        Some(workload) => of_workload(workload, args, (&device, &mut ceiling), &mut rows),
-        None => of_pipeline(args, (&device, &mut ceiling), &mut rows),
+    let on = (&device, &mut ceiling);
+    let measured = match (workload, &pipeline) {
+        (Some(workload), _) => of_workload(workload, args, on, &mut rows),
+        (None, Some(pipeline)) => of_pipeline(pipeline, args, on, &mut rows),
+        (None, None) => Ok(()),
     };
     // What was measured before a failure is shown all the same.
     print_result(times(&rows));
@@ -76,14 +89,14 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
 }
 
 fn of_pipeline(
+    pipeline: &Pipeline,
     args: &BenchArgs,
     (device, ceiling): (&Device, &mut Ceiling<'_>),
     rows: &mut Vec<Measured>,
 ) -> Result<()> {
-    let pipeline = load_without_data(Path::new(&args.what), &args.overrides()?)?;
     let (fuse, rounds, profile) = how(args);
     for stage in &pipeline.stages {
-        let case = Case::of_stage(stage.name().to_string(), &pipeline, stage)?;
+        let case = Case::of_stage(stage.name().to_string(), pipeline, stage)?;
         let on = (device, &mut *ceiling);
         rows.push(measure(&case, on, fuse, rounds, profile)?);
     }

@@ -25,7 +25,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     check(&arms)?;
     interrupt::listen()?;
     arms.iter().for_each(warn_of_random_encoder);
-    let device = open_device(&args.device)?;
+    let device = open_device(&args.device, arms[0].precision)?;
     let mut comparison = Comparison::new(arms.iter().map(|arm| arm.name.clone()));
     for nth in 0..args.seeds {
         let mut finished: Vec<(PathBuf, Pipeline)> = Vec::new();
@@ -54,6 +54,11 @@ fn check(arms: &[Pipeline]) -> Result<()> {
         if arms[..index].iter().any(|other| other.name == arm.name) {
             let name = &arm.name;
             return Err(Error::Usage(format!("two pipelines are called `{name}`")));
+        }
+        if arm.precision != arms[0].precision {
+            let name = &arm.name;
+            let message = format!("`{name}` has another `precision` than the first pipeline");
+            return Err(Error::Usage(message));
         }
         if !arm.stages.iter().any(|s| matches!(s, Stage::Evaluate(_))) {
             let name = &arm.name;

@@ -1,5 +1,7 @@
 //! `runner embed`: an image as SAM's mask decoder sees it.
 
+use samora_engine::gpu::Precision;
+
 use super::{expect_extension, open_device};
 use crate::cli::EmbedArgs;
 use crate::data::formats::numpy;
@@ -22,12 +24,12 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
             return Err(Error::Usage(message));
         }
         let image = numpy::read_tensor(path, &[1, 3, size, size])?;
-        let device = open_device(&model.device)?;
+        let device = open_device(&model.device, Precision::Exact)?;
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed_prepared(&image)?
     } else {
         let picture = model.image.read(model.window)?;
-        let device = open_device(&model.device)?;
+        let device = open_device(&model.device, Precision::Exact)?;
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed(&picture)?
     };

@@ -30,15 +30,16 @@ pub use segment::segment;
 
 use std::path::{Path, PathBuf};
 
-use samora_engine::gpu::{Device, DeviceOptions};
+use samora_engine::gpu::{Device, DeviceOptions, Precision};
 
 use crate::cli::DeviceArgs;
 use crate::error::{Error, Result};
 
 /// Opens the adapter the user chose, or the best one, and says which it is.
-fn open_device(args: &DeviceArgs) -> Result<Device> {
+fn open_device(args: &DeviceArgs, precision: Precision) -> Result<Device> {
     let device = Device::open(&DeviceOptions {
         adapter: args.adapter.clone(),
+        precision,
         cache: cache_folder(),
         ..DeviceOptions::default()
     })?;

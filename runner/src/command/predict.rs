@@ -42,7 +42,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         create_folder(folder)?;
     }
     interrupt::listen()?;
-    let device = open_device(&args.device)?;
+    let device = open_device(&args.device, pipeline.precision)?;
     let classes = source.classes();
     let sizes = (classes.len(), source.slice_axis(), BATCH);
     let fuse = !args.device.no_fuse;

@@ -25,7 +25,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let default = || Path::new("runs").join(&pipeline.name);
     let root = args.out.clone().unwrap_or_else(default);
     let run = RunDir::open(&root, &pipeline, args.fresh)?;
-    let device = open_device(&args.device)?;
+    let device = open_device(&args.device, pipeline.precision)?;
     let cache = root.with_file_name("cache");
     execute(&run, &pipeline, &device, !args.device.no_fuse, &cache)?;
     eprintln!("results: {}", root.display());

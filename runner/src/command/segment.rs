@@ -2,6 +2,8 @@
 
 use image::{GrayImage, Luma};
 
+use samora_engine::gpu::Precision;
+
 use super::{expect_extension, open_device};
 use crate::cli::SegmentArgs;
 use crate::error::{Error, Result};
@@ -23,7 +25,7 @@ pub fn segment(args: &SegmentArgs) -> Result<()> {
     let picture = model.image.read(model.window)?;
     prompts.check(picture.size())?;
     let (import, network) = import(&model.weights, model.model.as_deref())?;
-    let device = open_device(&model.device)?;
+    let device = open_device(&model.device, Precision::Exact)?;
     let fuse = !model.device.no_fuse;
     let mut segmenter = Segmenter::new(&device, fuse, network, import, &prompts)?;
     let found = segmenter.segment(&picture, &prompts)?;

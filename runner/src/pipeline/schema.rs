@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use samora_engine::Remat;
+use samora_engine::gpu::Precision;
 use samora_engine::models::sam::MaskDecoderConfig;
+use samora_engine::optim::Backward;
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
@@ -38,11 +40,23 @@ pub struct Pipeline {
     /// What the backward pass computes again instead of keeping.
     #[serde(default)]
     pub recompute: Remat,
+    /// How large matrix products are computed; all else is in f32. `Half` and `Split` need an adapter with
+    /// cooperative matrices (`runner adapters`).
+    #[serde(default)]
+    pub precision: Precision,
     /// What is done, in this order.
     pub stages: Vec<Stage>,
 }
 
 impl Pipeline {
+    /// How gradients are computed.
+    pub fn backward(&self) -> Backward {
+        Backward {
+            remat: self.recompute,
+            scaled: self.precision != Precision::Exact,
+        }
+    }
+
     /// Whether a stage trains the encoder itself.
     pub fn trains_encoder(&self) -> bool {
         self.stages.iter().any(Stage::trains_encoder)

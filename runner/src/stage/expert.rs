@@ -133,7 +133,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
     let trains = |param: &str| {
         saves(param) || param.starts_with("projector.") || param.starts_with("denoise_decoder.")
     };
-    let optimiser = (&stage.optimiser, pipeline.recompute);
+    let optimiser = (&stage.optimiser, pipeline.backward());
     let built = Built::new(g, loss, optimiser, steps, trains, saves)?;
     Ok(built.saying(&[
         ("state_dict_type", "samora_stage1".into()),

@@ -88,7 +88,7 @@ pub(super) fn graph(
     let built = Built::new(
         g,
         loss,
-        (&stage.optimiser, pipeline.recompute),
+        (&stage.optimiser, pipeline.backward()),
         steps,
         trains,
         saves,

@@ -93,7 +93,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
             simclr::pretrain_loss(&mut g, network, views, *temperature)
         }
     };
-    let optimiser = (&stage.optimiser, pipeline.recompute);
+    let optimiser = (&stage.optimiser, pipeline.backward());
     Built::new(g, loss, optimiser, steps, |_| true, |_| true)
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use samora_engine::gpu::Program;
-use samora_engine::optim::{OptimConfig, minimise};
+use samora_engine::optim::{Backward, OptimConfig, minimise};
 use samora_engine::weights::Weights;
-use samora_engine::{Graph, Remat, SourceKind, Tensor, Value, plan};
+use samora_engine::{Graph, SourceKind, Tensor, Value, plan};
 
 use super::Context;
 use crate::data::error::DataError;
@@ -75,7 +75,7 @@ impl Built {
     pub(super) fn new(
         mut graph: Graph,
         loss: Value,
-        (optimiser, remat): (&OptimConfig, Remat),
+        (optimiser, backward): (&OptimConfig, Backward),
         steps: usize,
         trains: impl Fn(&str) -> bool,
         saves: impl Fn(&str) -> bool,
@@ -91,7 +91,7 @@ impl Built {
         let saved = chosen(&saves).into_iter().map(|p| p.0).collect();
         let trainable = chosen(&trains);
         let values: Vec<Value> = trainable.iter().map(|p| p.1).collect();
-        let minimised = minimise(&mut graph, loss, &values, optimiser, steps, remat);
+        let minimised = minimise(&mut graph, loss, &values, optimiser, steps, backward);
         graph.check()?;
         // Running statistics of BatchNorm are assigned without being trained.
         let changes = |v: &Value| graph.assigns().iter().any(|(target, _)| target == v);

@@ -3,8 +3,8 @@
 use samora_engine::gpu::Program;
 use samora_engine::nn::linear;
 use samora_engine::nn::loss::mse;
-use samora_engine::optim::{OptimConfig, PolyLength, Rule, Schedule, minimise};
-use samora_engine::{Graph, Remat, Value, plan};
+use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
+use samora_engine::{Graph, Value, plan};
 use samora_tests::device;
 
 use super::{assert_close, fixture};
@@ -34,7 +34,7 @@ fn adamw_takes_pytorchs_steps() {
         },
         clip_norm: None,
     };
-    minimise(&mut g, loss, &params, &config, 10, Remat::None);
+    minimise(&mut g, loss, &params, &config, 10, Backward::default());
     g.check().unwrap();
     let start = ["weight", "bias"].map(|n| {
         let tensor = reference[&format!("start.{n}")].clone();

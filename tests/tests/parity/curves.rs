@@ -12,8 +12,8 @@ use samora_engine::models::samora::{
 use samora_engine::models::simclr::{self, SimclrConfig};
 use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::nn::{HlAttn, Level, Statistics};
-use samora_engine::optim::{OptimConfig, PolyLength, Rule, Schedule, minimise};
-use samora_engine::{Graph, Remat, Tensor, Value, plan};
+use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
+use samora_engine::{Graph, Tensor, Value, plan};
 use samora_tests::device;
 
 use super::gradients::small_sam;
@@ -60,7 +60,14 @@ fn check(
         clip_norm: None,
     };
     let want = &reference.tensors["losses"];
-    minimise(&mut g, loss, &params, &optimiser, want.len(), Remat::None);
+    minimise(
+        &mut g,
+        loss,
+        &params,
+        &optimiser,
+        want.len(),
+        Backward::default(),
+    );
     g.check().unwrap();
     let planned = plan(&g, &[loss], true).unwrap();
     let mut program = Program::new(device(), &g, planned, &reference.tensors).unwrap();

@@ -1,0 +1,154 @@
+//! Dynamic loss scaling (Micikevicius et al., "Mixed Precision Training", §3.2), with PyTorch's numbers
+//! (`torch.amp.GradScaler`).
+
+use crate::{Graph, Tensor, Value};
+
+/// The scale of the first step.
+const START: f32 = 65536.0;
+/// Steps without overflow after which the scale doubles; it halves at each overflow.
+const INTERVAL: f32 = 2000.0;
+
+/// A factor on the loss that is as large as gradients bear.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LossScale {
+    /// The factor of this step, a scalar.
+    pub(super) factor: Value,
+}
+
+impl LossScale {
+    pub(super) fn new(g: &mut Graph) -> Self {
+        Self {
+            factor: g.state("loss_scale.factor", Tensor::full(&[], START)),
+        }
+    }
+
+    /// Divides gradients of the scaled loss by the scale, a power of two.
+    pub(super) fn undo(self, g: &mut Graph, pairs: &mut [(Value, Value)]) {
+        let one = g.scalar(1.0);
+        let inverse = g.div(one, self.factor);
+        for (_, gradient) in pairs {
+            *gradient = g.mul(*gradient, inverse);
+        }
+    }
+
+    /// Lets all assignments from number `first` on keep the old value unless `squares`, the sum of all
+    /// squared gradients, is finite, and adapts the scale. Returns the number of steps skipped so far.
+    pub(super) fn guard(self, g: &mut Graph, first: usize, squares: Value) -> Value {
+        let largest = g.scalar(f32::MAX);
+        // Neither infinity nor NaN is less.
+        let finite = g.lt(squares, largest);
+        g.condition_assigns(first, finite);
+
+        let age = g.state("loss_scale.age", Tensor::full(&[], 0.0));
+        let older = g.offset(age, 1.0);
+        let interval = g.scalar(INTERVAL - 0.5);
+        let grows = g.lt(interval, older);
+        let (zero, one) = (g.scalar(0.0), g.scalar(1.0));
+        let young = g.select(grows, zero, older);
+        let new_age = g.select(finite, young, zero);
+        g.assign(age, new_age);
+
+        let double = g.scale(self.factor, 2.0);
+        let grown = g.select(grows, double, self.factor);
+        let half = g.scale(self.factor, 0.5);
+        let shrunk = g.maximum(half, one);
+        let factor = g.select(finite, grown, shrunk);
+        g.assign(self.factor, factor);
+
+        let skipped = g.state("loss_scale.skipped", Tensor::full(&[], 0.0));
+        let more = g.offset(skipped, 1.0);
+        let skipped_now = g.select(finite, skipped, more);
+        g.assign(skipped, skipped_now);
+        skipped_now
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::{INTERVAL, START};
+    use crate::optim::{Backward, OptimConfig, Rule, minimise};
+    use crate::{Graph, Init, Tensor, Value, cpu};
+
+    /// Steps of stochastic gradient descent on c·w at rate 0.5 from w = 1, where c is an input.
+    struct Run {
+        graph: Graph,
+        feeds: HashMap<String, Tensor>,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let mut g = Graph::new();
+            let w = g.param("w", &[1], Init::Zeros);
+            let c = g.input("c", &[1], crate::DType::F32);
+            let product = g.mul(c, w);
+            let loss = g.sum(product, &[0]);
+            let config = OptimConfig {
+                learning_rate: 0.5,
+                rule: Rule::Sgd {
+                    momentum: 0.5,
+                    weight_decay: 0.0,
+                },
+                schedule: Default::default(),
+                clip_norm: None,
+            };
+            let backward = Backward {
+                scaled: true,
+                ..Backward::default()
+            };
+            minimise(&mut g, loss, &[w], &config, 10, backward);
+            g.check().unwrap();
+            let feeds = HashMap::from([("w".to_string(), Tensor::f32(&[1], vec![1.0]))]);
+            Self { graph: g, feeds }
+        }
+
+        fn step(&mut self, c: f32) {
+            self.feeds.insert("c".into(), Tensor::f32(&[1], vec![c]));
+            let news: Vec<Value> = self.graph.assigns().iter().map(|a| a.1).collect();
+            let news = cpu::evaluate(&self.graph, &self.feeds, &news).unwrap();
+            for ((target, _), new) in self.graph.assigns().iter().zip(news) {
+                let mut sources = self.graph.sources().iter();
+                let source = sources.find(|s| s.value == *target).unwrap();
+                self.feeds.insert(source.name.clone(), new);
+            }
+        }
+
+        fn value(&self, name: &str) -> f64 {
+            self.feeds[name].at(0)
+        }
+    }
+
+    #[test]
+    fn a_step_that_overflows_changes_only_the_scale() {
+        let mut run = Run::new();
+        run.step(1.0);
+        assert_eq!(run.value("w"), 0.5);
+        assert_eq!(run.value("optim.momentum.w"), 1.0);
+        for bad in [1e37, f32::NAN] {
+            run.step(bad);
+            assert_eq!(run.value("w"), 0.5);
+            assert_eq!(run.value("optim.momentum.w"), 1.0);
+        }
+        assert_eq!(run.value("optim.loss_scale.factor"), f64::from(START) / 4.0);
+        assert_eq!(run.value("optim.loss_scale.skipped"), 2.0);
+        assert_eq!(run.value("optim.step"), 3.0);
+        run.step(1.0);
+        // u = 0.5·1 + 1
+        assert_eq!(run.value("w"), 0.5 - 0.5 * 1.5);
+    }
+
+    #[test]
+    fn the_scale_doubles_after_an_interval_without_overflow() {
+        let mut run = Run::new();
+        let age = Tensor::full(&[], INTERVAL - 1.0);
+        run.feeds.insert("optim.loss_scale.age".into(), age);
+        run.step(1.0);
+        assert_eq!(run.value("optim.loss_scale.factor"), f64::from(START) * 2.0);
+        assert_eq!(run.value("optim.loss_scale.age"), 0.0);
+        run.step(1.0);
+        assert_eq!(run.value("optim.loss_scale.factor"), f64::from(START) * 2.0);
+        assert_eq!(run.value("optim.loss_scale.age"), 1.0);
+    }
+}
