@@ -1,66 +1,194 @@
 @group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b1: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b2: array<f32>;
-@group(0) @binding(3) var<storage, read_write> b3: array<f32>;
-var<workgroup> a_tile: array<f32, 528>;
-var<workgroup> b_tile: array<f32, 528>;
+@group(0) @binding(2) var<storage, read> b2: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> b3: array<vec4<f32>>;
+var<workgroup> tiles: array<vec4<f32>, 192>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = group.x;
-    let row = tile / 2u * 32u;
-    let col = tile % 2u * 32u;
+    let row = tile / 6u * 8u;
+    let col = tile % 6u * 8u;
     let batch = 0u;
-    let local_row = local / 16u;
-    let local_col = local % 16u;
+    let local_row = 0u * 2u + local / 2u % 2u;
+    let local_col = 0u * 2u + local % 2u;
+    let part = local / 4u;
     let a_start = 0u;
     let b_start = 0u;
-    var acc_0_0 = 0.0f;
-    var acc_0_1 = 0.0f;
-    var acc_1_0 = 0.0f;
-    var acc_1_1 = 0.0f;
-    for (var k = 0u; k < 32u; k += 16u) {
-        for (var read = local; read < 128u; read += 256u) {
-            let step = read % 4u * 4u;
-            let place = read / 4u;
-            let value = b0[(a_start + (row + place) * 32u + (k + step)) / 4u];
-            a_tile[step * 33u + place + 0u] = value.x;
-            a_tile[step * 33u + place + 33u] = value.y;
-            a_tile[step * 33u + place + 66u] = value.z;
-            a_tile[step * 33u + place + 99u] = value.w;
-        }
-        for (var read = local; read < 128u; read += 256u) {
-            let step = read % 4u * 4u;
-            let place = read / 4u;
-            let value = b1[(b_start + min(col + place, 47u) * 32u + (k + step)) / 4u];
-            b_tile[step * 33u + place + 0u] = value.x;
-            b_tile[step * 33u + place + 33u] = value.y;
-            b_tile[step * 33u + place + 66u] = value.z;
-            b_tile[step * 33u + place + 99u] = value.w;
-        }
+    var acc_0_0 = vec4<f32>();
+    var acc_1_0 = vec4<f32>();
+    var acc_2_0 = vec4<f32>();
+    var acc_3_0 = vec4<f32>();
+    var held_0_0: vec4<f32>;
+    var held_0_1: vec4<f32>;
+    var held_0_2: vec4<f32>;
+    var held_0_3: vec4<f32>;
+    var held_1_0: vec4<f32>;
+    var held_1_1: vec4<f32>;
+    var held_1_2: vec4<f32>;
+    var held_1_3: vec4<f32>;
+    var held_2_0: vec4<f32>;
+    var held_2_1: vec4<f32>;
+    var held_2_2: vec4<f32>;
+    var held_2_3: vec4<f32>;
+    var held_3_0: vec4<f32>;
+    var held_3_1: vec4<f32>;
+    var held_3_2: vec4<f32>;
+    var held_3_3: vec4<f32>;
+    let unit_1 = local + 0u;
+    let step_2 = 0u + unit_1 % 8u * 4u;
+    let place_3 = row + unit_1 / 8u * 4u;
+    held_0_0 = b0[(a_start + place_3 * 32u + step_2) / 4u];
+    held_0_1 = b0[(a_start + (place_3 + 1u) * 32u + step_2) / 4u];
+    held_0_2 = b0[(a_start + (place_3 + 2u) * 32u + step_2) / 4u];
+    held_0_3 = b0[(a_start + (place_3 + 3u) * 32u + step_2) / 4u];
+    let unit_4 = local + 8u;
+    let step_5 = 0u + unit_4 % 8u * 4u;
+    let place_6 = row + unit_4 / 8u * 4u;
+    held_1_0 = b0[(a_start + place_6 * 32u + step_5) / 4u];
+    held_1_1 = b0[(a_start + (place_6 + 1u) * 32u + step_5) / 4u];
+    held_1_2 = b0[(a_start + (place_6 + 2u) * 32u + step_5) / 4u];
+    held_1_3 = b0[(a_start + (place_6 + 3u) * 32u + step_5) / 4u];
+    let unit_7 = local + 0u;
+    let step_8 = 0u + unit_7 % 8u * 4u;
+    let place_9 = col + unit_7 / 8u * 4u;
+    held_2_0 = b1[(b_start + place_9 * 32u + step_8) / 4u];
+    held_2_1 = b1[(b_start + (place_9 + 1u) * 32u + step_8) / 4u];
+    held_2_2 = b1[(b_start + (place_9 + 2u) * 32u + step_8) / 4u];
+    held_2_3 = b1[(b_start + (place_9 + 3u) * 32u + step_8) / 4u];
+    let unit_10 = local + 8u;
+    let step_11 = 0u + unit_10 % 8u * 4u;
+    let place_12 = col + unit_10 / 8u * 4u;
+    held_3_0 = b1[(b_start + place_12 * 32u + step_11) / 4u];
+    held_3_1 = b1[(b_start + (place_12 + 1u) * 32u + step_11) / 4u];
+    held_3_2 = b1[(b_start + (place_12 + 2u) * 32u + step_11) / 4u];
+    held_3_3 = b1[(b_start + (place_12 + 3u) * 32u + step_11) / 4u];
+    for (var k = 0u; k < 32u; k += 32u) {
+        let unit_13 = local + 0u;
+        let at_14 = 0u + unit_13 % 8u * 4u * 3u + unit_13 / 8u;
+        tiles[at_14 + 0u] = vec4<f32>(held_0_0.x, held_0_1.x, held_0_2.x, held_0_3.x);
+        tiles[at_14 + 3u] = vec4<f32>(held_0_0.y, held_0_1.y, held_0_2.y, held_0_3.y);
+        tiles[at_14 + 6u] = vec4<f32>(held_0_0.z, held_0_1.z, held_0_2.z, held_0_3.z);
+        tiles[at_14 + 9u] = vec4<f32>(held_0_0.w, held_0_1.w, held_0_2.w, held_0_3.w);
+        let unit_15 = local + 8u;
+        let at_16 = 0u + unit_15 % 8u * 4u * 3u + unit_15 / 8u;
+        tiles[at_16 + 0u] = vec4<f32>(held_1_0.x, held_1_1.x, held_1_2.x, held_1_3.x);
+        tiles[at_16 + 3u] = vec4<f32>(held_1_0.y, held_1_1.y, held_1_2.y, held_1_3.y);
+        tiles[at_16 + 6u] = vec4<f32>(held_1_0.z, held_1_1.z, held_1_2.z, held_1_3.z);
+        tiles[at_16 + 9u] = vec4<f32>(held_1_0.w, held_1_1.w, held_1_2.w, held_1_3.w);
+        let unit_17 = local + 0u;
+        let at_18 = 96u + unit_17 % 8u * 4u * 3u + unit_17 / 8u;
+        tiles[at_18 + 0u] = vec4<f32>(held_2_0.x, held_2_1.x, held_2_2.x, held_2_3.x);
+        tiles[at_18 + 3u] = vec4<f32>(held_2_0.y, held_2_1.y, held_2_2.y, held_2_3.y);
+        tiles[at_18 + 6u] = vec4<f32>(held_2_0.z, held_2_1.z, held_2_2.z, held_2_3.z);
+        tiles[at_18 + 9u] = vec4<f32>(held_2_0.w, held_2_1.w, held_2_2.w, held_2_3.w);
+        let unit_19 = local + 8u;
+        let at_20 = 96u + unit_19 % 8u * 4u * 3u + unit_19 / 8u;
+        tiles[at_20 + 0u] = vec4<f32>(held_3_0.x, held_3_1.x, held_3_2.x, held_3_3.x);
+        tiles[at_20 + 3u] = vec4<f32>(held_3_0.y, held_3_1.y, held_3_2.y, held_3_3.y);
+        tiles[at_20 + 6u] = vec4<f32>(held_3_0.z, held_3_1.z, held_3_2.z, held_3_3.z);
+        tiles[at_20 + 9u] = vec4<f32>(held_3_0.w, held_3_1.w, held_3_2.w, held_3_3.w);
         workgroupBarrier();
-        for (var step = 0u; step < 16u; step += 1u) {
-            let row_0 = a_tile[step * 33u + local_row + 0u];
-            let row_1 = a_tile[step * 33u + local_row + 16u];
-            let col_0 = b_tile[step * 33u + local_col + 0u];
-            let col_1 = b_tile[step * 33u + local_col + 16u];
-            acc_0_0 += row_0 * col_0;
-            acc_0_1 += row_0 * col_1;
-            acc_1_0 += row_1 * col_0;
-            acc_1_1 += row_1 * col_1;
+        for (var step = part; step < 32u; step += 16u) {
+            let a = 0u + step * 3u + local_row;
+            let b = 96u + step * 3u + local_col;
+            let a_0_0 = tiles[a + 0u];
+            let b_0_0 = tiles[b + 0u];
+            acc_0_0 = fma(vec4<f32>(a_0_0.x), b_0_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_0_0.y), b_0_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_0_0.z), b_0_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_0_0.w), b_0_0, acc_3_0);
+            let a_1_0 = tiles[a + 6u];
+            let b_1_0 = tiles[b + 6u];
+            acc_0_0 = fma(vec4<f32>(a_1_0.x), b_1_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_1_0.y), b_1_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_1_0.z), b_1_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_1_0.w), b_1_0, acc_3_0);
+            let a_2_0 = tiles[a + 12u];
+            let b_2_0 = tiles[b + 12u];
+            acc_0_0 = fma(vec4<f32>(a_2_0.x), b_2_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_2_0.y), b_2_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_2_0.z), b_2_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_2_0.w), b_2_0, acc_3_0);
+            let a_3_0 = tiles[a + 18u];
+            let b_3_0 = tiles[b + 18u];
+            acc_0_0 = fma(vec4<f32>(a_3_0.x), b_3_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_3_0.y), b_3_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_3_0.z), b_3_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_3_0.w), b_3_0, acc_3_0);
+            let a_4_0 = tiles[a + 24u];
+            let b_4_0 = tiles[b + 24u];
+            acc_0_0 = fma(vec4<f32>(a_4_0.x), b_4_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_4_0.y), b_4_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_4_0.z), b_4_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_4_0.w), b_4_0, acc_3_0);
+            let a_5_0 = tiles[a + 30u];
+            let b_5_0 = tiles[b + 30u];
+            acc_0_0 = fma(vec4<f32>(a_5_0.x), b_5_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_5_0.y), b_5_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_5_0.z), b_5_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_5_0.w), b_5_0, acc_3_0);
+            let a_6_0 = tiles[a + 36u];
+            let b_6_0 = tiles[b + 36u];
+            acc_0_0 = fma(vec4<f32>(a_6_0.x), b_6_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_6_0.y), b_6_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_6_0.z), b_6_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_6_0.w), b_6_0, acc_3_0);
+            let a_7_0 = tiles[a + 42u];
+            let b_7_0 = tiles[b + 42u];
+            acc_0_0 = fma(vec4<f32>(a_7_0.x), b_7_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_7_0.y), b_7_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_7_0.z), b_7_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_7_0.w), b_7_0, acc_3_0);
         }
         workgroupBarrier();
     }
-    var results = array<f32, 4>(acc_0_0, acc_0_1, acc_1_0, acc_1_1);
-    for (var e = 0u; e < 4u; e += 1u) {
-        let at_row = row + local_row + e / 2u * 16u;
-        let at_col = col + local_col + e % 2u * 16u;
-        if at_col < 48u {
-            let i = at_row * 48u + at_col;
-            let acc = results[e];
-            let x_1 = b2[i % 48u];
-            let v_2 = acc + x_1;
-            b3[i] = v_2;
+    for (var half = 1u; half > 0u; half /= 2u) {
+        if part >= half && part < half * 2u {
+            tiles[local - half * 4u + 0u] = acc_0_0;
+            tiles[local - half * 4u + 4u] = acc_1_0;
+            tiles[local - half * 4u + 8u] = acc_2_0;
+            tiles[local - half * 4u + 12u] = acc_3_0;
         }
+        workgroupBarrier();
+        if part < half {
+            acc_0_0 += tiles[local + 0u];
+            acc_1_0 += tiles[local + 4u];
+            acc_2_0 += tiles[local + 8u];
+            acc_3_0 += tiles[local + 12u];
+        }
+        workgroupBarrier();
+    }
+    if part == 0u {
+        let first_row = row + local_row * 4u;
+        let first_col = col + local_col * 4u;
+        let at_row_21 = first_row + 0u;
+        let at_col_22 = first_col + 0u;
+        let i_23 = at_row_21 * 48u + at_col_22;
+        let acc_24 = acc_0_0;
+        let x_25 = b2[(i_23 % 48u) / 4u];
+        let v_26 = acc_24 + x_25;
+        b3[i_23 / 4u] = v_26;
+        let at_row_27 = first_row + 1u;
+        let at_col_28 = first_col + 0u;
+        let i_29 = at_row_27 * 48u + at_col_28;
+        let acc_30 = acc_1_0;
+        let x_31 = b2[(i_29 % 48u) / 4u];
+        let v_32 = acc_30 + x_31;
+        b3[i_29 / 4u] = v_32;
+        let at_row_33 = first_row + 2u;
+        let at_col_34 = first_col + 0u;
+        let i_35 = at_row_33 * 48u + at_col_34;
+        let acc_36 = acc_2_0;
+        let x_37 = b2[(i_35 % 48u) / 4u];
+        let v_38 = acc_36 + x_37;
+        b3[i_35 / 4u] = v_38;
+        let at_row_39 = first_row + 3u;
+        let at_col_40 = first_col + 0u;
+        let i_41 = at_row_39 * 48u + at_col_40;
+        let acc_42 = acc_3_0;
+        let x_43 = b2[(i_41 % 48u) / 4u];
+        let v_44 = acc_42 + x_43;
+        b3[i_41 / 4u] = v_44;
     }
 }
