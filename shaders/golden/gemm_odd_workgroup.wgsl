@@ -10,8 +10,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let row = 0u * 8u;
     let col = 0u * 8u;
     let batch = 0u;
-    let local_row = 0u * 2u + local / 2u;
-    let local_col = 0u * 2u + local % 2u;
+    let local_row = local / 2u;
+    let local_col = local % 2u;
     let a_start = 0u;
     let b_start = 0u;
     var acc_0_0 = vec4<f32>();
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var held_0_2: vec4<f32>;
     var held_0_3: vec4<f32>;
     if local < 2u {
-        let unit_1 = local + 0u;
+        let unit_1 = local;
         let step_2 = 0u + unit_1 % 1u * 4u;
         let place_3 = row + unit_1 / 1u * 4u;
         held_0_0 = vec4<f32>(b0[a_start + min(place_3, 4u) * 3u + min(step_2, 2u)], b0[a_start + min(place_3 + 1u, 4u) * 3u + min(step_2, 2u)], b0[a_start + min(place_3 + 2u, 4u) * 3u + min(step_2, 2u)], b0[a_start + min(place_3 + 3u, 4u) * 3u + min(step_2, 2u)]);
@@ -41,9 +41,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         held_0_3 = vec4<f32>(b1[b_start + min(place_6, 6u) * 3u + min(step_5 + 3u, 2u)], b1[b_start + min(place_6 + 1u, 6u) * 3u + min(step_5 + 3u, 2u)], b1[b_start + min(place_6 + 2u, 6u) * 3u + min(step_5 + 3u, 2u)], b1[b_start + min(place_6 + 3u, 6u) * 3u + min(step_5 + 3u, 2u)]);
     }
     if local < 2u {
-        let unit_7 = local + 0u;
+        let unit_7 = local;
         let at_8 = 0u + unit_7 % 1u * 4u * 3u + unit_7 / 1u;
-        tiles[at_8 + 0u] = held_0_0;
+        tiles[at_8] = held_0_0;
         tiles[at_8 + 3u] = held_0_1;
         tiles[at_8 + 6u] = held_0_2;
         tiles[at_8 + 9u] = held_0_3;
@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     else {
         let unit_9 = local - 2u;
         let at_10 = 12u + unit_9 % 1u * 4u * 3u + unit_9 / 1u;
-        tiles[at_10 + 0u] = held_0_0;
+        tiles[at_10] = held_0_0;
         tiles[at_10 + 3u] = held_0_1;
         tiles[at_10 + 6u] = held_0_2;
         tiles[at_10 + 9u] = held_0_3;
@@ -60,8 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var step = 0u; step < 3u; step += 1u) {
         let a = 0u + step * 3u + local_row;
         let b = 12u + step * 3u + local_col;
-        let a_0_0 = tiles[a + 0u];
-        let b_0_0 = tiles[b + 0u];
+        let a_0_0 = tiles[a];
+        let b_0_0 = tiles[b];
         acc_0_0 = fma(vec4<f32>(a_0_0.x), b_0_0, acc_0_0);
         acc_1_0 = fma(vec4<f32>(a_0_0.y), b_0_0, acc_1_0);
         acc_2_0 = fma(vec4<f32>(a_0_0.z), b_0_0, acc_2_0);
@@ -69,11 +69,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let first_row = row + local_row * 4u;
     let first_col = col + local_col * 4u;
-    let at_row_11 = first_row + 0u;
+    let at_row_11 = first_row;
     if at_row_11 < 5u {
         let four_12 = acc_0_0;
         for (var c = 0u; c < 4u; c += 1u) {
-            let at_col_13 = first_col + 0u + c;
+            let at_col_13 = first_col + c;
             if at_col_13 < 7u {
                 let i_14 = at_row_11 * 7u + at_col_13;
                 let acc_15 = four_12[c];
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if at_row_18 < 5u {
         let four_19 = acc_1_0;
         for (var c = 0u; c < 4u; c += 1u) {
-            let at_col_20 = first_col + 0u + c;
+            let at_col_20 = first_col + c;
             if at_col_20 < 7u {
                 let i_21 = at_row_18 * 7u + at_col_20;
                 let acc_22 = four_19[c];
@@ -101,7 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if at_row_25 < 5u {
         let four_26 = acc_2_0;
         for (var c = 0u; c < 4u; c += 1u) {
-            let at_col_27 = first_col + 0u + c;
+            let at_col_27 = first_col + c;
             if at_col_27 < 7u {
                 let i_28 = at_row_25 * 7u + at_col_27;
                 let acc_29 = four_26[c];
@@ -115,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if at_row_32 < 5u {
         let four_33 = acc_3_0;
         for (var c = 0u; c < 4u; c += 1u) {
-            let at_col_34 = first_col + 0u + c;
+            let at_col_34 = first_col + c;
             if at_col_34 < 7u {
                 let i_35 = at_row_32 * 7u + at_col_34;
                 let acc_36 = four_33[c];

@@ -13,7 +13,7 @@ use super::form::Form;
 use super::grid::{fold, linear_group};
 use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
-use crate::wgsl::{Builtin, Interface, Module, Writer};
+use crate::wgsl::{Builtin, Interface, Module, Writer, plus, sum};
 use crate::{Caps, Gemm};
 
 /// Components of a vec4.
@@ -166,16 +166,17 @@ impl<'a> Shared<'a> {
         let patches = [threads[0] / patch_m, threads[1] / patch_n];
         let shape = [self.split, patches[0], patches[1], patch_m, patch_n];
         let of = |d: usize| coordinate(&shape, d, "local");
-        w.line(format!(
-            "let local_row = {} * {patch_m}u + {};",
-            of(1),
-            of(3)
-        ));
-        w.line(format!(
-            "let local_col = {} * {patch_n}u + {};",
-            of(2),
-            of(4)
-        ));
+        let own = [("local_row", 1, patch_m), ("local_col", 2, patch_n)];
+        for (name, d, patch) in own {
+            let mut terms = Vec::new();
+            if shape[d] > 1 {
+                terms.push(format!("{} * {patch}u", of(d)));
+            }
+            if patch > 1 {
+                terms.push(of(d + 2));
+            }
+            w.line(format!("let {name} = {};", sum(terms)));
+        }
         if self.split > 1 {
             w.line(format!("let part = {};", of(0)));
         }
@@ -245,7 +246,8 @@ impl<'a> Shared<'a> {
             for (d, (side, name)) in self.sides.iter().zip(["a", "b"]).enumerate() {
                 for p in 0..self.each[d] / 4 {
                     let apart = turn * self.split * side.pitch + p * threads[d];
-                    w.line(format!("let {name}_{turn}_{p} = tiles[{name} + {apart}u];"));
+                    let at = plus(name, apart);
+                    w.line(format!("let {name}_{turn}_{p} = tiles[{at}];"));
                 }
             }
             for r in 0..rows {
@@ -263,5 +265,5 @@ impl<'a> Shared<'a> {
 
 /// Vec4s between steps of a tile: an odd number, so that steps start in different banks.
 pub(crate) fn pitch(block: usize) -> usize {
-    block / 4 | 1
+    (block / 4) | 1
 }

@@ -12,8 +12,11 @@ const PARALLEL: usize = 16;
 const LOW: usize = 16;
 /// Enough workgroups to keep a large GPU busy.
 const WORKGROUPS: usize = 128;
-/// Steps along k that are worth an invocation of their own.
+/// Steps along k that are worth an invocation of their own, once there are as many as run together anyway.
 const SHARE: usize = 16;
+const WARP: usize = 32;
+/// Extents along k that are worth blocks only 8 wide.
+const LONG: usize = 1024;
 /// Accumulators of an invocation times squares of four by four that it holds on their way to workgroup
 /// memory.
 const REGISTERS: usize = 64;
@@ -77,21 +80,55 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
 /// Workgroups have as many invocations whatever their block: those that a small block leaves over share
 /// the sums along k.
 fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
-    let (block, each, depth) = shared_blocks(kernel, caps);
-    let threads = block[0] / each[0] * (block[1] / each[1]);
-    let mut split = 1;
-    while 2 * split * threads <= invocations(caps) && kernel.k >= 2 * split * SHARE {
-        split *= 2;
-    }
-    let depth = depth.unwrap_or_else(|| shared_depth(kernel.k, caps, (block, each, split)));
-    Tile::Shared {
+    let (block, each) = shared_blocks(kernel, caps);
+    let split = shared_split(kernel.k, caps, threads(block, each));
+    let tile = Tile::Shared {
         block_m: block[0],
         block_n: block[1],
-        block_k: depth,
+        block_k: shared_depth(kernel.k, caps, (block, each, split)),
         rows: each[0],
         cols: each[1],
         split,
+    };
+    forced(kernel.k, caps).unwrap_or(tile)
+}
+
+// TEMPORARY: other tiles without building: block_m,block_n,block_k,rows,cols and, if wanted, split.
+fn forced(k: usize, caps: &Caps) -> Option<Tile> {
+    let text = std::env::var("SAMORA_GEMM_TILE").ok()?;
+    let numbers = text.split(',').map(|n| n.trim().parse().ok());
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>()?;
+    let &[block_m, block_n, block_k, rows, cols, ref rest @ ..] = &numbers[..] else {
+        return None;
+    };
+    let threads = threads([block_m, block_n], [rows, cols]);
+    let split = shared_split(k, caps, threads);
+    Some(Tile::Shared {
+        block_m,
+        block_n,
+        block_k: block_k.min(k.next_multiple_of(4)),
+        rows,
+        cols,
+        split: rest.first().copied().unwrap_or(split),
+    })
+}
+
+/// Invocations that a block takes when each sums all of k.
+fn threads(block: [usize; 2], each: [usize; 2]) -> usize {
+    block[0] / each[0] * (block[1] / each[1])
+}
+
+/// Invocations that share the sums of the same results.
+fn shared_split(k: usize, caps: &Caps, threads: usize) -> usize {
+    let pays = |split: usize| {
+        let share = if split * threads > WARP { SHARE } else { 4 };
+        split * threads <= invocations(caps) && k >= split * share
+    };
+    let mut split = 1;
+    while pays(2 * split) {
+        split *= 2;
     }
+    split
 }
 
 /// Summed extent per stage: what the registers and the workgroup memory have room for.
@@ -103,8 +140,7 @@ fn shared_depth(
     let bytes = |depth: usize| 16 * depth * (pitch(block[0]) + pitch(block[1]));
     let fits = |depth: usize| {
         let squares = depth / 4 * (block[0] + block[1]) / 4;
-        let invocations = block[0] * block[1] * split / (each[0] * each[1]);
-        squares * each[0] * each[1] <= invocations * REGISTERS
+        squares * each[0] * each[1] <= threads(block, each) * split * REGISTERS
             && bytes(depth) <= MEMORY.min(caps.workgroup_memory as usize)
     };
     let mut depth = 16;
@@ -119,22 +155,8 @@ fn shared_depth(
 }
 
 /// Rows and columns per workgroup and per invocation.
-fn shared_blocks(kernel: &Gemm, caps: &Caps) -> ([usize; 2], [usize; 2], Option<usize>) {
-    // TEMPORARY: to try other tiles without building.
-    if let Ok(text) = std::env::var("SAMORA_GEMM_TILE") {
-        let numbers: Vec<usize> = text
-            .split(',')
-            .filter_map(|n| n.trim().parse().ok())
-            .collect();
-        if let [block_m, block_n, depth, rows, cols] = numbers[..] {
-            return (
-                [block_m, block_n],
-                [rows, cols],
-                (depth > 0).then_some(depth),
-            );
-        }
-    }
-    let &Gemm { batch, m, n, .. } = kernel;
+fn shared_blocks(kernel: &Gemm, caps: &Caps) -> ([usize; 2], [usize; 2]) {
+    let &Gemm { batch, m, n, k, .. } = kernel;
     let mut block = [m, n].map(|extent| extent.next_power_of_two().clamp(4, 128));
     let each = |block: [usize; 2]| block.map(|side| if side < 64 { 4 } else { 8 });
     loop {
@@ -142,13 +164,12 @@ fn shared_blocks(kernel: &Gemm, caps: &Caps) -> ([usize; 2], [usize; 2], Option<
         let larger = usize::from(block[1] > block[0]);
         let wanted = match block[larger] {
             128.. => 2 * WORKGROUPS,
-            16.. => WORKGROUPS,
+            17.. => WORKGROUPS,
+            16 if k >= LONG => WORKGROUPS,
             _ => 0,
         };
-        let [rows, cols] = each(block);
-        let threads = block[0] / rows * (block[1] / cols);
-        if groups >= wanted && threads <= invocations(caps) {
-            return (block, [rows, cols], None);
+        if groups >= wanted && threads(block, each(block)) <= invocations(caps) {
+            return (block, each(block));
         }
         block[larger] /= 2;
     }

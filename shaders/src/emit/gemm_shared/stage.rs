@@ -5,7 +5,7 @@
 
 use super::{PARTS, Shared, Side};
 use crate::emit::matrix::Wide;
-use crate::wgsl::{Writer, sum, times};
+use crate::wgsl::{Writer, plus, sum, times};
 
 impl Side {
     /// Whether neighbouring invocations copy squares that follow each other along k.
@@ -71,15 +71,15 @@ impl Shared<'_> {
             let [step, place] = side.square(unit, self.depth);
             let Side { first, pitch, .. } = side;
             let at = w.bind("at", format!("{first}u + {step} * {pitch}u + {place}"));
-            for j in 0..4 {
+            for (j, part) in PARTS.iter().enumerate() {
                 let value = match side.matrix.wide {
                     Wide::Inner => {
-                        let parts = [0, 1, 2, 3].map(|c| format!("held_{turn}_{c}.{}", PARTS[j]));
+                        let parts = [0, 1, 2, 3].map(|c| format!("held_{turn}_{c}.{part}"));
                         format!("vec4<f32>({})", parts.join(", "))
                     }
                     Wide::Outer | Wide::No => format!("held_{turn}_{j}"),
                 };
-                w.line(format!("tiles[{at} + {}u] = {value};", j * pitch));
+                w.line(format!("tiles[{}] = {value};", plus(&at, j * pitch)));
             }
         });
     }
@@ -93,10 +93,7 @@ impl Shared<'_> {
     ) -> String {
         let matrix = &side.matrix;
         let inside = |name: &str, beyond: usize, [extent, tile, unit]: [usize; 3]| {
-            let text = match beyond {
-                0 => name.to_string(),
-                _ => format!("{name} + {beyond}u"),
-            };
+            let text = plus(name, beyond);
             if !extent.is_multiple_of(tile) {
                 format!("min({text}, {}u)", extent - unit)
             } else if beyond > 0 {
@@ -137,7 +134,7 @@ impl Shared<'_> {
                 if guarded {
                     w.open(format!("if local < {lefts}u"));
                 }
-                let unit = w.bind("unit", format!("local + {first}u"));
+                let unit = w.bind("unit", plus("local", first));
                 write(w, a, &unit, turn);
                 if guarded {
                     w.close();
@@ -152,7 +149,7 @@ impl Shared<'_> {
                     (false, false) => {}
                 }
                 let unit = match first >= left {
-                    true => format!("local + {}u", first - left),
+                    true => plus("local", first - left),
                     false => format!("local - {}u", left - first),
                 };
                 let unit = w.bind("unit", unit);

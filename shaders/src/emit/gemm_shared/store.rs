@@ -6,7 +6,7 @@ use crate::emit::form::Form;
 use crate::emit::gemm::{epilogue, place};
 use crate::emit::matrix::Wide;
 use crate::emit::quad::quad_forms;
-use crate::wgsl::Writer;
+use crate::wgsl::{Writer, plus};
 
 impl Shared<'_> {
     /// Adds the sums of a split's parts into part 0, half of the parts to the other half at a time and
@@ -35,7 +35,7 @@ impl Shared<'_> {
             w.line("workgroupBarrier();");
             w.open("if part < half");
             for (s, sum) in sums.iter().enumerate() {
-                w.line(format!("{sum} += tiles[local + {}u];", s * halves));
+                w.line(format!("{sum} += tiles[{}];", plus("local", s * halves)));
             }
             w.close();
             w.line("workgroupBarrier();");
@@ -55,13 +55,13 @@ impl Shared<'_> {
         w.line("let first_col = col + local_col * 4u;");
         for r in 0..self.each[0] {
             let down = r / 4 * threads_m * 4 + r % 4;
-            let at_row = w.bind("at_row", format!("first_row + {down}u"));
+            let at_row = w.bind("at_row", plus("first_row", down));
             let low = !m.is_multiple_of(self.block[0]);
             if low {
                 w.open(format!("if {at_row} < {m}u"));
             }
             for c in 0..self.each[1] / 4 {
-                let at_col = format!("first_col + {}u", c * threads_n * 4);
+                let at_col = plus("first_col", c * threads_n * 4);
                 let mut acc = format!("acc_{r}_{c}");
                 let at_col = if quad {
                     w.bind("at_col", at_col)
