@@ -55,7 +55,7 @@ pub enum Tile {
         transposed: bool,
     },
     /// For GPUs. A workgroup stages `block_m`×`block_k` and `block_k`×`block_n` tiles in workgroup
-    /// memory; each invocation keeps `rows`×`cols` accumulators.
+    /// memory; each invocation keeps `rows`×`cols` accumulators. All are multiples of 4.
     Shared {
         /// Rows per workgroup.
         block_m: usize,
@@ -67,6 +67,8 @@ pub enum Tile {
         rows: usize,
         /// Columns per invocation.
         cols: usize,
+        /// Invocations that share the sum along k of the same results; a power of two.
+        split: usize,
     },
     /// For GPUs with cooperative matrices. A workgroup stages `block_m`×`block_k` and `block_k`×`block_n`
     /// tiles in workgroup memory as f16; each subgroup multiplies `part_m`×`part_n` of the result.

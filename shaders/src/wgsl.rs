@@ -221,6 +221,14 @@ pub(crate) fn times(name: &str, factor: usize) -> Option<String> {
     }
 }
 
+/// `name + more`, simplified for 0.
+pub(crate) fn plus(name: &str, more: usize) -> String {
+    match more {
+        0 => name.to_string(),
+        _ => format!("{name} + {more}u"),
+    }
+}
+
 /// The sum of terms, `0u` when there are none.
 pub(crate) fn sum(terms: Vec<String>) -> String {
     if terms.is_empty() {

@@ -25,13 +25,11 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
             block_k,
             rows,
             cols,
-        } => Shared {
-            kernel,
-            block: [block_m, block_n],
-            depth: block_k,
-            each: [rows, cols],
+            split,
+        } => {
+            let (block, each) = ([block_m, block_n], [rows, cols]);
+            Shared::new(kernel, caps, (block, block_k), (each, split)).emit()
         }
-        .emit(caps),
         Tile::Cooperative {
             block_m,
             block_n,

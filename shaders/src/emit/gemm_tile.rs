@@ -1,6 +1,7 @@
 //! The choice of tile for a matrix product.
 
 use super::gemm_cooperative::Cooperative;
+use super::gemm_shared::pitch;
 use super::matrix::{Matrix, Wide};
 use crate::{Caps, Gemm, Products, Tile};
 
@@ -17,8 +18,16 @@ const COOPERATIVE_SIDE: usize = 32;
 const COOPERATIVE: usize = 1 << 22;
 /// Most workgroup memory that cooperative tiles use, in bytes: more would leave a core with few workgroups.
 const COOPERATIVE_MEMORY: u32 = 48 << 10;
-/// Invocations of a GPU's workgroup along rows and along columns.
-const THREADS: usize = 16;
+/// Steps along k that are worth an invocation of their own, once there are as many as run together anyway.
+const SHARE: usize = 16;
+const WARP: usize = 32;
+/// Extents along k that are worth blocks only 8 wide.
+const LONG: usize = 1024;
+/// Accumulators of an invocation times squares of four by four that it holds on their way to workgroup
+/// memory.
+const REGISTERS: usize = 64;
+/// Bytes of workgroup memory that leave room for other workgroups on the same core.
+const MEMORY: usize = 32768;
 
 /// The tile that suits a product on an adapter.
 pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
@@ -78,29 +87,101 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
 }
 
 /// Blocks of up to 128×128, smaller where the result is small or would give too few workgroups.
+/// Workgroups have as many invocations whatever their block: those that a small block leaves over share
+/// the sums along k.
 fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
-    let &Gemm { batch, m, n, k, .. } = kernel;
-    let side = |extent: usize| extent.next_power_of_two().clamp(THREADS, 128);
-    let (mut block_m, mut block_n) = (side(m), side(n));
-    let few = |block_m, block_n| batch * m.div_ceil(block_m) * n.div_ceil(block_n) < WORKGROUPS;
-    while few(block_m, block_n) && block_m.max(block_n) > 2 * THREADS {
-        if block_m >= block_n {
-            block_m /= 2;
-        } else {
-            block_n /= 2;
-        }
-    }
-    let bytes = |depth: usize| 4 * depth * (block_m + block_n + 2);
-    let mut block_k = k.next_multiple_of(4).min(16);
-    while block_k > 4 && bytes(block_k) > caps.workgroup_memory as usize {
-        block_k -= 4;
-    }
-    Tile::Shared {
+    let (block, each) = shared_blocks(kernel, caps);
+    let split = shared_split(kernel.k, caps, threads(block, each));
+    let tile = Tile::Shared {
+        block_m: block[0],
+        block_n: block[1],
+        block_k: shared_depth(kernel.k, caps, (block, each, split)),
+        rows: each[0],
+        cols: each[1],
+        split,
+    };
+    forced(kernel.k, caps).unwrap_or(tile)
+}
+
+// TEMPORARY: other tiles without building: block_m,block_n,block_k,rows,cols and, if wanted, split.
+fn forced(k: usize, caps: &Caps) -> Option<Tile> {
+    let text = std::env::var("SAMORA_GEMM_TILE").ok()?;
+    let numbers = text.split(',').map(|n| n.trim().parse().ok());
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>()?;
+    let &[block_m, block_n, block_k, rows, cols, ref rest @ ..] = &numbers[..] else {
+        return None;
+    };
+    let threads = threads([block_m, block_n], [rows, cols]);
+    let split = shared_split(k, caps, threads);
+    Some(Tile::Shared {
         block_m,
         block_n,
-        block_k,
-        rows: block_m / THREADS,
-        cols: block_n / THREADS,
+        block_k: block_k.min(k.next_multiple_of(4)),
+        rows,
+        cols,
+        split: rest.first().copied().unwrap_or(split),
+    })
+}
+
+/// Invocations that a block takes when each sums all of k.
+fn threads(block: [usize; 2], each: [usize; 2]) -> usize {
+    block[0] / each[0] * (block[1] / each[1])
+}
+
+/// Invocations that share the sums of the same results.
+fn shared_split(k: usize, caps: &Caps, threads: usize) -> usize {
+    let pays = |split: usize| {
+        let share = if split * threads > WARP { SHARE } else { 4 };
+        split * threads <= invocations(caps) && k >= split * share
+    };
+    let mut split = 1;
+    while pays(2 * split) {
+        split *= 2;
+    }
+    split
+}
+
+/// Summed extent per stage: what the registers and the workgroup memory have room for.
+fn shared_depth(
+    k: usize,
+    caps: &Caps,
+    (block, each, split): ([usize; 2], [usize; 2], usize),
+) -> usize {
+    let bytes = |depth: usize| 16 * depth * (pitch(block[0]) + pitch(block[1]));
+    let fits = |depth: usize| {
+        let squares = depth / 4 * (block[0] + block[1]) / 4;
+        squares * each[0] * each[1] <= threads(block, each) * split * REGISTERS
+            && bytes(depth) <= MEMORY.min(caps.workgroup_memory as usize)
+    };
+    let mut depth = 16;
+    while depth < k && fits(2 * depth) {
+        depth *= 2;
+    }
+    depth = depth.min(k.next_multiple_of(4));
+    while depth > 4 && bytes(depth) > caps.workgroup_memory as usize {
+        depth -= 4;
+    }
+    depth
+}
+
+/// Rows and columns per workgroup and per invocation.
+fn shared_blocks(kernel: &Gemm, caps: &Caps) -> ([usize; 2], [usize; 2]) {
+    let &Gemm { batch, m, n, k, .. } = kernel;
+    let mut block = [m, n].map(|extent| extent.next_power_of_two().clamp(4, 128));
+    let each = |block: [usize; 2]| block.map(|side| if side < 64 { 4 } else { 8 });
+    loop {
+        let groups = batch * m.div_ceil(block[0]) * n.div_ceil(block[1]);
+        let larger = usize::from(block[1] > block[0]);
+        let wanted = match block[larger] {
+            128.. => 2 * WORKGROUPS,
+            17.. => WORKGROUPS,
+            16 if k >= LONG => WORKGROUPS,
+            _ => 0,
+        };
+        if groups >= wanted && threads(block, each(block)) <= invocations(caps) {
+            return (block, each(block));
+        }
+        block[larger] /= 2;
     }
 }
 
@@ -178,4 +259,10 @@ fn swept(word: usize) -> Option<[usize; 6]> {
     let tile: Result<[usize; 6], _> = numbers.try_into();
     assert!(tile.is_ok(), "SAMORA_COOP_TILE takes 5 or 6 numbers");
     tile.ok()
+}
+
+/// Invocations per workgroup.
+fn invocations(caps: &Caps) -> usize {
+    let most = caps.workgroup_size.min(256) as usize;
+    1 << most.ilog2()
 }
