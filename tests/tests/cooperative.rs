@@ -34,10 +34,11 @@ fn split_products_agree_with_the_reference() {
     check(Precision::Split, &accepted);
 }
 
-fn check(precision: Precision, accepted: &Accepted) {
+/// `None`, with a line that says so, when no adapter offers cooperative matrices.
+fn device(precision: Precision) -> Option<Device> {
     if adapters().iter().all(|a| a.cooperative.is_none()) {
         println!("no adapter offers cooperative matrices: {precision:?} is not tested");
-        return;
+        return None;
     }
     let device = Device::open(&DeviceOptions {
         adapter: std::env::var("SAMORA_ADAPTER").ok(),
@@ -46,6 +47,18 @@ fn check(precision: Precision, accepted: &Accepted) {
     })
     .unwrap_or_else(|e| panic!("{e}"));
     println!("{} with {:?}", device.adapter.name, device.adapter.caps);
+    Some(device)
+}
+
+fn program<'a>(device: &'a Device, graph: &Graph, y: Value) -> Program<'a> {
+    let planned = plan(graph, &[y], true).expect("a plan");
+    Program::new(device, graph, planned, &parameters(graph)).expect("a program")
+}
+
+fn check(precision: Precision, accepted: &Accepted) {
+    let Some(device) = device(precision) else {
+        return;
+    };
     let mut failures = Vec::new();
     for (name, build) in PRODUCTS {
         let error = error(&device, *build);
@@ -60,14 +73,38 @@ fn check(precision: Precision, accepted: &Accepted) {
     });
 }
 
+/// Rates of products of real networks: `cargo test --release -p samora-tests --test cooperative -- --ignored
+/// --nocapture`.
+#[test]
+#[ignore = "measures, on an adapter with cooperative matrices"]
+fn rates_of_products() {
+    for precision in [Precision::Exact, Precision::Half, Precision::Split] {
+        let Some(device) = device(precision) else {
+            return;
+        };
+        for (name, [m, n, k], build) in MEASURED {
+            let mut graph = Graph::new();
+            let y = build(&mut graph, [*m, *n, *k]);
+            let mut program = program(&device, &graph, y);
+            let best = (0..5).fold(f64::INFINITY, |best, _| {
+                let kernels = program.profile(&[]).expect("a profile");
+                kernels.iter().map(|(_, _, s)| s).sum::<f64>().min(best)
+            });
+            let rate = 2e-12 * (m * n * k) as f64 / best;
+            println!(
+                "{precision:?} {name} {m}x{n}x{k}: {:.3} ms, {rate:.1} TFLOP/s",
+                best * 1e3
+            );
+        }
+    }
+}
+
 /// Largest error of a value, relative to its largest element; NaN if any element is.
 fn error(device: &Device, build: fn(&mut Graph) -> Value) -> f64 {
     let mut graph = Graph::new();
     let y = build(&mut graph);
     let want = cpu::evaluate(&graph, &HashMap::new(), &[y]).expect("a reference");
-    let planned = plan(&graph, &[y], true).expect("a plan");
-    let mut program =
-        Program::new(device, &graph, planned, &parameters(&graph)).expect("a program");
+    let mut program = program(device, &graph, y);
     program.step(&[]).expect("a step");
     relative(&program.read(y).expect("a value"), &want[0])
 }
@@ -131,6 +168,20 @@ const PRODUCTS: &[(&str, Build)] = &[
     ("NT 393x130x256, bias and GELU", |g| {
         gelu(g, [393, 130, 256])
     }),
+];
+
+type BuildOf = fn(&mut Graph, [usize; 3]) -> Value;
+
+/// Layout, m, n and k.
+const MEASURED: &[(&str, [usize; 3], BuildOf)] = &[
+    ("NT", [4096, 4096, 4096], nt),
+    ("NT", [6272, 2304, 768], nt),
+    ("NT with bias and GELU", [6272, 3072, 768], gelu),
+    ("NT", [6272, 768, 3072], nt),
+    ("NN", [6272, 768, 3072], nn),
+    ("TN", [3072, 768, 6272], tn),
+    ("TN", [768, 768, 6272], tn),
+    ("NT", [392, 768, 768], nt),
 ];
 
 fn nn(g: &mut Graph, [m, n, k]: [usize; 3]) -> Value {
