@@ -1,5 +1,5 @@
 //! Attention whose rows neighbouring lanes share gives what attention without sharing gives, alone and
-//! with several rows each.
+//! with two rows each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -150,16 +150,16 @@ fn windows_with_a_bias_by_distance() {
     compare("a bias by distance", &built);
 }
 
-/// Batches that give every invocation several rows.
+/// Sequences and windows so long that every invocation has two rows.
 #[test]
-fn several_rows() {
+fn two_rows() {
     let tokens = Tokens::Sequence {
-        queries: 17,
-        keys: 17,
+        queries: 131,
+        keys: 70,
     };
-    let built = build([1024, 4, 16], [17, 17], |_, _| Attend::plain(4, tokens));
-    compare("many sequences", &built);
-    let configure = windows([4, 16], [5, 6, 4, 4], true);
-    let built = build([320, 4, 16], [30, 30], configure);
-    compare("many windows", &built);
+    let built = build([2, 2, 16], [131, 70], |_, _| Attend::plain(2, tokens));
+    compare("long sequences", &built);
+    let configure = windows([2, 16], [12, 10, 9, 8], true);
+    let built = build([2, 2, 16], [120, 120], configure);
+    compare("large windows", &built);
 }

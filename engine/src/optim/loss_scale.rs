@@ -31,12 +31,27 @@ impl LossScale {
         }
     }
 
-    /// Lets all assignments from number `first` on keep the old value unless `squares`, the sum of all
-    /// squared gradients, is finite, and adapts the scale. Returns the number of steps skipped so far.
-    pub(super) fn guard(self, g: &mut Graph, first: usize, squares: Value) -> Value {
+    /// Whether `squares`, the sum of all squared gradients, is finite; blanks the gradients where it is
+    /// not. So no part of an update is computed before that is known, and all of it in one kernel.
+    pub(super) fn finite(
+        self,
+        g: &mut Graph,
+        squares: Value,
+        pairs: &mut [(Value, Value)],
+    ) -> Value {
         let largest = g.scalar(f32::MAX);
         // Neither infinity nor NaN is less.
         let finite = g.lt(squares, largest);
+        let zero = g.scalar(0.0);
+        for (_, gradient) in pairs {
+            *gradient = g.select(finite, *gradient, zero);
+        }
+        finite
+    }
+
+    /// Lets all assignments from number `first` on keep the old value unless gradients are `finite`, and
+    /// adapts the scale. Returns the number of steps skipped so far.
+    pub(super) fn guard(self, g: &mut Graph, first: usize, finite: Value) -> Value {
         g.condition_assigns(first, finite);
 
         let age = g.state("loss_scale.age", Tensor::full(&[], 0.0));

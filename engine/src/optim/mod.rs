@@ -111,12 +111,14 @@ pub fn minimise(
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
+    let scaled = scale.zip(squares);
+    let finite = scaled.map(|(scale, squares)| scale.finite(g, squares, &mut pairs));
     let limits = squares.zip(config.clip_norm);
     let gradient_norm = limits.map(|(squares, limit)| clip(g, &mut pairs, squares, limit));
     let first = g.assigns().len();
     config.rule.update(g, &pairs, learning_rate);
-    let skipped = scale.zip(squares);
-    let skipped = skipped.map(|(scale, squares)| scale.guard(g, first, squares));
+    let skipped = scale.zip(finite);
+    let skipped = skipped.map(|(scale, finite)| scale.guard(g, first, finite));
     g.replace_scope(scope);
     Minimised {
         learning_rate,

@@ -92,35 +92,14 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
 fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
     let (block, each) = shared_blocks(kernel, caps);
     let split = shared_split(kernel.k, caps, threads(block, each));
-    let tile = Tile::Shared {
+    Tile::Shared {
         block_m: block[0],
         block_n: block[1],
         block_k: shared_depth(kernel.k, caps, (block, each, split)),
         rows: each[0],
         cols: each[1],
         split,
-    };
-    forced(kernel.k, caps).unwrap_or(tile)
-}
-
-// TEMPORARY: other tiles without building: block_m,block_n,block_k,rows,cols and, if wanted, split.
-fn forced(k: usize, caps: &Caps) -> Option<Tile> {
-    let text = std::env::var("SAMORA_GEMM_TILE").ok()?;
-    let numbers = text.split(',').map(|n| n.trim().parse().ok());
-    let numbers: Vec<usize> = numbers.collect::<Option<_>>()?;
-    let &[block_m, block_n, block_k, rows, cols, ref rest @ ..] = &numbers[..] else {
-        return None;
-    };
-    let threads = threads([block_m, block_n], [rows, cols]);
-    let split = shared_split(k, caps, threads);
-    Some(Tile::Shared {
-        block_m,
-        block_n,
-        block_k: block_k.min(k.next_multiple_of(4)),
-        rows,
-        cols,
-        split: rest.first().copied().unwrap_or(split),
-    })
+    }
 }
 
 /// Invocations that a block takes when each sums all of k.
@@ -200,19 +179,6 @@ fn cooperative_tile(kernel: &Gemm, caps: &Caps) -> Option<Tile> {
         ..*caps
     };
     let fits = |block: [usize; 3], part| Cooperative::new(kernel, &caps, block, part, word).fits();
-    if let Some([block_m, block_n, block_k, part_m, part_n, word]) = swept(word) {
-        let block = [block_m, block_n, block_k];
-        let tile = Cooperative::new(kernel, &caps, block, [part_m, part_n], word);
-        assert!(tile.fits(), "SAMORA_COOP_TILE does not fit");
-        return Some(Tile::Cooperative {
-            block_m,
-            block_n,
-            block_k,
-            part_m,
-            part_n,
-            word,
-        });
-    }
     if m.min(n).min(k) < COOPERATIVE_SIDE || batch * m * n * k < COOPERATIVE {
         return None;
     }
@@ -246,19 +212,6 @@ fn part([block_m, block_n]: [usize; 2]) -> [usize; 2] {
         true => [block_m / 2, 32],
         false => [32, block_n / 2],
     }
-}
-
-/// TEMPORARY, to sweep tiles on a GPU and then to be removed: the tile of every product from
-/// `SAMORA_COOP_TILE="block_m,block_n,block_k,part_m,part_n[,word]"`.
-fn swept(word: usize) -> Option<[usize; 6]> {
-    let text = std::env::var("SAMORA_COOP_TILE").ok()?;
-    let mut numbers: Vec<usize> = text.split(',').filter_map(|n| n.parse().ok()).collect();
-    if numbers.len() == 5 {
-        numbers.push(word);
-    }
-    let tile: Result<[usize; 6], _> = numbers.try_into();
-    assert!(tile.is_ok(), "SAMORA_COOP_TILE takes 5 or 6 numbers");
-    tile.ok()
 }
 
 /// Invocations per workgroup.

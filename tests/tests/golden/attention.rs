@@ -86,20 +86,23 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
     })
 }
 
-/// A plain sequence with heads of 16 and a batch so large that an invocation has several rows.
-pub(crate) fn large_batch(pass: Pass) -> Kernel {
+/// A plain sequence with heads of 16, long enough for an invocation to have two rows.
+pub(crate) fn long_sequence(pass: Pass) -> Kernel {
     let Kernel::Attention(a) = attention(pass, false) else {
         unreachable!()
     };
     let rows = |offset| HeadRows {
         offset,
         row_stride: 96,
-        batch: 4096,
         ..a.q
     };
+    let tokens = Tokens::Sequence {
+        queries: 70,
+        keys: 70,
+    };
     Kernel::Attention(Attention {
-        batch: 4096,
         head_dim: 16,
+        tokens,
         q: rows(0),
         k: rows(32),
         v: rows(64),

@@ -1,6 +1,6 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention, biased_attention, large_batch};
+use super::attention::{Pass, attention, biased_attention, long_sequence};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
     Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
@@ -98,9 +98,13 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             attention(Pass::Keys, true),
             cpu,
         ),
-        ("attention_shared", large_batch(Pass::Forward), discrete),
-        ("attention_dq_shared", large_batch(Pass::Queries), discrete),
-        ("attention_dkv_shared", large_batch(Pass::Keys), discrete),
+        ("attention_shared", long_sequence(Pass::Forward), discrete),
+        (
+            "attention_dq_shared",
+            long_sequence(Pass::Queries),
+            discrete,
+        ),
+        ("attention_dkv_shared", long_sequence(Pass::Keys), discrete),
     ]
 }
 

@@ -129,15 +129,16 @@ impl<'a> Emitter<'a> {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
         }
         let supply = supply(a, caps);
+        let staged = matches!(supply, Supply::Staged(_));
+        let share = match staged && wide && !sums_pads {
+            true => Share::new(caps, [owned, row_regs]),
+            false => Share::ALONE,
+        };
         let workgroup = match supply {
             Supply::Broadcast(lanes) => lanes,
             _ if caps.cpu => 16,
+            _ if share.lanes > 1 => 128.min(caps.workgroup_size as usize),
             _ => 64.min(caps.workgroup_size as usize),
-        };
-        let staged = matches!(supply, Supply::Staged(_));
-        let share = match staged && wide && !sums_pads {
-            true => Share::new(a, caps, [owned, row_regs]),
-            false => Share::ALONE,
         };
         let ty = if wide { "vec4<f32>" } else { "f32" };
         let shared = match supply {

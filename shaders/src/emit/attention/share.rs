@@ -2,15 +2,18 @@
 //! invocation; a quarter of it leaves room for several rows, each of which is multiplied by what was
 //! read from workgroup memory once.
 
-use super::geometry::{Slot, windows};
+use super::geometry::Slot;
 use super::{Emitter, Supply};
+use crate::Caps;
 use crate::wgsl::float;
-use crate::{Attention, AttentionPass, Caps};
 
 /// Lanes that share a row.
 const LANES: usize = 4;
-/// Invocations that keep a large GPU busy: more rows each are worth less than that.
-const ENOUGH: usize = 1 << 16;
+/// Rows an invocation holds a part of. Four fill the registers of the backward passes and are no faster
+/// forward.
+const ROWS: usize = 2;
+/// Sequences below this length would leave most of a workgroup of several rows idle.
+const SHORT: usize = 64;
 
 /// How owned rows are spread over invocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,22 +28,13 @@ impl Share {
     /// One invocation for each row.
     pub(super) const ALONE: Self = Self { lanes: 1, rows: 1 };
 
-    /// What suits rows of so many registers where lanes can exchange numbers.
-    pub(super) fn new(a: &Attention, caps: &Caps, [owned, row_regs]: [usize; 2]) -> Self {
-        let exchange = caps
-            .subgroups
-            .is_some_and(|(smallest, _)| smallest as usize >= LANES);
-        if !exchange || !row_regs.is_multiple_of(LANES) {
+    /// What suits `owned` rows of so many registers where lanes can exchange numbers.
+    pub(super) fn new(caps: &Caps, [owned, row_regs]: [usize; 2]) -> Self {
+        let smallest = caps.subgroups.map_or(0, |(smallest, _)| smallest as usize);
+        if smallest < LANES || !row_regs.is_multiple_of(LANES) {
             return Self::ALONE;
         }
-        let invocations = a.batch * a.heads * windows(a) * owned * LANES;
-        let mut rows = match a.pass {
-            AttentionPass::Forward { .. } => 4,
-            _ => 2,
-        };
-        while rows > 1 && invocations / rows < ENOUGH {
-            rows /= 2;
-        }
+        let rows = if owned < SHORT { 1 } else { ROWS };
         Self { lanes: LANES, rows }
     }
 

@@ -4,6 +4,9 @@ use super::{Cooperative, SCALE, Side, UNIT};
 use crate::emit::matrix::Wide;
 use crate::wgsl::{Writer, sum, times};
 
+/// The bits of an f32 that an f16 has too: sign, exponent and ten of the mantissa.
+const HEAD: u32 = !0 << 13;
+
 impl Cooperative<'_> {
     /// Binds where the operand starts and where in its tile an invocation's reads go; declares what they
     /// are read into.
@@ -40,13 +43,17 @@ impl Cooperative<'_> {
         let slot = w.bind("slot", format!("{name}_line * {pitch}u + {in_line}"));
         for p in 0..self.reads(side) {
             let at = p * self.apart(side) * pitch;
-            let high = w.bind("high", format!("vec4<f16>({name}_{p})"));
-            self.put(w, &format!("{name}_high"), (&slot, at), &high);
+            let mut head = format!("{name}_{p}");
             if self.split {
-                let rest = format!("({name}_{p} - vec4<f32>({high})) * {SCALE}.0f");
+                // Not by converting to f16 and back, which drivers take for doing nothing.
+                let bits = format!("bitcast<vec4<u32>>({head}) & vec4<u32>({HEAD}u)");
+                head = w.bind("head", format!("bitcast<vec4<f32>>({bits})"));
+                let rest = format!("({name}_{p} - {head}) * {SCALE}.0f");
                 let low = w.bind("low", format!("vec4<f16>({rest})"));
                 self.put(w, &format!("{name}_low"), (&slot, at), &low);
             }
+            let high = w.bind("high", format!("vec4<f16>({head})"));
+            self.put(w, &format!("{name}_high"), (&slot, at), &high);
         }
     }
 
