@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use samora_engine::gpu::Precision;
+use samora_engine::gpu::{Precision, Tune};
 
 use crate::bench::Size;
 use crate::command;
@@ -86,6 +86,15 @@ impl PipelineArgs {
     }
 }
 
+fn tune(text: &str) -> std::result::Result<Tune, String> {
+    match text {
+        "off" => Ok(Tune::Off),
+        "read" => Ok(Tune::Read),
+        "write" => Ok(Tune::Write),
+        _ => Err("must be off, read or write".into()),
+    }
+}
+
 fn precision(text: &str) -> std::result::Result<Precision, String> {
     match text {
         "exact" => Ok(Precision::Exact),
@@ -158,6 +167,10 @@ pub struct DeviceArgs {
     /// One kernel for each operation; same numbers to rounding
     #[arg(long)]
     pub no_fuse: bool,
+    /// Kernels that come in several variants on GPUs: by rule (off), as measured earlier (read), or measured now
+    /// where they were not (write)
+    #[arg(long, value_parser = tune, default_value = "read")]
+    pub tune: Tune,
 }
 
 /// Arguments of `plan`.

@@ -7,45 +7,45 @@
 var<workgroup> tile_a: array<vec4<f32>, 128>;
 var<workgroup> tile_b: array<vec4<f32>, 128>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
     let local = subgroup * lanes + lane;
     let part = local % 4u;
-    let p0 = local / 4u;
-    let p1 = local / 4u + 16u;
-    let h = at / 1u % 2u;
-    let b = at / 2u;
-    let n0_t = min(p0, 29u);
-    let row_1 = (b * 30u + n0_t) * 24u + h * 4u + 8u + part;
+    let p0 = at % 2u * 64u + local / 4u;
+    let p1 = at % 2u * 64u + local / 4u + 32u;
+    let h = at / 2u % 2u;
+    let b = at / 4u;
+    let n0_t = min(p0, 69u);
+    let row_1 = (b * 70u + n0_t) * 24u + h * 4u + 8u + part;
     let k0_0 = b0[row_1 + 0u];
-    let row_2 = (b * 30u + n0_t) * 24u + h * 4u + 16u + part;
+    let row_2 = (b * 70u + n0_t) * 24u + h * 4u + 16u + part;
     let v0_0 = b0[row_2 + 0u];
     var dk0_0 = vec4<f32>();
     var dv0_0 = vec4<f32>();
-    let n1_t = min(p1, 29u);
-    let row_3 = (b * 30u + n1_t) * 24u + h * 4u + 8u + part;
+    let n1_t = min(p1, 69u);
+    let row_3 = (b * 70u + n1_t) * 24u + h * 4u + 8u + part;
     let k1_0 = b0[row_3 + 0u];
-    let row_4 = (b * 30u + n1_t) * 24u + h * 4u + 16u + part;
+    let row_4 = (b * 70u + n1_t) * 24u + h * 4u + 16u + part;
     let v1_0 = b0[row_4 + 0u];
     var dk1_0 = vec4<f32>();
     var dv1_0 = vec4<f32>();
-    for (var start = 0u; start < 30u; start += 32u) {
-        for (var s = local; s < 128u; s += 64u) {
-            let m_t = min(start + s / 4u, 29u);
-            let q_m = (b * 30u + m_t) * 24u + h * 4u;
-            let g_m = ((b * 30u + m_t) * 2u + h) * 4u;
+    for (var start = 0u; start < 70u; start += 32u) {
+        for (var s = local; s < 128u; s += 128u) {
+            let m_t = min(start + s / 4u, 69u);
+            let q_m = (b * 70u + m_t) * 24u + h * 4u;
+            let g_m = ((b * 70u + m_t) * 2u + h) * 4u;
             tile_a[s] = b0[q_m + s % 4u];
             tile_b[s] = b1[g_m + s % 4u];
         }
         workgroupBarrier();
-        for (var j = 0u; j < min(32u, 30u - start); j += 4u) {
+        for (var j = 0u; j < min(32u, 70u - start); j += 4u) {
             let m0_t = start + j;
-            let m1_t = min(start + j + 1u, 29u);
-            let m2_t = min(start + j + 2u, 29u);
-            let m3_t = min(start + j + 3u, 29u);
-            let m_own_t = min(start + j + part, 29u);
-            let m_own = (b * 2u + h) * 30u + m_own_t;
+            let m1_t = min(start + j + 1u, 69u);
+            let m2_t = min(start + j + 2u, 69u);
+            let m3_t = min(start + j + 3u, 69u);
+            let m_own_t = min(start + j + part, 69u);
+            let m_own = (b * 2u + h) * 70u + m_own_t;
             let minus_delta_5 = -b3[m_own];
             let added_6 = -b2[m_own];
             let added_7 = -b2[m_own];
@@ -81,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_25 = (products_24.x + products_24.y + products_24.z + products_24.w) * 0.35355338f + select(0.0f, added_6, part == 1u);
             let sum_26 = sum_25 + subgroupShuffleXor(sum_25, 1u);
             let sum_27 = sum_26 + subgroupShuffleXor(sum_26, 2u);
-            let weight0_1 = select(0.0f, exp(sum_27), start + j + 1u < 30u);
+            let weight0_1 = select(0.0f, exp(sum_27), start + j + 1u < 70u);
             let products_28 = v0_0 * g1_0;
             let sum_29 = products_28.x + products_28.y + products_28.z + products_28.w + select(0.0f, minus_delta_5, part == 1u);
             let sum_30 = sum_29 + subgroupShuffleXor(sum_29, 1u);
@@ -93,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_33 = (products_32.x + products_32.y + products_32.z + products_32.w) * 0.35355338f + select(0.0f, added_7, part == 1u);
             let sum_34 = sum_33 + subgroupShuffleXor(sum_33, 1u);
             let sum_35 = sum_34 + subgroupShuffleXor(sum_34, 2u);
-            let weight1_1 = select(0.0f, exp(sum_35), start + j + 1u < 30u);
+            let weight1_1 = select(0.0f, exp(sum_35), start + j + 1u < 70u);
             let products_36 = v1_0 * g1_0;
             let sum_37 = products_36.x + products_36.y + products_36.z + products_36.w + select(0.0f, minus_delta_5, part == 1u);
             let sum_38 = sum_37 + subgroupShuffleXor(sum_37, 1u);
@@ -107,7 +107,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_41 = (products_40.x + products_40.y + products_40.z + products_40.w) * 0.35355338f + select(0.0f, added_6, part == 2u);
             let sum_42 = sum_41 + subgroupShuffleXor(sum_41, 1u);
             let sum_43 = sum_42 + subgroupShuffleXor(sum_42, 2u);
-            let weight0_2 = select(0.0f, exp(sum_43), start + j + 2u < 30u);
+            let weight0_2 = select(0.0f, exp(sum_43), start + j + 2u < 70u);
             let products_44 = v0_0 * g2_0;
             let sum_45 = products_44.x + products_44.y + products_44.z + products_44.w + select(0.0f, minus_delta_5, part == 2u);
             let sum_46 = sum_45 + subgroupShuffleXor(sum_45, 1u);
@@ -119,7 +119,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_49 = (products_48.x + products_48.y + products_48.z + products_48.w) * 0.35355338f + select(0.0f, added_7, part == 2u);
             let sum_50 = sum_49 + subgroupShuffleXor(sum_49, 1u);
             let sum_51 = sum_50 + subgroupShuffleXor(sum_50, 2u);
-            let weight1_2 = select(0.0f, exp(sum_51), start + j + 2u < 30u);
+            let weight1_2 = select(0.0f, exp(sum_51), start + j + 2u < 70u);
             let products_52 = v1_0 * g2_0;
             let sum_53 = products_52.x + products_52.y + products_52.z + products_52.w + select(0.0f, minus_delta_5, part == 2u);
             let sum_54 = sum_53 + subgroupShuffleXor(sum_53, 1u);
@@ -133,7 +133,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_57 = (products_56.x + products_56.y + products_56.z + products_56.w) * 0.35355338f + select(0.0f, added_6, part == 3u);
             let sum_58 = sum_57 + subgroupShuffleXor(sum_57, 1u);
             let sum_59 = sum_58 + subgroupShuffleXor(sum_58, 2u);
-            let weight0_3 = select(0.0f, exp(sum_59), start + j + 3u < 30u);
+            let weight0_3 = select(0.0f, exp(sum_59), start + j + 3u < 70u);
             let products_60 = v0_0 * g3_0;
             let sum_61 = products_60.x + products_60.y + products_60.z + products_60.w + select(0.0f, minus_delta_5, part == 3u);
             let sum_62 = sum_61 + subgroupShuffleXor(sum_61, 1u);
@@ -145,7 +145,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_65 = (products_64.x + products_64.y + products_64.z + products_64.w) * 0.35355338f + select(0.0f, added_7, part == 3u);
             let sum_66 = sum_65 + subgroupShuffleXor(sum_65, 1u);
             let sum_67 = sum_66 + subgroupShuffleXor(sum_66, 2u);
-            let weight1_3 = select(0.0f, exp(sum_67), start + j + 3u < 30u);
+            let weight1_3 = select(0.0f, exp(sum_67), start + j + 3u < 70u);
             let products_68 = v1_0 * g3_0;
             let sum_69 = products_68.x + products_68.y + products_68.z + products_68.w + select(0.0f, minus_delta_5, part == 3u);
             let sum_70 = sum_69 + subgroupShuffleXor(sum_69, 1u);
@@ -156,16 +156,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         }
         workgroupBarrier();
     }
-    if p0 < 30u {
-        let row_72 = ((b * 30u + n0_t) * 2u + h) * 4u + part;
+    if p0 < 70u {
+        let row_72 = ((b * 70u + n0_t) * 2u + h) * 4u + part;
         b4[row_72 + 0u] = dk0_0;
-        let row_73 = ((b * 30u + n0_t) * 2u + h) * 4u + part;
+        let row_73 = ((b * 70u + n0_t) * 2u + h) * 4u + part;
         b5[row_73 + 0u] = dv0_0;
     }
-    if p1 < 30u {
-        let row_74 = ((b * 30u + n1_t) * 2u + h) * 4u + part;
+    if p1 < 70u {
+        let row_74 = ((b * 70u + n1_t) * 2u + h) * 4u + part;
         b4[row_74 + 0u] = dk1_0;
-        let row_75 = ((b * 30u + n1_t) * 2u + h) * 4u + part;
+        let row_75 = ((b * 70u + n1_t) * 2u + h) * 4u + part;
         b5[row_75 + 0u] = dv1_0;
     }
 }

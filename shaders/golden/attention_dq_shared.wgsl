@@ -6,48 +6,48 @@
 var<workgroup> tile_a: array<vec4<f32>, 128>;
 var<workgroup> tile_b: array<vec4<f32>, 128>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
     let local = subgroup * lanes + lane;
     let part = local % 4u;
-    let p0 = local / 4u;
-    let p1 = local / 4u + 16u;
-    let h = at / 1u % 2u;
-    let b = at / 2u;
-    let n0_t = min(p0, 29u);
-    let row_1 = (b * 30u + n0_t) * 24u + h * 4u + part;
+    let p0 = at % 2u * 64u + local / 4u;
+    let p1 = at % 2u * 64u + local / 4u + 32u;
+    let h = at / 2u % 2u;
+    let b = at / 4u;
+    let n0_t = min(p0, 69u);
+    let row_1 = (b * 70u + n0_t) * 24u + h * 4u + part;
     let q0_0 = b0[row_1 + 0u];
-    let row_2 = ((b * 30u + n0_t) * 2u + h) * 4u + part;
+    let row_2 = ((b * 70u + n0_t) * 2u + h) * 4u + part;
     let g0_0 = b1[row_2 + 0u];
-    let n0 = (b * 2u + h) * 30u + n0_t;
+    let n0 = (b * 2u + h) * 70u + n0_t;
     let lse0 = b2[n0];
     let delta0 = b3[n0];
     var dq0_0 = vec4<f32>();
-    let n1_t = min(p1, 29u);
-    let row_3 = (b * 30u + n1_t) * 24u + h * 4u + part;
+    let n1_t = min(p1, 69u);
+    let row_3 = (b * 70u + n1_t) * 24u + h * 4u + part;
     let q1_0 = b0[row_3 + 0u];
-    let row_4 = ((b * 30u + n1_t) * 2u + h) * 4u + part;
+    let row_4 = ((b * 70u + n1_t) * 2u + h) * 4u + part;
     let g1_0 = b1[row_4 + 0u];
-    let n1 = (b * 2u + h) * 30u + n1_t;
+    let n1 = (b * 2u + h) * 70u + n1_t;
     let lse1 = b2[n1];
     let delta1 = b3[n1];
     var dq1_0 = vec4<f32>();
-    for (var start = 0u; start < 30u; start += 32u) {
-        for (var s = local; s < 128u; s += 64u) {
-            let m_t = min(start + s / 4u, 29u);
-            let k_m = (b * 30u + m_t) * 24u + h * 4u + 8u;
-            let v_m = (b * 30u + m_t) * 24u + h * 4u + 16u;
+    for (var start = 0u; start < 70u; start += 32u) {
+        for (var s = local; s < 128u; s += 128u) {
+            let m_t = min(start + s / 4u, 69u);
+            let k_m = (b * 70u + m_t) * 24u + h * 4u + 8u;
+            let v_m = (b * 70u + m_t) * 24u + h * 4u + 16u;
             tile_a[s] = b0[k_m + s % 4u];
             tile_b[s] = b0[v_m + s % 4u];
         }
         workgroupBarrier();
-        for (var j = 0u; j < min(32u, 30u - start); j += 4u) {
+        for (var j = 0u; j < min(32u, 70u - start); j += 4u) {
             let m0_t = start + j;
-            let m1_t = min(start + j + 1u, 29u);
-            let m2_t = min(start + j + 2u, 29u);
-            let m3_t = min(start + j + 3u, 29u);
-            let m_own_t = min(start + j + part, 29u);
+            let m1_t = min(start + j + 1u, 69u);
+            let m2_t = min(start + j + 2u, 69u);
+            let m3_t = min(start + j + 3u, 69u);
+            let m_own_t = min(start + j + part, 69u);
             let k0_0 = tile_a[(j + 0u) * 4u + part + 0u];
             let v0_0 = tile_b[(j + 0u) * 4u + part + 0u];
             let products_5 = q0_0 * k0_0;
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_22 = (products_21.x + products_21.y + products_21.z + products_21.w) * 0.35355338f;
             let sum_23 = sum_22 + subgroupShuffleXor(sum_22, 1u);
             let sum_24 = sum_23 + subgroupShuffleXor(sum_23, 2u);
-            let weight0_1 = select(0.0f, exp(sum_24 - lse0), start + j + 1u < 30u);
+            let weight0_1 = select(0.0f, exp(sum_24 - lse0), start + j + 1u < 70u);
             let products_25 = g0_0 * v1_0;
             let sum_26 = products_25.x + products_25.y + products_25.z + products_25.w;
             let sum_27 = sum_26 + subgroupShuffleXor(sum_26, 1u);
@@ -92,7 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_30 = (products_29.x + products_29.y + products_29.z + products_29.w) * 0.35355338f;
             let sum_31 = sum_30 + subgroupShuffleXor(sum_30, 1u);
             let sum_32 = sum_31 + subgroupShuffleXor(sum_31, 2u);
-            let weight1_1 = select(0.0f, exp(sum_32 - lse1), start + j + 1u < 30u);
+            let weight1_1 = select(0.0f, exp(sum_32 - lse1), start + j + 1u < 70u);
             let products_33 = g1_0 * v1_0;
             let sum_34 = products_33.x + products_33.y + products_33.z + products_33.w;
             let sum_35 = sum_34 + subgroupShuffleXor(sum_34, 1u);
@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_38 = (products_37.x + products_37.y + products_37.z + products_37.w) * 0.35355338f;
             let sum_39 = sum_38 + subgroupShuffleXor(sum_38, 1u);
             let sum_40 = sum_39 + subgroupShuffleXor(sum_39, 2u);
-            let weight0_2 = select(0.0f, exp(sum_40 - lse0), start + j + 2u < 30u);
+            let weight0_2 = select(0.0f, exp(sum_40 - lse0), start + j + 2u < 70u);
             let products_41 = g0_0 * v2_0;
             let sum_42 = products_41.x + products_41.y + products_41.z + products_41.w;
             let sum_43 = sum_42 + subgroupShuffleXor(sum_42, 1u);
@@ -118,7 +118,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_46 = (products_45.x + products_45.y + products_45.z + products_45.w) * 0.35355338f;
             let sum_47 = sum_46 + subgroupShuffleXor(sum_46, 1u);
             let sum_48 = sum_47 + subgroupShuffleXor(sum_47, 2u);
-            let weight1_2 = select(0.0f, exp(sum_48 - lse1), start + j + 2u < 30u);
+            let weight1_2 = select(0.0f, exp(sum_48 - lse1), start + j + 2u < 70u);
             let products_49 = g1_0 * v2_0;
             let sum_50 = products_49.x + products_49.y + products_49.z + products_49.w;
             let sum_51 = sum_50 + subgroupShuffleXor(sum_50, 1u);
@@ -132,7 +132,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_54 = (products_53.x + products_53.y + products_53.z + products_53.w) * 0.35355338f;
             let sum_55 = sum_54 + subgroupShuffleXor(sum_54, 1u);
             let sum_56 = sum_55 + subgroupShuffleXor(sum_55, 2u);
-            let weight0_3 = select(0.0f, exp(sum_56 - lse0), start + j + 3u < 30u);
+            let weight0_3 = select(0.0f, exp(sum_56 - lse0), start + j + 3u < 70u);
             let products_57 = g0_0 * v3_0;
             let sum_58 = products_57.x + products_57.y + products_57.z + products_57.w;
             let sum_59 = sum_58 + subgroupShuffleXor(sum_58, 1u);
@@ -144,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let sum_62 = (products_61.x + products_61.y + products_61.z + products_61.w) * 0.35355338f;
             let sum_63 = sum_62 + subgroupShuffleXor(sum_62, 1u);
             let sum_64 = sum_63 + subgroupShuffleXor(sum_63, 2u);
-            let weight1_3 = select(0.0f, exp(sum_64 - lse1), start + j + 3u < 30u);
+            let weight1_3 = select(0.0f, exp(sum_64 - lse1), start + j + 3u < 70u);
             let products_65 = g1_0 * v3_0;
             let sum_66 = products_65.x + products_65.y + products_65.z + products_65.w;
             let sum_67 = sum_66 + subgroupShuffleXor(sum_66, 1u);
@@ -155,12 +155,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         }
         workgroupBarrier();
     }
-    if p0 < 30u {
-        let row_69 = ((b * 30u + n0_t) * 2u + h) * 4u + part;
+    if p0 < 70u {
+        let row_69 = ((b * 70u + n0_t) * 2u + h) * 4u + part;
         b4[row_69 + 0u] = dq0_0;
     }
-    if p1 < 30u {
-        let row_70 = ((b * 30u + n1_t) * 2u + h) * 4u + part;
+    if p1 < 70u {
+        let row_70 = ((b * 70u + n1_t) * 2u + h) * 4u + part;
         b4[row_70 + 0u] = dq1_0;
     }
 }

@@ -4,140 +4,86 @@
 var<workgroup> tile_a: array<vec4<f32>, 128>;
 var<workgroup> tile_b: array<vec4<f32>, 128>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
     let at = group.x;
     let local = subgroup * lanes + lane;
     let part = local % 4u;
-    let p0 = local / 4u;
-    let p1 = local / 4u + 16u;
-    let p2 = local / 4u + 32u;
-    let p3 = local / 4u + 48u;
-    let h = at / 1u % 2u;
-    let b = at / 2u;
-    let n0_t = min(p0, 29u);
-    let row_1 = (b * 30u + n0_t) * 24u + h * 4u + part;
+    let p0 = at % 2u * 64u + local / 4u;
+    let p1 = at % 2u * 64u + local / 4u + 32u;
+    let h = at / 2u % 2u;
+    let b = at / 4u;
+    let n0_t = min(p0, 69u);
+    let row_1 = (b * 70u + n0_t) * 24u + h * 4u + part;
     let q0_0 = b0[row_1 + 0u];
     var o0_0 = vec4<f32>();
     var peak0 = (-1e38f);
     var total0 = 0.0f;
-    let n1_t = min(p1, 29u);
-    let row_2 = (b * 30u + n1_t) * 24u + h * 4u + part;
+    let n1_t = min(p1, 69u);
+    let row_2 = (b * 70u + n1_t) * 24u + h * 4u + part;
     let q1_0 = b0[row_2 + 0u];
     var o1_0 = vec4<f32>();
     var peak1 = (-1e38f);
     var total1 = 0.0f;
-    let n2_t = min(p2, 29u);
-    let row_3 = (b * 30u + n2_t) * 24u + h * 4u + part;
-    let q2_0 = b0[row_3 + 0u];
-    var o2_0 = vec4<f32>();
-    var peak2 = (-1e38f);
-    var total2 = 0.0f;
-    let n3_t = min(p3, 29u);
-    let row_4 = (b * 30u + n3_t) * 24u + h * 4u + part;
-    let q3_0 = b0[row_4 + 0u];
-    var o3_0 = vec4<f32>();
-    var peak3 = (-1e38f);
-    var total3 = 0.0f;
-    for (var start = 0u; start < 30u; start += 32u) {
-        for (var s = local; s < 128u; s += 64u) {
-            let m_t = min(start + s / 4u, 29u);
-            let k_m = (b * 30u + m_t) * 24u + h * 4u + 8u;
-            let v_m = (b * 30u + m_t) * 24u + h * 4u + 16u;
+    for (var start = 0u; start < 70u; start += 32u) {
+        for (var s = local; s < 128u; s += 128u) {
+            let m_t = min(start + s / 4u, 69u);
+            let k_m = (b * 70u + m_t) * 24u + h * 4u + 8u;
+            let v_m = (b * 70u + m_t) * 24u + h * 4u + 16u;
             tile_a[s] = b0[k_m + s % 4u];
             tile_b[s] = b0[v_m + s % 4u];
         }
         workgroupBarrier();
-        for (var j = 0u; j < min(32u, 30u - start); j += 4u) {
+        for (var j = 0u; j < min(32u, 70u - start); j += 4u) {
             let m0_t = start + j;
-            let m1_t = min(start + j + 1u, 29u);
-            let m2_t = min(start + j + 2u, 29u);
-            let m3_t = min(start + j + 3u, 29u);
-            let m_own_t = min(start + j + part, 29u);
+            let m1_t = min(start + j + 1u, 69u);
+            let m2_t = min(start + j + 2u, 69u);
+            let m3_t = min(start + j + 3u, 69u);
+            let m_own_t = min(start + j + part, 69u);
             let k0_0 = tile_a[(j + 0u) * 4u + part + 0u];
-            let products_5 = q0_0 * k0_0;
-            let sum_6 = (products_5.x + products_5.y + products_5.z + products_5.w) * 0.35355338f;
-            let sum_7 = sum_6 + subgroupShuffleXor(sum_6, 1u);
-            let sum_8 = sum_7 + subgroupShuffleXor(sum_7, 2u);
-            let score0_0 = sum_8;
-            let products_9 = q1_0 * k0_0;
-            let sum_10 = (products_9.x + products_9.y + products_9.z + products_9.w) * 0.35355338f;
-            let sum_11 = sum_10 + subgroupShuffleXor(sum_10, 1u);
-            let sum_12 = sum_11 + subgroupShuffleXor(sum_11, 2u);
-            let score1_0 = sum_12;
-            let products_13 = q2_0 * k0_0;
-            let sum_14 = (products_13.x + products_13.y + products_13.z + products_13.w) * 0.35355338f;
-            let sum_15 = sum_14 + subgroupShuffleXor(sum_14, 1u);
-            let sum_16 = sum_15 + subgroupShuffleXor(sum_15, 2u);
-            let score2_0 = sum_16;
-            let products_17 = q3_0 * k0_0;
-            let sum_18 = (products_17.x + products_17.y + products_17.z + products_17.w) * 0.35355338f;
-            let sum_19 = sum_18 + subgroupShuffleXor(sum_18, 1u);
-            let sum_20 = sum_19 + subgroupShuffleXor(sum_19, 2u);
-            let score3_0 = sum_20;
+            let products_3 = q0_0 * k0_0;
+            let sum_4 = (products_3.x + products_3.y + products_3.z + products_3.w) * 0.35355338f;
+            let sum_5 = sum_4 + subgroupShuffleXor(sum_4, 1u);
+            let sum_6 = sum_5 + subgroupShuffleXor(sum_5, 2u);
+            let score0_0 = sum_6;
+            let products_7 = q1_0 * k0_0;
+            let sum_8 = (products_7.x + products_7.y + products_7.z + products_7.w) * 0.35355338f;
+            let sum_9 = sum_8 + subgroupShuffleXor(sum_8, 1u);
+            let sum_10 = sum_9 + subgroupShuffleXor(sum_9, 2u);
+            let score1_0 = sum_10;
             let k1_0 = tile_a[(j + 1u) * 4u + part + 0u];
-            let products_21 = q0_0 * k1_0;
-            let sum_22 = (products_21.x + products_21.y + products_21.z + products_21.w) * 0.35355338f;
-            let sum_23 = sum_22 + subgroupShuffleXor(sum_22, 1u);
-            let sum_24 = sum_23 + subgroupShuffleXor(sum_23, 2u);
-            let score0_1 = select((-1e38f), sum_24, start + j + 1u < 30u);
-            let products_25 = q1_0 * k1_0;
-            let sum_26 = (products_25.x + products_25.y + products_25.z + products_25.w) * 0.35355338f;
-            let sum_27 = sum_26 + subgroupShuffleXor(sum_26, 1u);
-            let sum_28 = sum_27 + subgroupShuffleXor(sum_27, 2u);
-            let score1_1 = select((-1e38f), sum_28, start + j + 1u < 30u);
-            let products_29 = q2_0 * k1_0;
-            let sum_30 = (products_29.x + products_29.y + products_29.z + products_29.w) * 0.35355338f;
-            let sum_31 = sum_30 + subgroupShuffleXor(sum_30, 1u);
-            let sum_32 = sum_31 + subgroupShuffleXor(sum_31, 2u);
-            let score2_1 = select((-1e38f), sum_32, start + j + 1u < 30u);
-            let products_33 = q3_0 * k1_0;
-            let sum_34 = (products_33.x + products_33.y + products_33.z + products_33.w) * 0.35355338f;
-            let sum_35 = sum_34 + subgroupShuffleXor(sum_34, 1u);
-            let sum_36 = sum_35 + subgroupShuffleXor(sum_35, 2u);
-            let score3_1 = select((-1e38f), sum_36, start + j + 1u < 30u);
+            let products_11 = q0_0 * k1_0;
+            let sum_12 = (products_11.x + products_11.y + products_11.z + products_11.w) * 0.35355338f;
+            let sum_13 = sum_12 + subgroupShuffleXor(sum_12, 1u);
+            let sum_14 = sum_13 + subgroupShuffleXor(sum_13, 2u);
+            let score0_1 = select((-1e38f), sum_14, start + j + 1u < 70u);
+            let products_15 = q1_0 * k1_0;
+            let sum_16 = (products_15.x + products_15.y + products_15.z + products_15.w) * 0.35355338f;
+            let sum_17 = sum_16 + subgroupShuffleXor(sum_16, 1u);
+            let sum_18 = sum_17 + subgroupShuffleXor(sum_17, 2u);
+            let score1_1 = select((-1e38f), sum_18, start + j + 1u < 70u);
             let k2_0 = tile_a[(j + 2u) * 4u + part + 0u];
-            let products_37 = q0_0 * k2_0;
-            let sum_38 = (products_37.x + products_37.y + products_37.z + products_37.w) * 0.35355338f;
-            let sum_39 = sum_38 + subgroupShuffleXor(sum_38, 1u);
-            let sum_40 = sum_39 + subgroupShuffleXor(sum_39, 2u);
-            let score0_2 = select((-1e38f), sum_40, start + j + 2u < 30u);
-            let products_41 = q1_0 * k2_0;
-            let sum_42 = (products_41.x + products_41.y + products_41.z + products_41.w) * 0.35355338f;
-            let sum_43 = sum_42 + subgroupShuffleXor(sum_42, 1u);
-            let sum_44 = sum_43 + subgroupShuffleXor(sum_43, 2u);
-            let score1_2 = select((-1e38f), sum_44, start + j + 2u < 30u);
-            let products_45 = q2_0 * k2_0;
-            let sum_46 = (products_45.x + products_45.y + products_45.z + products_45.w) * 0.35355338f;
-            let sum_47 = sum_46 + subgroupShuffleXor(sum_46, 1u);
-            let sum_48 = sum_47 + subgroupShuffleXor(sum_47, 2u);
-            let score2_2 = select((-1e38f), sum_48, start + j + 2u < 30u);
-            let products_49 = q3_0 * k2_0;
-            let sum_50 = (products_49.x + products_49.y + products_49.z + products_49.w) * 0.35355338f;
-            let sum_51 = sum_50 + subgroupShuffleXor(sum_50, 1u);
-            let sum_52 = sum_51 + subgroupShuffleXor(sum_51, 2u);
-            let score3_2 = select((-1e38f), sum_52, start + j + 2u < 30u);
+            let products_19 = q0_0 * k2_0;
+            let sum_20 = (products_19.x + products_19.y + products_19.z + products_19.w) * 0.35355338f;
+            let sum_21 = sum_20 + subgroupShuffleXor(sum_20, 1u);
+            let sum_22 = sum_21 + subgroupShuffleXor(sum_21, 2u);
+            let score0_2 = select((-1e38f), sum_22, start + j + 2u < 70u);
+            let products_23 = q1_0 * k2_0;
+            let sum_24 = (products_23.x + products_23.y + products_23.z + products_23.w) * 0.35355338f;
+            let sum_25 = sum_24 + subgroupShuffleXor(sum_24, 1u);
+            let sum_26 = sum_25 + subgroupShuffleXor(sum_25, 2u);
+            let score1_2 = select((-1e38f), sum_26, start + j + 2u < 70u);
             let k3_0 = tile_a[(j + 3u) * 4u + part + 0u];
-            let products_53 = q0_0 * k3_0;
-            let sum_54 = (products_53.x + products_53.y + products_53.z + products_53.w) * 0.35355338f;
-            let sum_55 = sum_54 + subgroupShuffleXor(sum_54, 1u);
-            let sum_56 = sum_55 + subgroupShuffleXor(sum_55, 2u);
-            let score0_3 = select((-1e38f), sum_56, start + j + 3u < 30u);
-            let products_57 = q1_0 * k3_0;
-            let sum_58 = (products_57.x + products_57.y + products_57.z + products_57.w) * 0.35355338f;
-            let sum_59 = sum_58 + subgroupShuffleXor(sum_58, 1u);
-            let sum_60 = sum_59 + subgroupShuffleXor(sum_59, 2u);
-            let score1_3 = select((-1e38f), sum_60, start + j + 3u < 30u);
-            let products_61 = q2_0 * k3_0;
-            let sum_62 = (products_61.x + products_61.y + products_61.z + products_61.w) * 0.35355338f;
-            let sum_63 = sum_62 + subgroupShuffleXor(sum_62, 1u);
-            let sum_64 = sum_63 + subgroupShuffleXor(sum_63, 2u);
-            let score2_3 = select((-1e38f), sum_64, start + j + 3u < 30u);
-            let products_65 = q3_0 * k3_0;
-            let sum_66 = (products_65.x + products_65.y + products_65.z + products_65.w) * 0.35355338f;
-            let sum_67 = sum_66 + subgroupShuffleXor(sum_66, 1u);
-            let sum_68 = sum_67 + subgroupShuffleXor(sum_67, 2u);
-            let score3_3 = select((-1e38f), sum_68, start + j + 3u < 30u);
+            let products_27 = q0_0 * k3_0;
+            let sum_28 = (products_27.x + products_27.y + products_27.z + products_27.w) * 0.35355338f;
+            let sum_29 = sum_28 + subgroupShuffleXor(sum_28, 1u);
+            let sum_30 = sum_29 + subgroupShuffleXor(sum_29, 2u);
+            let score0_3 = select((-1e38f), sum_30, start + j + 3u < 70u);
+            let products_31 = q1_0 * k3_0;
+            let sum_32 = (products_31.x + products_31.y + products_31.z + products_31.w) * 0.35355338f;
+            let sum_33 = sum_32 + subgroupShuffleXor(sum_32, 1u);
+            let sum_34 = sum_33 + subgroupShuffleXor(sum_33, 2u);
+            let score1_3 = select((-1e38f), sum_34, start + j + 3u < 70u);
             let top0 = max(max(max(max(peak0, score0_0), score0_1), score0_2), score0_3);
             let shrink0 = exp(peak0 - top0);
             peak0 = top0;
@@ -154,55 +100,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let weight1_2 = exp(score1_2 - top1);
             let weight1_3 = exp(score1_3 - top1);
             total1 = total1 * shrink1 + weight1_0 + weight1_1 + weight1_2 + weight1_3;
-            let top2 = max(max(max(max(peak2, score2_0), score2_1), score2_2), score2_3);
-            let shrink2 = exp(peak2 - top2);
-            peak2 = top2;
-            let weight2_0 = exp(score2_0 - top2);
-            let weight2_1 = exp(score2_1 - top2);
-            let weight2_2 = exp(score2_2 - top2);
-            let weight2_3 = exp(score2_3 - top2);
-            total2 = total2 * shrink2 + weight2_0 + weight2_1 + weight2_2 + weight2_3;
-            let top3 = max(max(max(max(peak3, score3_0), score3_1), score3_2), score3_3);
-            let shrink3 = exp(peak3 - top3);
-            peak3 = top3;
-            let weight3_0 = exp(score3_0 - top3);
-            let weight3_1 = exp(score3_1 - top3);
-            let weight3_2 = exp(score3_2 - top3);
-            let weight3_3 = exp(score3_3 - top3);
-            total3 = total3 * shrink3 + weight3_0 + weight3_1 + weight3_2 + weight3_3;
             let v0_0 = tile_b[(j + 0u) * 4u + part + 0u];
             let v1_0 = tile_b[(j + 1u) * 4u + part + 0u];
             let v2_0 = tile_b[(j + 2u) * 4u + part + 0u];
             let v3_0 = tile_b[(j + 3u) * 4u + part + 0u];
             o0_0 = fma(vec4<f32>(weight0_3), v3_0, fma(vec4<f32>(weight0_2), v2_0, fma(vec4<f32>(weight0_1), v1_0, fma(vec4<f32>(weight0_0), v0_0, o0_0 * shrink0))));
             o1_0 = fma(vec4<f32>(weight1_3), v3_0, fma(vec4<f32>(weight1_2), v2_0, fma(vec4<f32>(weight1_1), v1_0, fma(vec4<f32>(weight1_0), v0_0, o1_0 * shrink1))));
-            o2_0 = fma(vec4<f32>(weight2_3), v3_0, fma(vec4<f32>(weight2_2), v2_0, fma(vec4<f32>(weight2_1), v1_0, fma(vec4<f32>(weight2_0), v0_0, o2_0 * shrink2))));
-            o3_0 = fma(vec4<f32>(weight3_3), v3_0, fma(vec4<f32>(weight3_2), v2_0, fma(vec4<f32>(weight3_1), v1_0, fma(vec4<f32>(weight3_0), v0_0, o3_0 * shrink3))));
         }
         workgroupBarrier();
     }
-    if p0 < 30u {
+    if p0 < 70u {
         let inverse0 = 1.0f / total0;
-        let row_69 = ((b * 30u + n0_t) * 2u + h) * 4u + part;
-        b1[row_69 + 0u] = o0_0 * inverse0;
-        b2[(b * 2u + h) * 30u + n0_t] = peak0 + log(total0);
+        let row_35 = ((b * 70u + n0_t) * 2u + h) * 4u + part;
+        b1[row_35 + 0u] = o0_0 * inverse0;
+        b2[(b * 2u + h) * 70u + n0_t] = peak0 + log(total0);
     }
-    if p1 < 30u {
+    if p1 < 70u {
         let inverse1 = 1.0f / total1;
-        let row_70 = ((b * 30u + n1_t) * 2u + h) * 4u + part;
-        b1[row_70 + 0u] = o1_0 * inverse1;
-        b2[(b * 2u + h) * 30u + n1_t] = peak1 + log(total1);
-    }
-    if p2 < 30u {
-        let inverse2 = 1.0f / total2;
-        let row_71 = ((b * 30u + n2_t) * 2u + h) * 4u + part;
-        b1[row_71 + 0u] = o2_0 * inverse2;
-        b2[(b * 2u + h) * 30u + n2_t] = peak2 + log(total2);
-    }
-    if p3 < 30u {
-        let inverse3 = 1.0f / total3;
-        let row_72 = ((b * 30u + n3_t) * 2u + h) * 4u + part;
-        b1[row_72 + 0u] = o3_0 * inverse3;
-        b2[(b * 2u + h) * 30u + n3_t] = peak3 + log(total3);
+        let row_36 = ((b * 70u + n1_t) * 2u + h) * 4u + part;
+        b1[row_36 + 0u] = o1_0 * inverse1;
+        b2[(b * 2u + h) * 70u + n1_t] = peak1 + log(total1);
     }
 }

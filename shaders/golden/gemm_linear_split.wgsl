@@ -43,23 +43,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     b_1 = b1[(b_start + (col + b_line + 32u) * 128u + (0u + b_in_line)) / 4u];
     for (var k = 0u; k < 128u; k += 16u) {
         let slot_1 = a_line * 6u + a_in_line / 4u;
-        let high_2 = vec4<f16>(a_0);
-        a_high[slot_1 + 0u] = high_2;
-        let low_3 = vec4<f16>((a_0 - vec4<f32>(high_2)) * 2048.0f);
+        let head_2 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(a_0) & vec4<u32>(4294959104u));
+        let low_3 = vec4<f16>((a_0 - head_2) * 2048.0f);
         a_low[slot_1 + 0u] = low_3;
-        let high_4 = vec4<f16>(a_1);
-        a_high[slot_1 + 192u] = high_4;
-        let low_5 = vec4<f16>((a_1 - vec4<f32>(high_4)) * 2048.0f);
-        a_low[slot_1 + 192u] = low_5;
-        let slot_6 = b_line * 6u + b_in_line / 4u;
-        let high_7 = vec4<f16>(b_0);
-        b_high[slot_6 + 0u] = high_7;
-        let low_8 = vec4<f16>((b_0 - vec4<f32>(high_7)) * 2048.0f);
-        b_low[slot_6 + 0u] = low_8;
-        let high_9 = vec4<f16>(b_1);
-        b_high[slot_6 + 192u] = high_9;
-        let low_10 = vec4<f16>((b_1 - vec4<f32>(high_9)) * 2048.0f);
-        b_low[slot_6 + 192u] = low_10;
+        let high_4 = vec4<f16>(head_2);
+        a_high[slot_1 + 0u] = high_4;
+        let head_5 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(a_1) & vec4<u32>(4294959104u));
+        let low_6 = vec4<f16>((a_1 - head_5) * 2048.0f);
+        a_low[slot_1 + 192u] = low_6;
+        let high_7 = vec4<f16>(head_5);
+        a_high[slot_1 + 192u] = high_7;
+        let slot_8 = b_line * 6u + b_in_line / 4u;
+        let head_9 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(b_0) & vec4<u32>(4294959104u));
+        let low_10 = vec4<f16>((b_0 - head_9) * 2048.0f);
+        b_low[slot_8 + 0u] = low_10;
+        let high_11 = vec4<f16>(head_9);
+        b_high[slot_8 + 0u] = high_11;
+        let head_12 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(b_1) & vec4<u32>(4294959104u));
+        let low_13 = vec4<f16>((b_1 - head_12) * 2048.0f);
+        b_low[slot_8 + 192u] = low_13;
+        let high_14 = vec4<f16>(head_12);
+        b_high[slot_8 + 192u] = high_14;
         workgroupBarrier();
         let next = k + 16u;
         if next < 128u {
@@ -90,25 +94,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         minor_1_1 = coopMultiplyAdd(a_low_0_1, b_high_0_1, minor_1_1);
         workgroupBarrier();
     }
-    let offset_11 = subgroup * 256u;
+    let offset_15 = subgroup * 256u;
     for (var e = 0u; e < 4u; e += 1u) {
-        let first_12 = main_0_0;
-        coopStoreT(first_12, &main_out[offset_11], 16u);
-        let first_13 = minor_0_0;
-        coopStoreT(first_13, &minor_out[offset_11], 16u);
+        let first_16 = main_0_0;
+        coopStoreT(first_16, &main_out[offset_15], 16u);
+        let first_17 = minor_0_0;
+        coopStoreT(first_17, &minor_out[offset_15], 16u);
         workgroupBarrier();
         for (var part = lane; part < 64u; part += 32u) {
             let at_row = row + part_row + e / 2u * 16u + part / 4u;
             let at_col = col + part_col + e % 2u * 16u + part % 4u * 4u;
             let i = at_row * 256u + at_col;
-            let at_14 = offset_11 + part * 4u;
-            let sum_15 = vec4<f32>(main_out[at_14 + 0u], main_out[at_14 + 1u], main_out[at_14 + 2u], main_out[at_14 + 3u]);
-            let at_16 = offset_11 + part * 4u;
-            let sum_17 = vec4<f32>(minor_out[at_16 + 0u], minor_out[at_16 + 1u], minor_out[at_16 + 2u], minor_out[at_16 + 3u]);
-            let acc = sum_15 + sum_17 * 0.00048828125f;
-            let x_18 = b2[(i % 256u) / 4u];
-            let v_19 = acc + x_18;
-            b3[i / 4u] = v_19;
+            let at_18 = offset_15 + part * 4u;
+            let sum_19 = vec4<f32>(main_out[at_18 + 0u], main_out[at_18 + 1u], main_out[at_18 + 2u], main_out[at_18 + 3u]);
+            let at_20 = offset_15 + part * 4u;
+            let sum_21 = vec4<f32>(minor_out[at_20 + 0u], minor_out[at_20 + 1u], minor_out[at_20 + 2u], minor_out[at_20 + 3u]);
+            let acc = sum_19 + sum_21 * 0.00048828125f;
+            let x_22 = b2[(i % 256u) / 4u];
+            let v_23 = acc + x_22;
+            b3[i / 4u] = v_23;
         }
         workgroupBarrier();
         main_0_0 = main_0_1;

@@ -23,7 +23,7 @@ mod wgsl;
 pub use access::{Access, Axis, Leaf};
 pub use attention::{Attention, AttentionPass, HeadRows, Tokens};
 pub use caps::{Caps, Products};
-pub use emit::{Shader, TEXTURE_WIDTH, emit, tile};
+pub use emit::{Shader, TEXTURE_WIDTH, emit, tile, variants};
 pub use expr::{Binary, Expr, Id, Scalar, Unary};
 pub use gemm::{Gemm, Operand, Tile};
 pub use kernel::{Binding, BufferType, Kernel};

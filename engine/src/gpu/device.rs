@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::textures;
+use super::tuning::Tune;
 use crate::{Error, Result};
 
 /// What makes a plan smaller.
@@ -23,7 +24,10 @@ pub struct DeviceOptions {
     pub checked: bool,
     /// How large matrix products are computed.
     pub precision: Precision,
-    /// Where the self-test remembers kernels that passed; nothing is kept when absent.
+    /// What is done about kernels that come in variants.
+    pub tune: Tune,
+    /// Where the self-test remembers kernels that passed and tuning what it measured; nothing is kept when
+    /// absent.
     pub cache: Option<PathBuf>,
 }
 

@@ -10,8 +10,10 @@ mod submission;
 #[cfg(test)]
 mod tests;
 mod textures;
+mod tuning;
 mod upload;
 
 pub use adapter::{AdapterSummary, adapters};
 pub use device::{Device, DeviceOptions, Precision};
 pub use program::Program;
+pub use tuning::Tune;

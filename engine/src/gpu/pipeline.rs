@@ -1,11 +1,44 @@
 //! Compiling kernels.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use samora_shaders::Shader;
 
 use super::device::Device;
 use crate::{Error, Result};
+
+/// Compiles distinct kernels, given with the labels of their steps, on all cores. By module text.
+///
+/// # Errors
+/// A module is invalid, or the driver refuses it.
+pub(super) fn pipelines(
+    device: &Device,
+    kernels: &[(&Shader, &str)],
+) -> Result<HashMap<String, wgpu::ComputePipeline>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let taken = AtomicUsize::new(0);
+    let work = || -> Result<Vec<_>> {
+        let share = std::iter::from_fn(|| kernels.get(taken.fetch_add(1, Ordering::Relaxed)));
+        let built = share.map(|(shader, label)| {
+            let pipeline = pipeline(device, shader, label)?;
+            Ok((shader.source.clone(), pipeline))
+        });
+        built.collect()
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores.min(kernels.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let mut all = HashMap::new();
+        for worker in workers {
+            let died = || Error::Device("a thread that compiles kernels panicked".into());
+            all.extend(worker.join().map_err(|_| died())??);
+        }
+        Ok(all)
+    })
+}
 
 /// Compiles the kernel of the plan's step `label`. A panic inside the shader compiler is turned into
 /// an error.

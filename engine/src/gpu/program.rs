@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::time::Instant;
 
-use samora_shaders::{Shader, emit};
+use samora_shaders::Shader;
 
 use super::device::Device;
-use super::pipeline::pipeline;
+use super::pipeline::pipelines;
 use super::selftest::{Candidate, Passed};
 use super::source::{Role, SourceBuffer, allocate, tensor_error};
 use super::submission::submissions;
 use super::textures::{BYTES, Textures};
+use super::tuning::Tuning;
 use super::upload::Upload;
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
@@ -302,15 +303,15 @@ impl<'d> Program<'d> {
 
     /// Emits, de-duplicates and compiles the kernels, and binds their buffers.
     fn compile(&mut self) -> Result<()> {
-        let caps = &self.device.adapter.caps;
-        let shaders: Vec<Shader> = self
-            .plan
-            .steps
-            .iter()
-            .map(|s| emit(&s.kernel, caps))
-            .collect();
+        let mut tuning = Tuning::load(self.device);
+        let steps = self.plan.steps.iter();
+        let shaders = steps.map(|s| tuning.choose(self.device, &s.kernel, &s.label, &s.lens));
+        let shaders: Vec<Shader> = shaders.collect::<Result<_>>()?;
+        tuning.save();
+        let mut seen = HashSet::new();
         let kernels = shaders.iter().zip(&self.plan.steps);
         let kernels: Vec<Candidate> = kernels
+            .filter(|(shader, _)| seen.insert(shader.source.as_str()))
             .map(|(shader, step)| Candidate {
                 shader,
                 kernel: &step.kernel,
@@ -318,15 +319,11 @@ impl<'d> Program<'d> {
                 lens: &step.lens,
             })
             .collect();
+        let distinct: Vec<_> = kernels.iter().map(|k| (k.shader, k.label)).collect();
+        let pipelines = pipelines(self.device, &distinct)?;
         let mut passed = Passed::load(self.device);
-        let mut pipelines = passed.check(self.device, &kernels)?;
+        passed.check(self.device, &kernels, &pipelines)?;
         passed.save();
-        for Candidate { shader, label, .. } in kernels {
-            if !pipelines.contains_key(&shader.source) {
-                let pipeline = pipeline(self.device, shader, label)?;
-                pipelines.insert(shader.source.clone(), pipeline);
-            }
-        }
         let read = |(shader, step): (&Shader, &Step)| -> Vec<Place> {
             shader.textures.iter().map(|&b| step.places[b]).collect()
         };

@@ -68,8 +68,7 @@ impl Passed {
         }
     }
 
-    /// Compiles the kernels that have not passed before and tests them. Returns the pipelines that
-    /// belong to `device`, by module text.
+    /// Tests the kernels that have not passed before. `pipelines` belong to `device`, by module text.
     ///
     /// # Errors
     /// A kernel that the driver refuses, or that gives wrong results on this adapter.
@@ -77,7 +76,8 @@ impl Passed {
         &mut self,
         device: &Device,
         kernels: &[Candidate],
-    ) -> Result<HashMap<String, wgpu::ComputePipeline>> {
+        pipelines: &HashMap<String, wgpu::ComputePipeline>,
+    ) -> Result<()> {
         let (mut new, mut hashes) = (Vec::new(), HashSet::new());
         for kernel in kernels {
             let mut hasher = DefaultHasher::new();
@@ -94,28 +94,28 @@ impl Passed {
         };
         let taken = AtomicUsize::new(0);
         let share = || std::iter::from_fn(|| new.get(taken.fetch_add(1, Ordering::Relaxed)));
-        let pipelines: Result<_> = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers)
                 .map(|_| {
                     scope.spawn(|| {
                         let device = device.another()?;
-                        share().try_for_each(|kernel| kernel.test(&device).map(drop))
+                        share().try_for_each(|kernel| {
+                            let pipeline = pipeline(&device, kernel.shader, kernel.label)?;
+                            kernel.test(&device, &pipeline)
+                        })
                     })
                 })
                 .collect();
-            let own = share()
-                .map(|kernel| Ok((kernel.shader.source.clone(), kernel.test(device)?)))
-                .collect();
+            let own = share().try_for_each(|k| k.test(device, &pipelines[&k.shader.source]));
             for other in others {
                 let died = || Error::Device("a self-test thread panicked".into());
                 other.join().map_err(|_| died())??;
             }
             own
-        });
-        let pipelines = pipelines?;
+        })?;
         self.changed |= !hashes.is_empty();
         self.hashes.extend(hashes);
-        Ok(pipelines)
+        Ok(())
     }
 
     /// Writes the file when something was added. Not being able to is no failure: the next start
@@ -150,96 +150,131 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn test(&self, device: &Device) -> Result<wgpu::ComputePipeline> {
-        let pipeline = pipeline(device, self.shader, self.label)?;
-        run(device, self.shader, &pipeline, self.kernel, self.lens)?;
-        Ok(pipeline)
+    fn test(&self, device: &Device, pipeline: &wgpu::ComputePipeline) -> Result<()> {
+        let mut trial = Trial::new(device, self)?;
+        trial.run(self.shader, pipeline, 1)?;
+        trial.verify(self.shader)
     }
 }
 
-fn run(
-    device: &Device,
-    shader: &Shader,
-    pipeline: &wgpu::ComputePipeline,
-    kernel: &Kernel,
-    lens: &[usize],
-) -> Result<()> {
-    let before = inputs(kernel, &shader.bindings, lens);
-    let mut buffers = Vec::new();
-    for words in &before {
-        let buffer = device.buffer(&shader.name, words.len())?;
-        match words {
-            Words::F32(v) => device
-                .queue
-                .write_buffer(&buffer, 0, bytemuck::cast_slice(v)),
-            Words::U32(v) => device
-                .queue
-                .write_buffer(&buffer, 0, bytemuck::cast_slice(v)),
+/// A kernel's buffers, full of random numbers.
+pub(super) struct Trial<'a> {
+    device: &'a Device,
+    kernel: &'a Kernel,
+    lens: &'a [usize],
+    before: Vec<Words>,
+    buffers: Vec<wgpu::Buffer>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(device: &'a Device, of: &Candidate<'a>) -> Result<Self> {
+        let before = inputs(of.kernel, &of.shader.bindings, of.lens);
+        let buffers = of
+            .lens
+            .iter()
+            .map(|len| device.buffer(&of.shader.name, *len));
+        let trial = Self {
+            device,
+            kernel: of.kernel,
+            lens: of.lens,
+            before,
+            buffers: buffers.collect::<Result<_>>()?,
+        };
+        trial.fill();
+        Ok(trial)
+    }
+
+    /// Writes the random numbers, once more after a kernel that updates in place.
+    pub(super) fn fill(&self) {
+        for (buffer, words) in self.buffers.iter().zip(&self.before) {
+            let bytes: &[u8] = match words {
+                Words::F32(v) => bytemuck::cast_slice(v),
+                Words::U32(v) => bytemuck::cast_slice(v),
+            };
+            self.device.queue.write_buffer(buffer, 0, bytes);
         }
-        buffers.push(buffer);
     }
-    let mut encoder = device.device.create_command_encoder(&Default::default());
-    let textures = buffers
-        .iter()
-        .zip(lens)
-        .enumerate()
-        .map(|(b, (buffer, &len))| {
-            shader.textures.contains(&b).then(|| {
-                let texture = Texture::new(device, len);
-                texture.copy(&mut encoder, buffer, len);
-                texture
+
+    /// Runs a kernel so many times.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(super) fn run(
+        &mut self,
+        shader: &Shader,
+        pipeline: &wgpu::ComputePipeline,
+        times: usize,
+    ) -> Result<()> {
+        let device = self.device;
+        let mut encoder = device.device.create_command_encoder(&Default::default());
+        let bound = self.buffers.iter().zip(self.lens).enumerate();
+        let textures: Vec<Option<Texture>> = bound
+            .map(|(b, (buffer, &len))| {
+                shader.textures.contains(&b).then(|| {
+                    let texture = Texture::new(device, len);
+                    texture.copy(&mut encoder, buffer, len);
+                    texture
+                })
             })
+            .collect();
+        let bound = self.buffers.iter().zip(&textures);
+        let resources = bound.map(|(buffer, texture)| match texture {
+            Some(texture) => wgpu::BindingResource::TextureView(&texture.view),
+            None => buffer.as_entire_binding(),
         });
-    let textures: Vec<Option<Texture>> = textures.collect();
-    let bound = buffers.iter().zip(&textures);
-    let resources = bound.map(|(buffer, texture)| match texture {
-        Some(texture) => wgpu::BindingResource::TextureView(&texture.view),
-        None => buffer.as_entire_binding(),
-    });
-    let resources = resources.collect();
-    let group = device.bind(&shader.name, pipeline, resources);
-    {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, &group, &[]);
-        pass.dispatch_workgroups(shader.grid[0], shader.grid[1], shader.grid[2]);
-    }
-    device.queue.submit([encoder.finish()]);
-    let products = device.adapter.caps.products;
-    let tolerance = match (kernel, products) {
-        (Kernel::Gemm(_), Products::Half { .. }) => HALF_TOLERANCE,
-        _ => TOLERANCE,
-    };
-    for (binding, buffer) in buffers
-        .iter()
-        .enumerate()
-        .filter(|(b, _)| shader.bindings[*b].write)
-    {
-        let after: Vec<f32> = device.read(buffer, lens[binding])?;
-        let mut stream = Stream::named(1, "samples").at(binding as u64);
-        for sample in 0..SAMPLES {
-            // The last elements are where edge handling goes wrong.
-            let i = if sample == 0 {
-                lens[binding] - 1
-            } else {
-                stream.below(lens[binding])
-            };
-            let Some(want) = element(kernel, &before, binding, i).filter(|w| w.is_finite()) else {
-                continue;
-            };
-            let got = f64::from(after[i]);
-            // A NaN is a difference too.
-            let agrees = (got - want).abs() <= tolerance * (1.0 + want.abs());
-            if !agrees {
-                return Err(Error::Adapter(format!(
-                    "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \
-                     the driver miscompiles it: update the driver or choose another adapter with --adapter",
-                    shader.name, device.adapter.name, device.adapter.driver
-                )));
+        let group = device.bind(&shader.name, pipeline, resources.collect());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            for _ in 0..times {
+                pass.dispatch_workgroups(shader.grid[0], shader.grid[1], shader.grid[2]);
             }
         }
+        device.queue.submit([encoder.finish()]);
+        device.wait()
     }
-    Ok(())
+
+    /// Compares samples of what a kernel has written, having run once, with the host reference.
+    ///
+    /// # Errors
+    /// They differ.
+    pub(super) fn verify(&self, shader: &Shader) -> Result<()> {
+        let device = self.device;
+        let tolerance = match (self.kernel, device.adapter.caps.products) {
+            (Kernel::Gemm(_), Products::Half { .. }) => HALF_TOLERANCE,
+            _ => TOLERANCE,
+        };
+        let written = self.buffers.iter().enumerate();
+        for (binding, buffer) in written.filter(|(b, _)| shader.bindings[*b].write) {
+            let len = self.lens[binding];
+            let after: Vec<f32> = device.read(buffer, len)?;
+            let mut stream = Stream::named(1, "samples").at(binding as u64);
+            for sample in 0..SAMPLES {
+                // The last elements are where edge handling goes wrong.
+                let i = if sample == 0 {
+                    len - 1
+                } else {
+                    stream.below(len)
+                };
+                let want = element(self.kernel, &self.before, binding, i);
+                let Some(want) = want.filter(|w| w.is_finite()) else {
+                    continue;
+                };
+                let got = f64::from(after[i]);
+                // A NaN is a difference too.
+                let agrees = (got - want).abs() <= tolerance * (1.0 + want.abs());
+                if !agrees {
+                    return Err(Error::Adapter(format!(
+                        "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \
+                         the driver miscompiles it: update the driver or choose another adapter with --adapter",
+                        shader.name, device.adapter.name, device.adapter.driver
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Random contents of every binding; indices stay within what they index.

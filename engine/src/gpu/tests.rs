@@ -4,12 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use samora_shaders::{
-    Access, Binding, BufferType, Expr, Kernel, Leaf, Map, Output, Scalar, Shader, Unary, View, emit,
+    Access, Binding, BufferType, Caps, Expr, Kernel, Leaf, Map, Output, Scalar, Shader, Unary,
+    View, emit,
 };
 
-use super::pipeline::pipeline;
+use super::pipeline::{pipeline, pipelines};
 use super::selftest::{Candidate, Passed};
 use super::textures::Textures;
+use super::tuning::Tuning;
 use super::*;
 use crate::{Error, Place, Result};
 
@@ -54,9 +56,10 @@ fn selftest(device: &Device, actual: Unary, claimed: Unary) -> Result<()> {
         lens: &[LEN; 2],
     };
     let mut passed = Passed::load(device);
-    let result = passed.check(device, &[candidate]);
+    let pipelines = pipelines(device, &[(&shader, "test")])?;
+    let result = passed.check(device, &[candidate], &pipelines);
     passed.save();
-    result.map(drop)
+    result
 }
 
 #[test]
@@ -92,6 +95,47 @@ fn kernels_that_passed_are_not_run_again() {
     again.expect("remembered");
     assert!(other.is_err(), "another module is not covered");
     assert!(damaged.is_err(), "a damaged file remembers nothing");
+}
+
+#[test]
+fn the_fastest_variant_is_measured_once_and_kept() {
+    let folder = std::env::temp_dir().join(format!("samora-tuning-{}", std::process::id()));
+    let opened = |tune| {
+        let mut device = device(Some(folder.clone()));
+        device.options.tune = tune;
+        device.adapter.caps = Caps::portable();
+        device
+    };
+    let mut g = crate::Graph::new();
+    let [a, b] = ["a", "b"].map(|name| g.input(name, &[512, 512], crate::DType::F32));
+    let b = g.slice(b, 1, 0, 256);
+    let product = g.matmul(a, b);
+    let plan = crate::plan(&g, &[product], true).unwrap();
+    let step = &plan.steps[0];
+    let choose = |tune| {
+        let device = opened(tune);
+        let mut tuning = Tuning::load(&device);
+        let chosen = tuning.choose(&device, &step.kernel, &step.label, &step.lens);
+        tuning.save();
+        chosen.unwrap().source
+    };
+    let all = samora_shaders::variants(&step.kernel, &Caps::portable());
+    assert!(all.len() > 3);
+    let by_rule = all[0].source.clone();
+    assert_eq!(choose(Tune::Read), by_rule);
+    assert!(!folder.join("tuning.ron").exists());
+    let fastest = choose(Tune::Write);
+    let text = fs::read_to_string(folder.join("tuning.ron")).unwrap();
+    let read = choose(Tune::Read);
+    let off = choose(Tune::Off);
+    fs::write(folder.join("tuning.ron"), "(damaged").unwrap();
+    let damaged = choose(Tune::Read);
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(text.contains("gemm 1x512x256x512"), "{text}");
+    assert!(text.contains("milliseconds"), "{text}");
+    assert_eq!(read, fastest);
+    assert_eq!(off, by_rule);
+    assert_eq!(damaged, by_rule);
 }
 
 #[test]

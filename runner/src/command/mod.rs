@@ -40,6 +40,7 @@ fn open_device(args: &DeviceArgs, precision: Precision) -> Result<Device> {
     let device = Device::open(&DeviceOptions {
         adapter: args.adapter.clone(),
         precision,
+        tune: args.tune,
         cache: cache_folder(),
         ..DeviceOptions::default()
     })?;

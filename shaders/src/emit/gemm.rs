@@ -5,14 +5,13 @@ use super::form::Form;
 use super::gemm_cooperative::Cooperative;
 use super::gemm_lanes::Lanes;
 use super::gemm_shared::Shared;
-use super::gemm_tile::tile;
 use super::map::store;
 use crate::wgsl::Writer;
 use crate::{Caps, Gemm, Shader, Tile};
 
-/// Emits a matrix product with the tile that suits the adapter.
-pub(crate) fn gemm(kernel: &Gemm, caps: &Caps) -> Shader {
-    let (module, grid) = match tile(kernel, caps) {
+/// Emits a matrix product with a tile.
+pub(crate) fn gemm(kernel: &Gemm, caps: &Caps, tile: Tile) -> Shader {
+    let (module, grid) = match tile {
         Tile::Lanes {
             lanes,
             shared,

@@ -10,7 +10,9 @@
 
 mod stage;
 mod store;
+mod tiles;
 
+pub(crate) use self::tiles::cooperative_tiles;
 use super::form::Form;
 use super::gemm_tile::lanes;
 use super::grid::{fold, linear_group};

@@ -1,9 +1,9 @@
 //! The choice of tile for a matrix product.
 
-use super::gemm_cooperative::Cooperative;
+use super::gemm_cooperative::cooperative_tiles;
 use super::gemm_shared::pitch;
 use super::matrix::{Matrix, Wide};
-use crate::{Caps, Gemm, Products, Tile};
+use crate::{Caps, Gemm, Tile};
 
 /// Products below this many multiplications take a smaller tile, which drivers compile faster.
 const SMALL: usize = 1 << 24;
@@ -12,12 +12,7 @@ const SMALL: usize = 1 << 24;
 const PARALLEL: usize = 16;
 const LOW: usize = 16;
 /// Enough workgroups to keep a large GPU busy.
-const WORKGROUPS: usize = 128;
-/// Least extents, and least multiplications, of a product for cooperative matrices.
-const COOPERATIVE_SIDE: usize = 32;
-const COOPERATIVE: usize = 1 << 22;
-/// Most workgroup memory that cooperative tiles use, in bytes: more would leave a core with few workgroups.
-const COOPERATIVE_MEMORY: u32 = 48 << 10;
+pub(super) const WORKGROUPS: usize = 128;
 /// Steps along k that are worth an invocation of their own, once there are as many as run together anyway.
 const SHARE: usize = 16;
 const WARP: usize = 32;
@@ -29,12 +24,57 @@ const REGISTERS: usize = 64;
 /// Bytes of workgroup memory that leave room for other workgroups on the same core.
 const MEMORY: usize = 32768;
 
-/// The tile that suits a product on an adapter.
+/// Multiplications of a product that is worth trying other tiles for.
+const WORTH_TRYING: usize = 1 << 26;
+/// Rows and columns of blocks that large products are tried with, and those of an invocation.
+const TRIED: [([usize; 2], [usize; 2]); 7] = [
+    ([128, 128], [8, 8]),
+    ([128, 256], [8, 16]),
+    ([256, 128], [16, 8]),
+    ([64, 128], [8, 8]),
+    ([128, 64], [8, 8]),
+    ([64, 64], [8, 8]),
+    ([64, 64], [4, 8]),
+];
+
+/// The tile that suits a product on an adapter, by rule.
 pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
     if !caps.cpu {
-        return cooperative_tile(kernel, caps).unwrap_or_else(|| shared_tile(kernel, caps));
+        let best = cooperative_tiles(kernel, caps).into_iter().next();
+        return best.unwrap_or_else(|| shared_tile(kernel, caps));
     }
     lane_tile(kernel, lanes(caps))
+}
+
+/// The tile by rule, then for large products on GPUs others that may be faster.
+pub(crate) fn tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
+    let &Gemm { batch, m, n, k, .. } = kernel;
+    let first = tile(kernel, caps);
+    if caps.cpu || batch * m * n * k < WORTH_TRYING {
+        return vec![first];
+    }
+    let others = match first {
+        Tile::Cooperative { .. } => cooperative_tiles(kernel, caps),
+        _ => {
+            let tried = TRIED.into_iter().filter(|(block, each)| {
+                block[0] < 2 * m && block[1] < 2 * n && threads(*block, *each) <= invocations(caps)
+            });
+            let tiles = tried.flat_map(|(block, each)| {
+                let most = shared_split(k, caps, threads(block, each));
+                let splits = if most > 1 {
+                    vec![most, most / 2]
+                } else {
+                    vec![1]
+                };
+                let tile = |split| of_block(k, caps, (block, each, split));
+                splits.into_iter().map(tile).collect::<Vec<_>>()
+            });
+            tiles.collect()
+        }
+    };
+    let mut all = vec![first];
+    all.extend(others.into_iter().filter(|tile| *tile != first));
+    all
 }
 
 /// Invocations per subgroup, 1 where that is not known.
@@ -92,10 +132,16 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
 fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
     let (block, each) = shared_blocks(kernel, caps);
     let split = shared_split(kernel.k, caps, threads(block, each));
+    of_block(kernel.k, caps, (block, each, split))
+}
+
+/// The tile of a block, of an invocation's part of it and of a split along `k`.
+fn of_block(k: usize, caps: &Caps, shape: ([usize; 2], [usize; 2], usize)) -> Tile {
+    let (block, each, split) = shape;
     Tile::Shared {
         block_m: block[0],
         block_n: block[1],
-        block_k: shared_depth(kernel.k, caps, (block, each, split)),
+        block_k: shared_depth(k, caps, shape),
         rows: each[0],
         cols: each[1],
         split,
@@ -161,56 +207,6 @@ fn shared_blocks(kernel: &Gemm, caps: &Caps) -> ([usize; 2], [usize; 2]) {
             return (block, each(block));
         }
         block[larger] /= 2;
-    }
-}
-
-/// Blocks of up to 128×128, smaller where the result is small or would give too few workgroups.
-fn cooperative_tile(kernel: &Gemm, caps: &Caps) -> Option<Tile> {
-    let &Gemm { batch, m, n, k, .. } = kernel;
-    let (size, depth) = match caps.products {
-        Products::Exact => return None,
-        Products::Half { size } => (size, 32),
-        Products::Split { size } => (size, 16),
-    };
-    // Only Metal has matrices of 8×8, and it loads them from single numbers alone.
-    let word = if size == 8 { 1 } else { 4 };
-    let caps = Caps {
-        workgroup_memory: caps.workgroup_memory.min(COOPERATIVE_MEMORY),
-        ..*caps
-    };
-    let fits = |block: [usize; 3], part| Cooperative::new(kernel, &caps, block, part, word).fits();
-    if m.min(n).min(k) < COOPERATIVE_SIDE || batch * m * n * k < COOPERATIVE {
-        return None;
-    }
-    let workgroups =
-        |[block_m, block_n]: [usize; 2]| batch * m.div_ceil(block_m) * n.div_ceil(block_n);
-    let oblong = if m > n { [128, 64] } else { [64, 128] };
-    let blocks = [[128, 128], oblong, [64, 64]];
-    let blocks = blocks.into_iter().filter(|&[block_m, block_n]| {
-        let part = part([block_m, block_n]);
-        block_m < 2 * m && block_n < 2 * n && fits([block_m, block_n, depth], part)
-    });
-    let blocks: Vec<[usize; 2]> = blocks.collect();
-    let enough = blocks
-        .iter()
-        .find(|block| workgroups(**block) >= WORKGROUPS);
-    let &[block_m, block_n] = enough.or(blocks.last())?;
-    let [part_m, part_n] = part([block_m, block_n]);
-    Some(Tile::Cooperative {
-        block_m,
-        block_n,
-        block_k: depth,
-        part_m,
-        part_n,
-        word,
-    })
-}
-
-/// Rows and columns per subgroup: eight subgroups for the largest block, four for the others.
-fn part([block_m, block_n]: [usize; 2]) -> [usize; 2] {
-    match block_m >= block_n {
-        true => [block_m / 2, 32],
-        false => [32, block_n / 2],
     }
 }
 

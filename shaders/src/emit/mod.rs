@@ -59,7 +59,19 @@ pub fn emit(kernel: &Kernel, caps: &Caps) -> Shader {
     match kernel {
         Kernel::Map(kernel) => map::map(kernel, caps),
         Kernel::Rows(kernel) => rows::rows(kernel, caps),
-        Kernel::Gemm(kernel) => gemm::gemm(kernel, caps),
+        Kernel::Gemm(kernel) => gemm::gemm(kernel, caps, tile(kernel, caps)),
         Kernel::Attention(kernel) => attention::attention(kernel, caps),
+    }
+}
+
+/// The module that [`emit`] gives, then others that compute the same and may be faster on some adapter.
+pub fn variants(kernel: &Kernel, caps: &Caps) -> Vec<Shader> {
+    match kernel {
+        Kernel::Gemm(kernel) => {
+            let tiles = gemm_tile::tiles(kernel, caps).into_iter();
+            tiles.map(|tile| gemm::gemm(kernel, caps, tile)).collect()
+        }
+        Kernel::Attention(kernel) => attention::variants(kernel, caps),
+        _ => vec![emit(kernel, caps)],
     }
 }

@@ -15,9 +15,36 @@ use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
 use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
 
+/// Invocations per workgroup where lanes share rows.
+const SHARED_WORKGROUP: usize = 128;
+/// Pairs of query and key of an attention that is worth trying other sizes for.
+const WORTH_TRYING: usize = 1 << 20;
+
 /// Emits an attention kernel.
 pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
-    let mut e = Emitter::new(kernel, caps);
+    emit(kernel, Emitter::new(kernel, caps, SHARED_WORKGROUP, None))
+}
+
+/// The kernel that [`attention`] emits, then for large attention others that may be faster.
+pub(crate) fn variants(kernel: &Attention, caps: &Caps) -> Vec<Shader> {
+    let first = Emitter::new(kernel, caps, SHARED_WORKGROUP, None);
+    let pairs =
+        kernel.batch * kernel.heads * geometry::windows(kernel) * first.owned * first.walked;
+    let tried: &[(usize, usize)] = match first.share.lanes > 1 && pairs >= WORTH_TRYING {
+        true => &[(64, 2), (256, 2), (128, 1), (128, 4)],
+        false => &[],
+    };
+    let mut all = vec![emit(kernel, first)];
+    for &(workgroup, rows) in tried {
+        all.push(emit(
+            kernel,
+            Emitter::new(kernel, caps, workgroup, Some(rows)),
+        ));
+    }
+    all
+}
+
+fn emit(kernel: &Attention, mut e: Emitter<'_>) -> Shader {
     let pass = match kernel.pass {
         AttentionPass::Forward { out, lse, rel } => {
             e.forward(out, lse, rel);
@@ -108,7 +135,8 @@ struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(a: &'a Attention, caps: &Caps) -> Self {
+    /// With so many invocations, and rows of each unless by rule, where lanes share rows.
+    fn new(a: &'a Attention, caps: &Caps, workgroup: usize, rows: Option<usize>) -> Self {
         let (queries, keys) = geometry::window_slots(a);
         let (owned, walked) = match a.pass {
             AttentionPass::BackwardKv { .. } => (keys, queries),
@@ -131,13 +159,13 @@ impl<'a> Emitter<'a> {
         let supply = supply(a, caps);
         let staged = matches!(supply, Supply::Staged(_));
         let share = match staged && wide && !sums_pads {
-            true => Share::new(caps, [owned, row_regs]),
+            true => Share::new(caps, [owned, row_regs], rows),
             false => Share::ALONE,
         };
         let workgroup = match supply {
             Supply::Broadcast(lanes) => lanes,
             _ if caps.cpu => 16,
-            _ if share.lanes > 1 => 128.min(caps.workgroup_size as usize),
+            _ if share.lanes > 1 => workgroup.min(caps.workgroup_size as usize),
             _ => 64.min(caps.workgroup_size as usize),
         };
         let ty = if wide { "vec4<f32>" } else { "f32" };

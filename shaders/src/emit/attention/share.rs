@@ -9,8 +9,7 @@ use crate::wgsl::float;
 
 /// Lanes that share a row.
 const LANES: usize = 4;
-/// Rows an invocation holds a part of. Four fill the registers of the backward passes and are no faster
-/// forward.
+/// Rows an invocation holds a part of.
 const ROWS: usize = 2;
 /// Sequences below this length would leave most of a workgroup of several rows idle.
 const SHORT: usize = 64;
@@ -28,14 +27,18 @@ impl Share {
     /// One invocation for each row.
     pub(super) const ALONE: Self = Self { lanes: 1, rows: 1 };
 
-    /// What suits `owned` rows of so many registers where lanes can exchange numbers.
-    pub(super) fn new(caps: &Caps, [owned, row_regs]: [usize; 2]) -> Self {
+    /// What suits `owned` rows of so many registers where lanes can exchange numbers; `rows` is by rule
+    /// unless given.
+    pub(super) fn new(caps: &Caps, [owned, row_regs]: [usize; 2], rows: Option<usize>) -> Self {
         let smallest = caps.subgroups.map_or(0, |(smallest, _)| smallest as usize);
         if smallest < LANES || !row_regs.is_multiple_of(LANES) {
             return Self::ALONE;
         }
-        let rows = if owned < SHORT { 1 } else { ROWS };
-        Self { lanes: LANES, rows }
+        let by_rule = if owned < SHORT { 1 } else { ROWS };
+        Self {
+            lanes: LANES,
+            rows: rows.unwrap_or(by_rule),
+        }
     }
 
     /// Where an invocation's registers of the row that starts at `row` begin.
