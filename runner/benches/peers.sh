@@ -12,6 +12,11 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 size="${SIZE:-small}"
 cargo build --release --quiet -p samora-runner
 
+runner() {
+    cargo run --release --quiet --bin runner -- \
+        bench vit_b_lora --size "$size" --precision "$1" --tune write || echo "runner $1: failed"
+}
+
 torch() {
     if [ -n "${PYTHON:-}" ]; then
         "$PYTHON" runner/benches/vit_b_lora.py "$@" || echo "torch $*: failed"
@@ -38,16 +43,15 @@ case "$size" in
 esac
 for round in $(seq "${ROUNDS:-3}"); do
     echo "== round $round"
-    cargo run --release --quiet --bin runner -- bench vit_b_lora --size "$size"
     if [ "$size" = small ]; then
+        runner exact
         torch --blocks 2 --tokens 196
     else
-        for batch in 1 4 12; do
-            torch --device cuda --batch "$batch" --precision f32
-            torch --device cuda --batch "$batch" --precision tf32
-            torch --device cuda --batch "$batch" --precision bf16
-            torch --device cuda --batch "$batch" --precision bf16 --compile
+        for precision in exact split half; do
+            runner "$precision"
         done
+        torch --device cuda --batch 1 4 12 --precision f32 tf32 bf16
+        torch --device cuda --batch 1 4 12 --precision bf16 --compile
     fi
     peer "${BURN_W1:-}" f32,f16
     peer "${MEGANEURA_W1:-}" f32,auto,f16coop

@@ -1,9 +1,11 @@
 """The workload `vit_b_lora` of `runner bench` in PyTorch: the same numbers in, so the same losses out.
 
     python runner/benches/vit_b_lora.py --blocks 2 --tokens 196 --batch 1          # --size small
-    python runner/benches/vit_b_lora.py --device cuda --precision bf16 --compile
+    python runner/benches/vit_b_lora.py --device cuda --batch 1 4 12 --precision f32 tf32 bf16
+    python runner/benches/vit_b_lora.py --device cuda --batch 1 --precision bf16 --compile
 
-Prints the first three losses and the median milliseconds of a training step, its loss read each time.
+Prints the first three losses and the median milliseconds of a training step, its loss read each time; on a GPU
+also the most memory that was allocated.
 """
 
 import argparse
@@ -83,30 +85,19 @@ class Network(nn.Module):
         return self.head(self.blocks(x))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=12)
-    parser.add_argument("--tokens", type=int, default=1024)
-    parser.add_argument("--dim", type=int, default=768)
-    parser.add_argument("--heads", type=int, default=12)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32")
-    parser.add_argument("--compile", action="store_true")
-    args = parser.parse_args()
-
-    torch.backends.cuda.matmul.allow_tf32 = args.precision == "tf32"
+def measure(args, batch, precision, compiled):
+    """Prints the first losses and the median of a training step."""
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     network = Network(args.blocks, args.dim, args.heads).to(args.device)
-    run = torch.compile(network) if args.compile else network
-    x = numbers("x", (args.batch, args.tokens, args.dim), 1.0).to(args.device)
-    target = numbers("target", (args.batch, args.tokens, OUTPUTS), 1.0).to(args.device)
+    run = torch.compile(network) if compiled else network
+    x = numbers("x", (batch, args.tokens, args.dim), 1.0).to(args.device)
+    target = numbers("target", (batch, args.tokens, OUTPUTS), 1.0).to(args.device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=args.device == "cuda")
     losses, times = [], []
     for step in range(args.rounds + 3):
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(args.device, torch.bfloat16, enabled=args.precision == "bf16"):
+        with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bf16"):
             y = run(x)
         loss = F.mse_loss(y.float(), target)
         loss.backward()
@@ -115,8 +106,30 @@ def main():
         if args.device == "cuda":
             torch.cuda.synchronize()
         times.append((time.perf_counter() - begin) * 1e3)
-    name = f"torch {torch.__version__} {args.device} {args.precision}{' compiled' if args.compile else ''}"
-    print(f"{name}: {statistics.median(times[3:]):.1f} ms; losses", ", ".join(f"{loss:.6f}" for loss in losses[:3]))
+    memory = ""
+    if args.device == "cuda":
+        memory = f", {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
+        torch.cuda.reset_peak_memory_stats()
+    name = f"torch {torch.__version__} {args.device} {precision}{' compiled' if compiled else ''} batch {batch}"
+    losses = ", ".join(f"{loss:.6f}" for loss in losses[:3])
+    print(f"{name}: {statistics.median(times[3:]):.1f} ms{memory}; losses {losses}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=12)
+    parser.add_argument("--tokens", type=int, default=1024)
+    parser.add_argument("--dim", type=int, default=768)
+    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], nargs="+", default=["f32"])
+    parser.add_argument("--compile", action="store_true")
+    args = parser.parse_args()
+    for batch in args.batch:
+        for precision in args.precision:
+            measure(args, batch, precision, args.compile)
 
 
 if __name__ == "__main__":
