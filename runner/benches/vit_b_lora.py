@@ -9,6 +9,7 @@ also the most memory that was allocated.
 """
 
 import argparse
+import copy
 import math
 import statistics
 import time
@@ -85,10 +86,10 @@ class Network(nn.Module):
         return self.head(self.blocks(x))
 
 
-def measure(args, batch, precision, compiled):
+def measure(args, untrained, batch, precision, compiled):
     """Prints the first losses and the median of a training step."""
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    network = Network(args.blocks, args.dim, args.heads).to(args.device)
+    network = copy.deepcopy(untrained).to(args.device)
     run = torch.compile(network) if compiled else network
     x = numbers("x", (batch, args.tokens, args.dim), 1.0).to(args.device)
     target = numbers("target", (batch, args.tokens, OUTPUTS), 1.0).to(args.device)
@@ -127,9 +128,10 @@ def main():
     parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], nargs="+", default=["f32"])
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
+    untrained = Network(args.blocks, args.dim, args.heads)
     for batch in args.batch:
         for precision in args.precision:
-            measure(args, batch, precision, args.compile)
+            measure(args, untrained, batch, precision, args.compile)
 
 
 if __name__ == "__main__":

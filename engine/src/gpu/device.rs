@@ -255,6 +255,21 @@ impl Device {
         self.read_through(&self.staging(len), buffer, len)
     }
 
+    /// Reads single elements of a buffer.
+    pub(super) fn read_elements(
+        &self,
+        buffer: &wgpu::Buffer,
+        places: &[usize],
+    ) -> Result<Vec<f32>> {
+        let few = self.buffer("samples", places.len())?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        for (to, from) in places.iter().enumerate() {
+            encoder.copy_buffer_to_buffer(buffer, 4 * *from as u64, &few, 4 * to as u64, 4);
+        }
+        self.queue.submit([encoder.finish()]);
+        self.read(&few, places.len())
+    }
+
     /// Reads the first `len` elements of a buffer through an existing staging buffer.
     pub(super) fn read_through<T: bytemuck::Pod>(
         &self,

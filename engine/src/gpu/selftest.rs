@@ -24,6 +24,8 @@ use crate::{Error, Result};
 
 /// Elements compared per written buffer.
 const SAMPLES: usize = 12;
+/// Elements after which random inputs repeat themselves: no stride of a tensor is likely to be a multiple.
+const PERIOD: usize = 1_000_003;
 /// Devices used at most.
 const WORKERS: usize = 8;
 /// New kernels for which another device is worth opening.
@@ -184,8 +186,14 @@ impl<'a> Trial<'a> {
         Ok(trial)
     }
 
-    /// Writes the random numbers, once more after a kernel that updates in place.
-    pub(super) fn fill(&self) {
+    /// Writes the random numbers again, if the kernel updates in place.
+    pub(super) fn refill(&self, shader: &Shader) {
+        if in_place(self.kernel, &shader.bindings) {
+            self.fill();
+        }
+    }
+
+    fn fill(&self) {
         for (buffer, words) in self.buffers.iter().zip(&self.before) {
             let bytes: &[u8] = match words {
                 Words::F32(v) => bytemuck::cast_slice(v),
@@ -248,20 +256,17 @@ impl<'a> Trial<'a> {
         let written = self.buffers.iter().enumerate();
         for (binding, buffer) in written.filter(|(b, _)| shader.bindings[*b].write) {
             let len = self.lens[binding];
-            let after: Vec<f32> = device.read(buffer, len)?;
             let mut stream = Stream::named(1, "samples").at(binding as u64);
-            for sample in 0..SAMPLES {
-                // The last elements are where edge handling goes wrong.
-                let i = if sample == 0 {
-                    len - 1
-                } else {
-                    stream.below(len)
-                };
+            let mut places: Vec<usize> = (0..SAMPLES).map(|_| stream.below(len)).collect();
+            // The last elements are where edge handling goes wrong.
+            places[0] = len - 1;
+            let after = device.read_elements(buffer, &places)?;
+            for (&i, got) in places.iter().zip(after) {
                 let want = element(self.kernel, &self.before, binding, i);
                 let Some(want) = want.filter(|w| w.is_finite()) else {
                     continue;
                 };
-                let got = f64::from(after[i]);
+                let got = f64::from(got);
                 // A NaN is a difference too.
                 let agrees = (got - want).abs() <= tolerance * (1.0 + want.abs());
                 if !agrees {
@@ -277,29 +282,48 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Random contents of every binding; indices stay within what they index.
+/// Whether a kernel reads what it writes.
+fn in_place(kernel: &Kernel, bindings: &[Binding]) -> bool {
+    leaves(kernel)
+        .iter()
+        .any(|leaf| bindings[leaf.buffer].write)
+}
+
+/// Random contents of every binding, which repeat themselves after [`PERIOD`] elements; indices stay within
+/// what they index.
 fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
     let limit = indexed_rows(kernel, lens);
     let fill = |(b, binding): (usize, &Binding)| {
         let mut stream = Stream::named(2, "inputs").at(b as u64);
         match binding.ty {
-            BufferType::F32 => Words::F32((0..lens[b]).map(|_| 0.25 + stream.uniform()).collect()),
-            BufferType::U32 => {
-                Words::U32((0..lens[b]).map(|_| stream.below(limit) as u32).collect())
-            }
+            BufferType::F32 => Words::F32(repeated(lens[b], || 0.25 + stream.uniform())),
+            BufferType::U32 => Words::U32(repeated(lens[b], || stream.below(limit) as u32)),
         }
     };
     bindings.iter().enumerate().map(fill).collect()
 }
 
-/// How many rows the indices of a kernel may address.
-fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
-    let leaves: &[Leaf] = match kernel {
+/// `len` elements, those beyond [`PERIOD`] copied.
+fn repeated<T: Copy>(len: usize, draw: impl FnMut() -> T) -> Vec<T> {
+    let mut all: Vec<T> = std::iter::repeat_with(draw).take(len.min(PERIOD)).collect();
+    while all.len() < len {
+        let more = (len - all.len()).min(PERIOD);
+        all.extend_from_within(..more);
+    }
+    all
+}
+
+fn leaves(kernel: &Kernel) -> &[Leaf] {
+    match kernel {
         Kernel::Map(k) => &k.leaves,
         Kernel::Rows(k) => &k.leaves,
         Kernel::Gemm(k) => &k.leaves,
         Kernel::Attention(_) => &[],
-    };
+    }
+}
+
+/// How many rows the indices of a kernel may address.
+fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
     let rows = |leaf: &Leaf| match &leaf.access {
         Access::Gather { source, axis, .. } => {
             let outer = axis
@@ -309,5 +333,10 @@ fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
         }
         _ => None,
     };
-    leaves.iter().filter_map(rows).min().unwrap_or(8).max(1)
+    leaves(kernel)
+        .iter()
+        .filter_map(rows)
+        .min()
+        .unwrap_or(8)
+        .max(1)
 }

@@ -133,6 +133,7 @@ fn the_fastest_variant_is_measured_once_and_kept() {
     fs::remove_dir_all(&folder).unwrap();
     assert!(text.contains("gemm 1x512x256x512"), "{text}");
     assert!(text.contains("milliseconds"), "{text}");
+    assert!(!text.contains("None"), "a variant is wrong: {text}");
     assert_eq!(read, fastest);
     assert_eq!(off, by_rule);
     assert_eq!(damaged, by_rule);

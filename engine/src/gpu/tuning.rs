@@ -16,7 +16,7 @@ use super::selftest::{Candidate, Trial};
 use crate::Result;
 
 /// A measurement takes so many rounds, through all variants in turn.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// How long a variant runs in a round: much longer than submitting it takes.
 const LONG: Duration = Duration::from_millis(2);
 /// How long a GPU takes to raise its clocks.
@@ -151,7 +151,7 @@ fn measure(
     });
     let mut right = |(shader, pipeline): (&Shader, Option<wgpu::ComputePipeline>)| {
         let pipeline = pipeline?;
-        trial.fill();
+        trial.refill(shader);
         trial.run(shader, &pipeline, 1).ok()?;
         trial.verify(shader).ok()?;
         Some(pipeline)
