@@ -1,6 +1,6 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention, biased_attention, large_batch};
+use super::attention::{Pass, attention, biased_attention, large_batch, tiled_attention};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
     Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
@@ -101,6 +101,31 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ("attention_shared", large_batch(Pass::Forward), discrete),
         ("attention_dq_shared", large_batch(Pass::Queries), discrete),
         ("attention_dkv_shared", large_batch(Pass::Keys), discrete),
+        (
+            "attention_half",
+            tiled_attention(Pass::Forward, false),
+            half,
+        ),
+        (
+            "attention_dq_half",
+            tiled_attention(Pass::Queries, false),
+            half,
+        ),
+        (
+            "attention_dkv_half",
+            tiled_attention(Pass::Keys, false),
+            half,
+        ),
+        (
+            "attention_window_half",
+            tiled_attention(Pass::Forward, true),
+            half,
+        ),
+        (
+            "attention_window_dq_half",
+            tiled_attention(Pass::Queries, true),
+            half,
+        ),
     ]
 }
 

@@ -3,12 +3,14 @@
 //! other side of its window with everything it accumulates in registers.
 
 mod backward;
+mod cooperative;
 mod forward;
 mod geometry;
 mod relative;
 mod share;
 mod walk;
 
+use self::cooperative::Cooperative;
 use self::share::Share;
 use super::form::Form;
 use super::grid::fold;
@@ -17,6 +19,9 @@ use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
 
 /// Emits an attention kernel.
 pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
+    if let Some(cooperative) = Cooperative::new(kernel, caps) {
+        return cooperative.emit();
+    }
     let mut e = Emitter::new(kernel, caps);
     let pass = match kernel.pass {
         AttentionPass::Forward { out, lse, rel } => {
@@ -105,52 +110,53 @@ struct Emitter<'a> {
     sums_pads: bool,
     /// Workgroup variables.
     shared: Vec<(String, String)>,
+    /// Extensions of the language.
+    extensions: Vec<&'static str>,
 }
 
 impl<'a> Emitter<'a> {
     fn new(a: &'a Attention, caps: &Caps) -> Self {
-        let (queries, keys) = geometry::window_slots(a);
-        let (owned, walked) = match a.pass {
-            AttentionPass::BackwardKv { .. } => (keys, queries),
-            _ => (queries, keys),
-        };
-        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
-        let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
-        let pads_aligned = a
-            .pad_kv
-            .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
-        let wide = a.head_dim.is_multiple_of(4)
-            && pads_aligned
-            && [&a.q, &a.k, &a.v].into_iter().all(aligned);
-        let width = if wide { 4 } else { 1 };
-        let row_regs = a.head_dim / width;
-        let mut forms = Form::narrow(&a.bindings, caps);
-        for buffer in row_buffers(a) {
-            forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
-        }
         let supply = supply(a, caps);
         let workgroup = match supply {
             Supply::Broadcast(lanes) => lanes,
             _ if caps.cpu => 16,
             _ => 64.min(caps.workgroup_size as usize),
         };
+        let mut e = Self::with(a, caps, (supply, workgroup), Share::ALONE);
         let staged = matches!(supply, Supply::Staged(_));
-        let share = match staged && wide && !sums_pads {
-            true => Share::new(a, caps, [owned, row_regs]),
-            false => Share::ALONE,
+        if staged && e.width == 4 && !e.sums_pads {
+            let share = Share::new(a, caps, [e.owned, e.row_regs]);
+            e = Self::with(a, caps, (supply, workgroup), share);
+        }
+        let ty = e.ty();
+        if let Supply::Staged(tile) = supply {
+            let array = format!("array<{ty}, {}>", tile * e.row_regs);
+            e.shared = ["tile_a", "tile_b"]
+                .map(|name| (name.to_string(), array.clone()))
+                .to_vec();
+        }
+        e
+    }
+
+    fn with(
+        a: &'a Attention,
+        caps: &Caps,
+        (supply, workgroup): (Supply, usize),
+        share: Share,
+    ) -> Self {
+        let (queries, keys) = geometry::window_slots(a);
+        let (owned, walked) = match a.pass {
+            AttentionPass::BackwardKv { .. } => (keys, queries),
+            _ => (queries, keys),
         };
-        let ty = if wide { "vec4<f32>" } else { "f32" };
-        let shared = match supply {
-            Supply::Staged(tile) => ["tile_a", "tile_b"]
-                .map(|name| {
-                    (
-                        name.to_string(),
-                        format!("array<{ty}, {}>", tile * row_regs),
-                    )
-                })
-                .to_vec(),
-            _ => Vec::new(),
-        };
+        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
+        let wide = wide(a);
+        let width = if wide { 4 } else { 1 };
+        let row_regs = a.head_dim / width;
+        let mut forms = Form::narrow(&a.bindings, caps);
+        for buffer in row_buffers(a) {
+            forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
+        }
         let slots = workgroup / share.lanes * share.rows;
         let chunks = (owned + usize::from(sums_pads)).div_ceil(slots);
         Self {
@@ -167,7 +173,8 @@ impl<'a> Emitter<'a> {
             owned,
             walked,
             sums_pads,
-            shared,
+            shared: Vec::new(),
+            extensions: Vec::new(),
         }
     }
 
@@ -185,6 +192,7 @@ impl<'a> Emitter<'a> {
             "{pass} {}x{}x{}x{}x{}",
             a.batch, a.heads, self.owned, self.walked, a.head_dim
         );
+        interface.extensions = self.extensions;
         let module = self.w.module(&interface);
         Shader::new(name, module, self.grid, &a.bindings)
     }
@@ -249,6 +257,15 @@ impl<'a> Emitter<'a> {
         };
         (0..self.regs).map(term).collect::<Vec<_>>().join(" + ")
     }
+}
+
+/// Whether every row is 16-byte aligned.
+fn wide(a: &Attention) -> bool {
+    let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
+    let pads_aligned = a
+        .pad_kv
+        .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
+    a.head_dim.is_multiple_of(4) && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned)
 }
 
 /// Bindings made of head rows, which are read as vec4 where possible.
