@@ -126,6 +126,11 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             tiled_attention(Pass::Queries, true),
             half,
         ),
+        (
+            "attention_window_dkv_half",
+            tiled_attention(Pass::Keys, true),
+            half,
+        ),
     ]
 }
 

@@ -88,13 +88,19 @@ impl Emitter<'_> {
         self.workgroup / self.share.lanes * self.share.rows
     }
 
+    /// Workgroups per batch, head and window.
+    pub(super) fn chunks(&self) -> usize {
+        let slots = self.owned + usize::from(self.sums_pads);
+        slots.div_ceil(self.slots_owned()) + self.beside
+    }
+
     /// Binds batch `b`, head `h`, the window's number and corner, and this invocation's slots `p`.
     pub(super) fn place(&mut self) {
         let per_group = self.slots_owned();
-        let chunks = (self.owned + usize::from(self.sums_pads)).div_ceil(per_group);
+        let chunks = self.chunks();
         let windows = windows(self.a);
         let groups = self.a.batch * self.a.heads * windows * chunks;
-        let (grid, share) = (self.grid, self.share);
+        let (grid, share) = (self.grid(), self.share);
         let own = self.invocation();
         let names: Vec<String> = (0..share.rows).map(|i| self.own("p", i)).collect();
         let w = &mut self.w;

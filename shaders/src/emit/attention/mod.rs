@@ -102,12 +102,14 @@ struct Emitter<'a> {
     forms: Vec<Form>,
     supply: Supply,
     workgroup: usize,
-    grid: [u32; 3],
+    caps: Caps,
     /// Slots of a window on the owned and the walked side (they differ for sequences only).
     owned: usize,
     walked: usize,
     /// Whether the invocation after the last slot of a window sums over its padding.
     sums_pads: bool,
+    /// Workgroups per window that own no slots.
+    beside: usize,
     /// Workgroup variables.
     shared: Vec<(String, String)>,
     /// Extensions of the language.
@@ -157,8 +159,6 @@ impl<'a> Emitter<'a> {
         for buffer in row_buffers(a) {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
         }
-        let slots = workgroup / share.lanes * share.rows;
-        let chunks = (owned + usize::from(sums_pads)).div_ceil(slots);
         Self {
             a,
             w: Writer::new(),
@@ -169,17 +169,18 @@ impl<'a> Emitter<'a> {
             forms,
             supply,
             workgroup,
-            grid: fold(a.batch * a.heads * geometry::windows(a) * chunks, caps),
+            caps: *caps,
             owned,
             walked,
             sums_pads,
+            beside: 0,
             shared: Vec::new(),
             extensions: Vec::new(),
         }
     }
 
     fn finish(self, pass: &str) -> Shader {
-        let a = self.a;
+        let (a, grid) = (self.a, self.grid());
         let builtin = match self.supply {
             Supply::Broadcast(_) => Builtin::Subgroup,
             _ if self.share.lanes > 1 => Builtin::Subgroup,
@@ -194,7 +195,16 @@ impl<'a> Emitter<'a> {
         );
         interface.extensions = self.extensions;
         let module = self.w.module(&interface);
-        Shader::new(name, module, self.grid, &a.bindings)
+        Shader::new(name, module, grid, &a.bindings)
+    }
+
+    /// The workgroups to dispatch.
+    fn grid(&self) -> [u32; 3] {
+        let a = self.a;
+        fold(
+            a.batch * a.heads * geometry::windows(a) * self.chunks(),
+            &self.caps,
+        )
     }
 
     /// Name of the invocation's index in its workgroup.

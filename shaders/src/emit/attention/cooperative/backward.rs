@@ -7,6 +7,7 @@ use super::{Cooperative, Saved};
 impl Cooperative<'_> {
     /// Writes `dq` through both terms of the score and, with relative positions, `drel`.
     pub(super) fn backward_q(&mut self, saved: &Saved, dq: usize, drel: Option<usize>) {
+        self.e.place();
         self.start();
         let row = self.e.scalar_row("n_t");
         self.line(format!("let n = {row};"));
@@ -51,8 +52,12 @@ impl Cooperative<'_> {
         self.store_rows("dq", dq, self.e.queries());
     }
 
-    /// Writes `dk` and `dv`.
-    pub(super) fn backward_kv(&mut self, saved: &Saved, [dk, dv]: [usize; 2]) {
+    /// Writes `dk`, `dv` and, for padding tokens, `dpad`.
+    pub(super) fn backward_kv(&mut self, saved: &Saved, [dk, dv]: [usize; 2], dpad: Option<usize>) {
+        self.e.place();
+        if let Some(dpad) = dpad {
+            self.pad_gradient(saved, dpad);
+        }
         self.start();
         let a = self.e.a;
         let [head, terms] = self.across();

@@ -9,6 +9,7 @@ use crate::wgsl::float;
 impl Cooperative<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.
     pub(super) fn forward(&mut self, out: usize, lse: usize, rel: Option<usize>) {
+        self.e.place();
         self.start();
         self.own_queries();
         if let Some(rel) = rel {

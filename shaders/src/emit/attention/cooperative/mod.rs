@@ -11,11 +11,12 @@
 
 mod backward;
 mod forward;
+mod pads;
 mod relative;
 mod stage;
 mod store;
 
-use super::geometry::{Slot, window_slots};
+use super::geometry::window_slots;
 use super::share::Share;
 use super::{Emitter, Saved, Supply, wide};
 use crate::{Attention, AttentionPass, Caps, Products, Shader};
@@ -71,7 +72,8 @@ impl<'a> Cooperative<'a> {
         }
         let with = |(step, gap): (usize, usize)| {
             let share = Share { lanes: 2, rows: 1 };
-            let e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
+            let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
+            e.beside = usize::from(std::mem::take(&mut e.sums_pads));
             let terms = match a.rel_pos {
                 Some(_) => e.term_count().next_multiple_of(SIZE),
                 None => 0,
@@ -121,7 +123,7 @@ impl<'a> Cooperative<'a> {
                 rel,
                 dk,
                 dv,
-                ..
+                dpad,
             } => {
                 let saved = Saved {
                     dout,
@@ -129,7 +131,7 @@ impl<'a> Cooperative<'a> {
                     delta,
                     rel,
                 };
-                self.backward_kv(&saved, [dk, dv]);
+                self.backward_kv(&saved, [dk, dv], dpad);
                 "attention dkv"
             }
         };
@@ -194,10 +196,9 @@ impl<'a> Cooperative<'a> {
         self.line("workgroupBarrier();");
     }
 
-    /// Binds where the workgroup, its subgroups and invocations are.
-    fn start(&mut self) -> Slot {
-        self.e.place();
-        let chunks = self.e.owned.div_ceil(OWNED);
+    /// Binds where the workgroup's slots are, and its subgroups and invocations in the tiles.
+    fn start(&mut self) {
+        let chunks = self.e.chunks();
         self.line(match chunks {
             1 => "let first = 0u;".to_string(),
             _ => format!("let first = at % {chunks}u * {OWNED}u;"),
@@ -212,7 +213,6 @@ impl<'a> Cooperative<'a> {
             self.line(format!("let row_{name} = local / 2u * {pitch}u + part;"));
         }
         self.line("var zero: coop_mat16x16<f32,C>;");
-        slot
     }
 
     /// Declares the sums `{name}_0`, … of so many fragments.
@@ -297,6 +297,8 @@ fn saves_terms(a: &Attention) -> bool {
         AttentionPass::BackwardQ { rel, drel, .. } => {
             rel.is_some() == tables && drel.is_some() == tables
         }
-        AttentionPass::BackwardKv { rel, dpad, .. } => rel.is_some() == tables && dpad.is_none(),
+        AttentionPass::BackwardKv { rel, dpad, .. } => {
+            rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
+        }
     }
 }

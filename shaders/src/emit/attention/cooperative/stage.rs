@@ -1,6 +1,7 @@
 //! From memory into the tiles.
 
 use super::super::forward::MASKED;
+use super::super::geometry::Slot;
 use super::super::walk::Walked;
 use super::{Cooperative, OWNED, Saved, THREADS, WORD};
 use crate::wgsl::{float, plus};
@@ -167,7 +168,7 @@ impl Cooperative<'_> {
     }
 
     /// Slot of column `i` of the four that an invocation looks up.
-    fn column_slot(&mut self, i: usize) -> super::Slot {
+    fn column_slot(&mut self, i: usize) -> Slot {
         let span = self.walked_span();
         let name = self.e.w.fresh("m");
         let at = plus(&format!("{} + local * {WORD}u", span.base), i);
