@@ -91,7 +91,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let beside = exp(base + peak_y + pad_peak_x) * sum_y * pad_sum_x;
             let weight = select(0.0f, (below + beside), start + local < 36u && top + m_y < 8u && left + m_x < 9u);
             let step = weight * (dp - b6[m]) * 0.25f;
-            scores[local] = vec4<f32>(step, weight, 0.0f, 0.0f);
+            let factors = vec4<f32>(step, weight, 0.0f, 0.0f);
+            scores[local] = factors;
             workgroupBarrier();
             for (var i = local / 8u; i < min(128u, 36u - start); i += 16u) {
                 let slot_4 = start + i;
@@ -101,7 +102,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                 let q_row_5 = (b * 72u + m_t) * 24u + h * 4u;
                 let g_row_6 = ((b * 72u + m_t) * 2u + h) * 4u;
                 let four = select(b4[g_row_6 + word], b0[q_row_5 + word], of_key);
-                sum += four * select(scores[i].y, scores[i].x, of_key);
+                let factors = scores[i];
+                sum += four * select(factors.y, factors.x, of_key);
             }
             workgroupBarrier();
         }

@@ -13,9 +13,8 @@ mod walk;
 use self::cooperative::Cooperative;
 use self::share::Share;
 use super::form::Form;
-use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
+use crate::{Attention, AttentionPass, Caps, Shader};
 
 /// Emits an attention kernel.
 pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
@@ -152,7 +151,7 @@ impl<'a> Emitter<'a> {
             _ => (queries, keys),
         };
         let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
-        let wide = wide(a);
+        let wide = geometry::wide(a);
         let width = if wide { 4 } else { 1 };
         let row_regs = a.head_dim / width;
         let mut forms = Form::narrow(&a.bindings, caps);
@@ -196,15 +195,6 @@ impl<'a> Emitter<'a> {
         interface.extensions = self.extensions;
         let module = self.w.module(&interface);
         Shader::new(name, module, grid, &a.bindings)
-    }
-
-    /// The workgroups to dispatch.
-    fn grid(&self) -> [u32; 3] {
-        let a = self.a;
-        fold(
-            a.batch * a.heads * geometry::windows(a) * self.chunks(),
-            &self.caps,
-        )
     }
 
     /// Name of the invocation's index in its workgroup.
@@ -267,15 +257,6 @@ impl<'a> Emitter<'a> {
         };
         (0..self.regs).map(term).collect::<Vec<_>>().join(" + ")
     }
-}
-
-/// Whether every row is 16-byte aligned.
-fn wide(a: &Attention) -> bool {
-    let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
-    let pads_aligned = a
-        .pad_kv
-        .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
-    a.head_dim.is_multiple_of(4) && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned)
 }
 
 /// Bindings made of head rows, which are read as vec4 where possible.

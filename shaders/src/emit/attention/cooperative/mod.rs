@@ -12,13 +12,14 @@
 mod backward;
 mod forward;
 mod pads;
+mod product;
 mod relative;
 mod stage;
 mod store;
 
-use super::geometry::window_slots;
+use super::geometry::{wide, window_slots};
 use super::share::Share;
-use super::{Emitter, Saved, Supply, wide};
+use super::{Emitter, Saved, Supply};
 use crate::{Attention, AttentionPass, Caps, Products, Shader};
 
 /// Rows and columns of a fragment.
@@ -47,6 +48,8 @@ pub(super) struct Cooperative<'a> {
     step: usize,
     /// Numbers between rows of scores.
     gap: usize,
+    /// Numbers per element of the tile of scores, 1 or 4.
+    word: usize,
     /// Columns that relative positions add to queries and keys, rounded up to whole fragments.
     terms: usize,
     /// Condition that the invocation's owned slot holds a token.
@@ -70,6 +73,7 @@ impl<'a> Cooperative<'a> {
         if !adapter || !kernel {
             return None;
         }
+        let (steps, word) = forced().unwrap_or((STEPS.to_vec(), WORD));
         let with = |(step, gap): (usize, usize)| {
             let share = Share { lanes: 2, rows: 1 };
             let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
@@ -83,12 +87,13 @@ impl<'a> Cooperative<'a> {
                 e,
                 step,
                 gap,
+                word,
                 terms,
                 token,
             }
         };
         let memory = MEMORY.min(caps.workgroup_memory as usize);
-        let mut kernels = STEPS.into_iter().map(with);
+        let mut kernels = steps.into_iter().map(with);
         kernels.find(|kernel| kernel.bytes() <= memory)
     }
 
@@ -153,7 +158,13 @@ impl<'a> Cooperative<'a> {
             ("column_a", "f32", columns),
             ("column_b", "f32", columns),
         ]
-        .map(|(name, scalar, words)| (name.to_string(), format!("array<vec4<{scalar}>, {words}>")))
+        .map(|(name, scalar, words)| {
+            let ty = match (name, self.word) {
+                ("scores", 1) => format!("array<f32, {}>", words * WORD),
+                _ => format!("array<vec4<{scalar}>, {words}>"),
+            };
+            (name.to_string(), ty)
+        })
         .to_vec()
     }
 
@@ -205,74 +216,18 @@ impl<'a> Cooperative<'a> {
         });
         let slot = self.e.own_slot(0);
         self.token = slot.holds_token();
-        let [a, scores, weights] = [self.pitch_a(), self.pitch_scores(), self.pitch_weights()];
-        for (name, pitch) in [("a", a), ("scores", scores), ("weights", weights)] {
+        let [scores, weights] = [self.pitch_scores(), self.pitch_weights()];
+        for (name, pitch) in [
+            ("a", self.pitch_a()),
+            ("scores", scores * WORD / self.word),
+            ("weights", weights),
+        ] {
             self.line(format!("let strip_{name} = subgroup * {}u;", SIZE * pitch));
         }
         for (name, pitch) in [("scores", scores), ("weights", weights)] {
             self.line(format!("let row_{name} = local / 2u * {pitch}u + part;"));
         }
         self.line("var zero: coop_mat16x16<f32,C>;");
-    }
-
-    /// Declares the sums `{name}_0`, … of so many fragments.
-    fn sums(&mut self, name: &str, count: usize) {
-        for f in 0..count {
-            self.line(format!("var {name}_{f}: coop_mat16x16<f32,C>;"));
-        }
-    }
-
-    /// Binds fragments of the subgroup's rows of `tile_a` to `{name}_{f}`.
-    fn hold(&mut self, name: &str, fragments: std::ops::Range<usize>) {
-        let pitch = self.pitch_a();
-        for f in fragments {
-            let at = f * SIZE / WORD;
-            self.line(format!(
-                "let {name}_{f} = coopLoadT<coop_mat16x16<f16,A>>(&tile_a[strip_a + {at}u], {pitch}u);"
-            ));
-        }
-    }
-
-    /// Multiplies the held fragments by the rows of a walked tile and stores the subgroup's strip of scores
-    /// `[16, step]`.
-    fn score(&mut self, held: &str, fragments: usize, (tile, pitch): (&str, usize)) {
-        let pitch_scores = self.pitch_scores();
-        for j in 0..self.step / SIZE {
-            let mut sum = "zero".to_string();
-            for f in 0..fragments {
-                let at = j * SIZE * pitch + f * SIZE / WORD;
-                let load = format!("coopLoad<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
-                let right = self.e.w.bind("right", load);
-                let product = format!("coopMultiplyAdd({held}_{f}, {right}, {sum})");
-                sum = self.e.w.bind("sum", product);
-            }
-            // naga 30 wants the operands of a store bound beforehand.
-            let at = format!("strip_scores + {}u", j * SIZE / WORD);
-            let at = self.e.w.bind("at", at);
-            self.line(format!(
-                "coopStoreT({sum}, &scores[{at}], {pitch_scores}u);"
-            ));
-        }
-    }
-
-    /// Adds the product of the subgroup's weights `[16, step]` and a walked tile to the sums `{sums}_{f}`.
-    fn accumulate(&mut self, sums: &str, fragments: usize, (tile, pitch): (&str, usize)) {
-        let pitch_weights = self.pitch_weights();
-        for k in 0..self.step / SIZE {
-            let at = k * SIZE / WORD;
-            let load = format!(
-                "coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + {at}u], {pitch_weights}u)"
-            );
-            let left = self.e.w.bind("left", load);
-            for f in 0..fragments {
-                let at = k * SIZE * pitch + f * SIZE / WORD;
-                let load = format!("coopLoadT<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
-                let right = self.e.w.bind("right", load);
-                self.line(format!(
-                    "{sums}_{f} = coopMultiplyAdd({left}, {right}, {sums}_{f});"
-                ));
-            }
-        }
     }
 
     fn tile_a(&self) -> (&'static str, usize) {
@@ -301,4 +256,15 @@ fn saves_terms(a: &Attention) -> bool {
             rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
         }
     }
+}
+
+// TEMPORARY: other steps without building: `SAMORA_COOP_ATTENTION="step,gap,word"`.
+fn forced() -> Option<(Vec<(usize, usize)>, usize)> {
+    let text = std::env::var("SAMORA_COOP_ATTENTION").ok()?;
+    let numbers = text.split(',').map(|n| n.trim().parse().ok());
+    let numbers: Vec<usize> = numbers.collect::<Option<_>>()?;
+    let &[step, gap, word] = &numbers[..] else {
+        return None;
+    };
+    Some((vec![(step, gap)], word))
 }

@@ -27,7 +27,8 @@ impl Cooperative<'_> {
             c.score("own_a", head, c.tile_a());
             c.barrier();
             c.e.w.open_loop("j", "0u", &format!("{}u", c.words()), "1u");
-            c.line("let four = scores[row_scores + j * 2u];");
+            let four = c.word_of_scores("row_scores + j * 2u");
+            c.line(format!("let four = {four};"));
             for part in 0..WORD {
                 let (inside, at) = c.term(part);
                 let inside = both(c.token.clone(), Some(inside)).unwrap_or_default();
