@@ -286,6 +286,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dq_1 = coopMultiplyAdd(left_139, right_141, dq_1);
         workgroupBarrier();
     }
+    let row_terms = local / 2u * 10u + 4u;
     let saved = ((b * 2u + h) * 72u + n_t) * 12u;
     let sum_142 = dq_1;
     let at_143 = strip_scores + 0u;
@@ -293,6 +294,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     workgroupBarrier();
     if p < 36u && top + n_y < 8u && left + n_x < 9u {
         let score_144 = scores[row_scores + 0u];
+        tile_a[row_terms + 0u + part] = vec4<f16>(score_144);
         let k_145 = part * 4u + 0u;
         if k_145 + 0u < 12u {
             b9[saved + k_145 + 0u] = score_144[0];
@@ -307,6 +309,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             b9[saved + k_145 + 3u] = score_144[3];
         }
         let score_146 = scores[row_scores + 2u];
+        tile_a[row_terms + 2u + part] = vec4<f16>(score_146);
         let k_147 = part * 4u + 8u;
         if k_147 + 0u < 12u {
             b9[saved + k_147 + 0u] = score_146[0];
@@ -321,8 +324,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             b9[saved + k_147 + 3u] = score_146[3];
         }
     }
-    workgroupBarrier();
-    storageBarrier();
     workgroupBarrier();
     for (var start = 0u; start < 22u; start += 64u) {
         let copy_148 = local;
@@ -343,48 +344,52 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let k_160 = select(n_x + 16u - row_158, n_y + 5u - row_158, y_159);
             let inside_161 = k_160 < select(6u, 6u, y_159);
             let at_162 = k_160 + select(6u, 0u, y_159);
-            let row_163 = start + j * 8u + part * 4u + 1u;
-            let y_164 = row_163 < 11u;
-            let k_165 = select(n_x + 16u - row_163, n_y + 5u - row_163, y_164);
-            let inside_166 = k_165 < select(6u, 6u, y_164);
-            let at_167 = k_165 + select(6u, 0u, y_164);
-            let row_168 = start + j * 8u + part * 4u + 2u;
-            let y_169 = row_168 < 11u;
-            let k_170 = select(n_x + 16u - row_168, n_y + 5u - row_168, y_169);
-            let inside_171 = k_170 < select(6u, 6u, y_169);
-            let at_172 = k_170 + select(6u, 0u, y_169);
-            let row_173 = start + j * 8u + part * 4u + 3u;
-            let y_174 = row_173 < 11u;
-            let k_175 = select(n_x + 16u - row_173, n_y + 5u - row_173, y_174);
-            let inside_176 = k_175 < select(6u, 6u, y_174);
-            let at_177 = k_175 + select(6u, 0u, y_174);
-            weights[row_weights + j * 2u] = vec4<f16>(vec4<f32>(select(0.0f, b9[saved + min(at_162, 11u)], inside_161), select(0.0f, b9[saved + min(at_167, 11u)], inside_166), select(0.0f, b9[saved + min(at_172, 11u)], inside_171), select(0.0f, b9[saved + min(at_177, 11u)], inside_176)));
+            let at_163 = min(at_162, 11u);
+            let row_164 = start + j * 8u + part * 4u + 1u;
+            let y_165 = row_164 < 11u;
+            let k_166 = select(n_x + 16u - row_164, n_y + 5u - row_164, y_165);
+            let inside_167 = k_166 < select(6u, 6u, y_165);
+            let at_168 = k_166 + select(6u, 0u, y_165);
+            let at_169 = min(at_168, 11u);
+            let row_170 = start + j * 8u + part * 4u + 2u;
+            let y_171 = row_170 < 11u;
+            let k_172 = select(n_x + 16u - row_170, n_y + 5u - row_170, y_171);
+            let inside_173 = k_172 < select(6u, 6u, y_171);
+            let at_174 = k_172 + select(6u, 0u, y_171);
+            let at_175 = min(at_174, 11u);
+            let row_176 = start + j * 8u + part * 4u + 3u;
+            let y_177 = row_176 < 11u;
+            let k_178 = select(n_x + 16u - row_176, n_y + 5u - row_176, y_177);
+            let inside_179 = k_178 < select(6u, 6u, y_177);
+            let at_180 = k_178 + select(6u, 0u, y_177);
+            let at_181 = min(at_180, 11u);
+            weights[row_weights + j * 2u] = vec4<f16>(vec4<f32>(select(0.0f, f32(tile_a[row_terms + at_163 / 4u][at_163 % 4u]), inside_161), select(0.0f, f32(tile_a[row_terms + at_169 / 4u][at_169 % 4u]), inside_167), select(0.0f, f32(tile_a[row_terms + at_175 / 4u][at_175 % 4u]), inside_173), select(0.0f, f32(tile_a[row_terms + at_181 / 4u][at_181 % 4u]), inside_179)));
         }
         workgroupBarrier();
-        let left_178 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
-        let right_179 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
-        dq_0 = coopMultiplyAdd(left_178, right_179, dq_0);
-        let left_180 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_181 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        dq_0 = coopMultiplyAdd(left_180, right_181, dq_0);
-        let left_182 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_183 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+        let left_182 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
+        let right_183 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
         dq_0 = coopMultiplyAdd(left_182, right_183, dq_0);
-        let left_184 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_185 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+        let left_184 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+        let right_185 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
         dq_0 = coopMultiplyAdd(left_184, right_185, dq_0);
+        let left_186 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+        let right_187 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+        dq_0 = coopMultiplyAdd(left_186, right_187, dq_0);
+        let left_188 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+        let right_189 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+        dq_0 = coopMultiplyAdd(left_188, right_189, dq_0);
         workgroupBarrier();
     }
-    let row_186 = ((b * 72u + n_t) * 2u + h) * 4u + part;
-    let sum_187 = dq_0;
-    let at_188 = strip_scores + 0u;
-    coopStoreT(sum_187, &scores[at_188], 18u);
+    let row_190 = ((b * 72u + n_t) * 2u + h) * 4u + part;
+    let sum_191 = dq_0;
+    let at_192 = strip_scores + 0u;
+    coopStoreT(sum_191, &scores[at_192], 18u);
     workgroupBarrier();
     if p < 36u && top + n_y < 8u && left + n_x < 9u {
-        let score_189 = scores[row_scores + 0u];
-        b8[row_186 + 0u] = score_189;
-        let score_190 = scores[row_scores + 2u];
-        b8[row_186 + 2u] = score_190;
+        let score_193 = scores[row_scores + 0u];
+        b8[row_190 + 0u] = score_193;
+        let score_194 = scores[row_scores + 2u];
+        b8[row_190 + 2u] = score_194;
     }
     workgroupBarrier();
 }

@@ -1,8 +1,6 @@
 //! Relative position terms: products with all rows of both tables, of which a query's terms are those
 //! near its own place.
 
-use super::super::geometry::both;
-use super::stage::Terms;
 use super::{Cooperative, THREADS, WORD};
 
 impl Cooperative<'_> {
@@ -11,9 +9,12 @@ impl Cooperative<'_> {
         self.e.extents().map(|extent| 2 * extent - 1)
     }
 
-    /// Binds where the owned query's terms are in a `[batch, heads, tokens, s_y + s_x]` buffer.
+    /// Binds where the owned query's terms are in a `[batch, heads, tokens, s_y + s_x]` buffer and in
+    /// `tile_a`, where they wait beside the tables.
     fn saved(&mut self) {
         let (row, count) = (self.e.scalar_row("n_t"), self.e.term_count());
+        let (pitch, head) = (self.pitch_a(), self.e.row_regs);
+        self.line(format!("let row_terms = local / 2u * {pitch}u + {head}u;"));
         self.line(format!("let saved = ({row}) * {count}u;"));
     }
 
@@ -21,6 +22,9 @@ impl Cooperative<'_> {
     pub(super) fn save_terms(&mut self, rel: usize) {
         self.saved();
         let [head, terms] = self.across();
+        for word in (0..self.terms / WORD).step_by(2) {
+            self.line(format!("tile_a[row_terms + {word}u + part] = vec4<f16>();"));
+        }
         self.walk_tables(|c| {
             c.stage_tables();
             c.barrier();
@@ -31,16 +35,21 @@ impl Cooperative<'_> {
             c.line(format!("let four = {four};"));
             for part in 0..WORD {
                 let (inside, at) = c.term(part);
-                let inside = both(c.token.clone(), Some(inside)).unwrap_or_default();
                 c.e.w.open(format!("if {inside}"));
+                c.line(format!(
+                    "tile_a[row_terms + {at} / {WORD}u][{at} % {WORD}u] = f16(four[{part}]);"
+                ));
+                if let Some(token) = c.token.clone() {
+                    c.e.w.open(format!("if {token}"));
+                }
                 c.line(format!("b{rel}[saved + {at}] = four[{part}];"));
+                if c.token.is_some() {
+                    c.e.w.close();
+                }
                 c.e.w.close();
             }
             c.e.w.close();
         });
-        self.line("storageBarrier();");
-        self.barrier();
-        self.stage_terms(self.own_span(), Terms::Saved(rel));
         self.barrier();
         self.hold("own_a", head..head + terms);
         self.barrier();
@@ -51,6 +60,10 @@ impl Cooperative<'_> {
         self.saved();
         let ([head, terms], count) = (self.across(), self.e.term_count());
         self.drain("dq", head..head + terms, |c, column, value| {
+            let word = column / WORD;
+            c.line(format!(
+                "tile_a[row_terms + {word}u + part] = vec4<f16>({value});"
+            ));
             let k = c.e.w.bind("k", format!("part * {WORD}u + {column}u"));
             for part in 0..WORD {
                 c.e.w.open(format!("if {k} + {part}u < {count}u"));
@@ -58,16 +71,15 @@ impl Cooperative<'_> {
                 c.e.w.close();
             }
         });
-        self.line("storageBarrier();");
-        self.barrier();
         self.walk_tables(|c| {
             c.stage_tables();
             c.e.w.open_loop("j", "0u", &format!("{}u", c.words()), "1u");
             let mut parts = Vec::new();
             for part in 0..WORD {
                 let (inside, at) = c.term(part);
-                let at = format!("b{drel}[saved + min({at}, {}u)]", count - 1);
-                parts.push(format!("select(0.0f, {at}, {inside})"));
+                let at = c.e.w.bind("at", format!("min({at}, {}u)", count - 1));
+                let term = format!("f32(tile_a[row_terms + {at} / {WORD}u][{at} % {WORD}u])");
+                parts.push(format!("select(0.0f, {term}, {inside})"));
             }
             let parts = parts.join(", ");
             c.line(format!(
