@@ -129,6 +129,48 @@ fn rates_of_products() {
     }
 }
 
+/// Rates of attention of real networks, as `rates_of_products`.
+#[test]
+#[ignore = "measures, on an adapter with cooperative matrices"]
+fn rates_of_attention() {
+    for precision in [Precision::Exact, Precision::Half] {
+        let Some(device) = device(precision) else {
+            return;
+        };
+        for case in MEASURED_ATTENTION {
+            let mut graph = Graph::new();
+            let values: Vec<Value> = case.build(&mut graph).iter().map(|(_, v)| *v).collect();
+            let planned = plan(&graph, &values, true).expect("a plan");
+            let mut program =
+                Program::new(&device, &graph, planned, &parameters(&graph)).expect("a program");
+            let mut best: Vec<(String, f64)> = Vec::new();
+            for _ in 0..5 {
+                let kernels = program.profile(&[]).expect("a profile").into_iter();
+                let kernels = kernels.filter(|(_, name, _)| name.starts_with("attention"));
+                for (k, (_, name, seconds)) in kernels.enumerate() {
+                    match best.get_mut(k) {
+                        Some((_, least)) => *least = least.min(seconds),
+                        None => best.push((name, seconds)),
+                    }
+                }
+            }
+            for (name, seconds) in best {
+                let products = match name.split(' ').nth(1) {
+                    Some("dq") => 3,
+                    Some("dkv") => 4,
+                    _ => 2,
+                };
+                let rate = 2e-12 * (products * case.multiplications()) as f64 / seconds;
+                println!(
+                    "{precision:?} {}, {name}: {:.3} ms, {rate:.1} TFLOP/s",
+                    case.name,
+                    seconds * 1e3
+                );
+            }
+        }
+    }
+}
+
 /// Largest error of a value, relative to its largest element; NaN if any element is.
 fn error(device: &Device, build: fn(&mut Graph) -> Value) -> f64 {
     let mut graph = Graph::new();
@@ -261,6 +303,20 @@ struct Attended {
 }
 
 impl Attended {
+    /// Multiplications of one product of all queries and keys.
+    fn multiplications(&self) -> usize {
+        let pairs = match self.tokens {
+            Tokens::Sequence { queries, keys } => queries * keys,
+            Tokens::Grid {
+                height,
+                width,
+                window_h,
+                window_w,
+            } => height * width * window_h * window_w,
+        };
+        self.shape.iter().product::<usize>() * pairs
+    }
+
     /// The output and the gradients of all operands, by name.
     fn build(&self, g: &mut Graph) -> Vec<(&'static str, Value)> {
         let [batch, heads, width] = self.shape;
@@ -357,4 +413,25 @@ const ATTENDED: &[Attended] = &[
     windows("pads alone", [1, 2, 32], [20, 17, 14, 14], [false, true]),
     windows("a whole grid", [1, 2, 64], [16, 16, 16, 16], [true, false]),
     windows("a wide grid", [1, 1, 64], [3, 125, 3, 125], [true, false]),
+];
+
+const MEASURED_ATTENTION: &[Attended] = &[
+    sequence("ViT-B", [64, 12, 64], [197, 197]),
+    sequence("1024 tokens", [8, 12, 64], [1024, 1024]),
+    sequence("4096 tokens", [1, 12, 64], [4096, 4096]),
+    windows("SAM windows", [2, 12, 64], [64, 64, 14, 14], [true, true]),
+    windows("SAM global", [1, 12, 64], [64, 64, 64, 64], [true, false]),
+    windows(
+        "SAM global of 512",
+        [4, 12, 64],
+        [32, 32, 32, 32],
+        [true, false],
+    ),
+    windows(
+        "SAM windows of 512",
+        [8, 12, 64],
+        [32, 32, 14, 14],
+        [true, true],
+    ),
+    windows("SAM-H windows", [2, 16, 80], [64, 64, 14, 14], [true, true]),
 ];
