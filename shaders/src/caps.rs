@@ -15,7 +15,7 @@ pub struct Caps {
     pub workgroup_size: u32,
     /// Workgroups per grid dimension.
     pub grid: u32,
-    /// How large matrix products are computed.
+    /// How large matrix products and attention are computed.
     pub products: Products,
 }
 
@@ -25,7 +25,7 @@ pub struct Caps {
 pub enum Products {
     /// In f32, without cooperative matrices.
     Exact,
-    /// From operands rounded to f16.
+    /// From operands rounded to f16, attention too if `size` is 16.
     Half {
         /// 8 or 16.
         size: u32,

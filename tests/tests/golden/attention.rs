@@ -143,3 +143,39 @@ pub(crate) fn biased_attention() -> Kernel {
         bindings: vec![READ, READ, READ, READ, WRITE, WRITE],
     })
 }
+
+/// Heads of 16 for cooperative matrices: a sequence whose sides are not whole tiles, or windows that
+/// overhang with relative positions and padding tokens.
+pub(crate) fn tiled_attention(pass: Pass, windows: bool) -> Kernel {
+    let Kernel::Attention(a) = attention(pass, windows) else {
+        unreachable!()
+    };
+    let rows = |offset| HeadRows {
+        offset,
+        row_stride: 96,
+        ..a.q
+    };
+    let tokens = match windows {
+        true => Tokens::Grid {
+            height: 8,
+            width: 9,
+            window_h: 6,
+            window_w: 6,
+        },
+        false => Tokens::Sequence {
+            queries: 100,
+            keys: 70,
+        },
+    };
+    let pad_kv = a.pad_kv.map(|((k, _), (v, _))| ((k, 32), (v, 64)));
+    Kernel::Attention(Attention {
+        head_dim: 16,
+        tokens,
+        scale: 0.25,
+        q: rows(0),
+        k: rows(32),
+        v: rows(64),
+        pad_kv,
+        ..a
+    })
+}

@@ -1,6 +1,6 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention, biased_attention, long_sequence};
+use super::attention::{Pass, attention, biased_attention, long_sequence, tiled_attention};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
     Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
@@ -105,6 +105,36 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             discrete,
         ),
         ("attention_dkv_shared", long_sequence(Pass::Keys), discrete),
+        (
+            "attention_half",
+            tiled_attention(Pass::Forward, false),
+            half,
+        ),
+        (
+            "attention_dq_half",
+            tiled_attention(Pass::Queries, false),
+            half,
+        ),
+        (
+            "attention_dkv_half",
+            tiled_attention(Pass::Keys, false),
+            half,
+        ),
+        (
+            "attention_window_half",
+            tiled_attention(Pass::Forward, true),
+            half,
+        ),
+        (
+            "attention_window_dq_half",
+            tiled_attention(Pass::Queries, true),
+            half,
+        ),
+        (
+            "attention_window_dkv_half",
+            tiled_attention(Pass::Keys, true),
+            half,
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use super::walk::{Source, Walked};
 use crate::wgsl::float;
 
 /// The score of what takes no part. Its differences to real scores stay finite.
-const MASKED: f32 = -1.0e38;
+pub(super) const MASKED: f32 = -1.0e38;
 
 impl Emitter<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.

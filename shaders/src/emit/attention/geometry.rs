@@ -1,7 +1,7 @@
 //! Where the tokens of a window lie.
 
 use super::Emitter;
-use crate::emit::grid::linear_group;
+use crate::emit::grid::{fold, linear_group};
 use crate::wgsl::sum;
 use crate::{Attention, HeadRows, Tokens};
 
@@ -26,6 +26,15 @@ pub(super) fn windows(a: &Attention) -> usize {
             window_w,
         } => height.div_ceil(window_h) * width.div_ceil(window_w),
     }
+}
+
+/// Whether every row is 16-byte aligned.
+pub(super) fn wide(a: &Attention) -> bool {
+    let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
+    let pads_aligned = a
+        .pad_kv
+        .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
+    a.head_dim.is_multiple_of(4) && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned)
 }
 
 /// A slot of a window, whose place is bound to `{name}_y`, `{name}_x` (grids only) and whose token to
@@ -88,13 +97,25 @@ impl Emitter<'_> {
         self.workgroup / self.share.lanes * self.share.rows
     }
 
+    /// Workgroups per batch, head and window.
+    pub(super) fn chunks(&self) -> usize {
+        let slots = self.owned + usize::from(self.sums_pads);
+        slots.div_ceil(self.slots_owned()) + self.beside
+    }
+
+    /// The workgroups to dispatch.
+    pub(super) fn grid(&self) -> [u32; 3] {
+        let a = self.a;
+        fold(a.batch * a.heads * windows(a) * self.chunks(), &self.caps)
+    }
+
     /// Binds batch `b`, head `h`, the window's number and corner, and this invocation's slots `p`.
     pub(super) fn place(&mut self) {
         let per_group = self.slots_owned();
-        let chunks = (self.owned + usize::from(self.sums_pads)).div_ceil(per_group);
+        let chunks = self.chunks();
         let windows = windows(self.a);
         let groups = self.a.batch * self.a.heads * windows * chunks;
-        let (grid, share) = (self.grid, self.share);
+        let (grid, share) = (self.grid(), self.share);
         let own = self.invocation();
         let names: Vec<String> = (0..share.rows).map(|i| self.own("p", i)).collect();
         let w = &mut self.w;

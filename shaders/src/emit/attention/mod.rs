@@ -3,17 +3,18 @@
 //! other side of its window with everything it accumulates in registers.
 
 mod backward;
+mod cooperative;
 mod forward;
 mod geometry;
 mod relative;
 mod share;
 mod walk;
 
+use self::cooperative::Cooperative;
 use self::share::Share;
 use super::form::Form;
-use super::grid::fold;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Attention, AttentionPass, Caps, HeadRows, Shader};
+use crate::{Attention, AttentionPass, Caps, Shader};
 
 /// Invocations per workgroup where lanes share rows.
 const SHARED_WORKGROUP: usize = 128;
@@ -22,24 +23,29 @@ const WORTH_TRYING: usize = 1 << 20;
 
 /// Emits an attention kernel.
 pub(crate) fn attention(kernel: &Attention, caps: &Caps) -> Shader {
-    emit(kernel, Emitter::new(kernel, caps, SHARED_WORKGROUP, None))
+    match Cooperative::all(kernel, caps).into_iter().next() {
+        Some(cooperative) => cooperative.emit(),
+        None => emit(kernel, Emitter::new(kernel, caps, SHARED_WORKGROUP, None)),
+    }
 }
 
 /// The kernel that [`attention`] emits, then for large attention others that may be faster.
 pub(crate) fn variants(kernel: &Attention, caps: &Caps) -> Vec<Shader> {
-    let first = Emitter::new(kernel, caps, SHARED_WORKGROUP, None);
-    let pairs =
-        kernel.batch * kernel.heads * geometry::windows(kernel) * first.owned * first.walked;
-    let tried: &[(usize, usize)] = match first.share.lanes > 1 && pairs >= WORTH_TRYING {
+    let by_rule = Emitter::new(kernel, caps, SHARED_WORKGROUP, None);
+    let windows = kernel.batch * kernel.heads * geometry::windows(kernel);
+    if windows * by_rule.owned * by_rule.walked < WORTH_TRYING {
+        return vec![attention(kernel, caps)];
+    }
+    let tried: &[(usize, usize)] = match by_rule.share.lanes > 1 {
         true => &[(64, 2), (256, 2), (128, 1), (128, 4)],
         false => &[],
     };
-    let mut all = vec![emit(kernel, first)];
+    let cooperative = Cooperative::all(kernel, caps).into_iter();
+    let mut all: Vec<Shader> = cooperative.map(Cooperative::emit).collect();
+    all.push(emit(kernel, by_rule));
     for &(workgroup, rows) in tried {
-        all.push(emit(
-            kernel,
-            Emitter::new(kernel, caps, workgroup, Some(rows)),
-        ));
+        let emitter = Emitter::new(kernel, caps, workgroup, Some(rows));
+        all.push(emit(kernel, emitter));
     }
     all
 }
@@ -124,64 +130,67 @@ struct Emitter<'a> {
     forms: Vec<Form>,
     supply: Supply,
     workgroup: usize,
-    grid: [u32; 3],
+    caps: Caps,
     /// Slots of a window on the owned and the walked side (they differ for sequences only).
     owned: usize,
     walked: usize,
     /// Whether the invocation after the last slot of a window sums over its padding.
     sums_pads: bool,
+    /// Workgroups per window that own no slots.
+    beside: usize,
     /// Workgroup variables.
     shared: Vec<(String, String)>,
+    /// Extensions of the language.
+    extensions: Vec<&'static str>,
 }
 
 impl<'a> Emitter<'a> {
     /// With so many invocations, and rows of each unless by rule, where lanes share rows.
     fn new(a: &'a Attention, caps: &Caps, workgroup: usize, rows: Option<usize>) -> Self {
+        let supply = supply(a, caps);
+        let alone = match supply {
+            Supply::Broadcast(lanes) => lanes,
+            _ if caps.cpu => 16,
+            _ => 64.min(caps.workgroup_size as usize),
+        };
+        let mut e = Self::with(a, caps, (supply, alone), Share::ALONE);
+        let staged = matches!(supply, Supply::Staged(_));
+        if staged && e.width == 4 && !e.sums_pads {
+            let share = Share::new(caps, [e.owned, e.row_regs], rows);
+            if share != Share::ALONE {
+                let workgroup = workgroup.min(caps.workgroup_size as usize);
+                e = Self::with(a, caps, (supply, workgroup), share);
+            }
+        }
+        let ty = e.ty();
+        if let Supply::Staged(tile) = supply {
+            let array = format!("array<{ty}, {}>", tile * e.row_regs);
+            e.shared = ["tile_a", "tile_b"]
+                .map(|name| (name.to_string(), array.clone()))
+                .to_vec();
+        }
+        e
+    }
+
+    fn with(
+        a: &'a Attention,
+        caps: &Caps,
+        (supply, workgroup): (Supply, usize),
+        share: Share,
+    ) -> Self {
         let (queries, keys) = geometry::window_slots(a);
         let (owned, walked) = match a.pass {
             AttentionPass::BackwardKv { .. } => (keys, queries),
             _ => (queries, keys),
         };
         let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
-        let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
-        let pads_aligned = a
-            .pad_kv
-            .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
-        let wide = a.head_dim.is_multiple_of(4)
-            && pads_aligned
-            && [&a.q, &a.k, &a.v].into_iter().all(aligned);
+        let wide = geometry::wide(a);
         let width = if wide { 4 } else { 1 };
         let row_regs = a.head_dim / width;
         let mut forms = Form::narrow(&a.bindings, caps);
         for buffer in row_buffers(a) {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
         }
-        let supply = supply(a, caps);
-        let staged = matches!(supply, Supply::Staged(_));
-        let share = match staged && wide && !sums_pads {
-            true => Share::new(caps, [owned, row_regs], rows),
-            false => Share::ALONE,
-        };
-        let workgroup = match supply {
-            Supply::Broadcast(lanes) => lanes,
-            _ if caps.cpu => 16,
-            _ if share.lanes > 1 => workgroup.min(caps.workgroup_size as usize),
-            _ => 64.min(caps.workgroup_size as usize),
-        };
-        let ty = if wide { "vec4<f32>" } else { "f32" };
-        let shared = match supply {
-            Supply::Staged(tile) => ["tile_a", "tile_b"]
-                .map(|name| {
-                    (
-                        name.to_string(),
-                        format!("array<{ty}, {}>", tile * row_regs),
-                    )
-                })
-                .to_vec(),
-            _ => Vec::new(),
-        };
-        let slots = workgroup / share.lanes * share.rows;
-        let chunks = (owned + usize::from(sums_pads)).div_ceil(slots);
         Self {
             a,
             w: Writer::new(),
@@ -192,16 +201,18 @@ impl<'a> Emitter<'a> {
             forms,
             supply,
             workgroup,
-            grid: fold(a.batch * a.heads * geometry::windows(a) * chunks, caps),
+            caps: *caps,
             owned,
             walked,
             sums_pads,
-            shared,
+            beside: 0,
+            shared: Vec::new(),
+            extensions: Vec::new(),
         }
     }
 
     fn finish(self, pass: &str) -> Shader {
-        let a = self.a;
+        let (a, grid) = (self.a, self.grid());
         let builtin = match self.supply {
             Supply::Broadcast(_) => Builtin::Subgroup,
             _ if self.share.lanes > 1 => Builtin::Subgroup,
@@ -214,8 +225,9 @@ impl<'a> Emitter<'a> {
             "{pass} {}x{}x{}x{}x{}",
             a.batch, a.heads, self.owned, self.walked, a.head_dim
         );
+        interface.extensions = self.extensions;
         let module = self.w.module(&interface);
-        Shader::new(name, module, self.grid, &a.bindings)
+        Shader::new(name, module, grid, &a.bindings)
     }
 
     /// Name of the invocation's index in its workgroup.

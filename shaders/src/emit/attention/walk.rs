@@ -94,7 +94,7 @@ impl Emitter<'_> {
     }
 
     /// Condition that a walked slot takes part.
-    pub(super) fn takes_part(&self, slot: &Slot, sides: &[Walked; 2]) -> Option<String> {
+    pub(super) fn takes_part(&self, slot: &Slot, sides: &[Walked]) -> Option<String> {
         let padded = sides.iter().all(|side| side.pad.is_some());
         let real = if padded { None } else { slot.real.clone() };
         both(slot.exists.clone(), real)
@@ -191,7 +191,7 @@ impl Emitter<'_> {
     }
 
     /// Binds `{name}_{slot}` to where the rows of a slot start and, with padding, `{slot}_real`.
-    fn find_row(&mut self, sides: &[Walked; 2], tokens: usize, slot: &str) {
+    pub(super) fn find_row(&mut self, sides: &[Walked], tokens: usize, slot: &str) {
         if let (true, crate::Tokens::Grid { height, width, .. }) =
             (self.reads_pads(sides), self.a.tokens)
         {
@@ -207,12 +207,12 @@ impl Emitter<'_> {
         }
     }
 
-    fn reads_pads(&self, sides: &[Walked; 2]) -> bool {
+    fn reads_pads(&self, sides: &[Walked]) -> bool {
         self.overhangs() && sides.iter().any(|side| side.pad.is_some())
     }
 
     /// Register `r` (an expression) of a side's row at a slot that [`Emitter::find_row`] has seen.
-    fn element(&self, side: &Walked, slot: &str, r: &str) -> String {
+    pub(super) fn element(&self, side: &Walked, slot: &str, r: &str) -> String {
         let buffer = match &side.source {
             Source::Head(rows) => rows.buffer,
             Source::Plain(buffer) => *buffer,

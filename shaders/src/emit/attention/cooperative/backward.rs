@@ -1,0 +1,130 @@
+//! Backward passes. With `P = exp(S − lse)`, `dS = P·(dout·v − delta)`.
+
+use super::super::walk::{Source, Walked};
+use super::stage::Terms;
+use super::{Cooperative, Saved};
+
+impl Cooperative<'_> {
+    /// Writes `dq` through both terms of the score and, with relative positions, `drel`.
+    pub(super) fn backward_q(&mut self, saved: &Saved, dq: usize, drel: Option<usize>) {
+        self.e.place();
+        self.start();
+        let row = self.e.scalar_row("n_t");
+        self.line(format!("let n = {row};"));
+        for (name, buffer) in [("lse", saved.lse), ("delta", saved.delta)] {
+            let value = self.e.number(buffer, "n");
+            self.line(format!("let {name} = vec4<f32>({value});"));
+        }
+        self.own_queries();
+        let [head, terms] = self.across();
+        if let Some(rel) = saved.rel {
+            self.stage_terms(self.own_span(), Terms::Saved(rel));
+            self.barrier();
+            self.hold("own_a", head..head + terms);
+            self.barrier();
+        }
+        self.own_second("g", Source::Plain(saved.dout), self.e.queries());
+        self.sums("dq", head + terms);
+        let sides = self.e.key_value();
+        self.walk(|c| {
+            c.stage_keys(&sides, &sides);
+            c.barrier();
+            c.score("own_a", head + terms, c.tile_a());
+            c.barrier();
+            for j in 0..c.words() {
+                let score = c.masked(j, &sides);
+                c.line(format!("let weight_{j} = exp({score} - lse);"));
+            }
+            c.barrier();
+            c.score("own_b", head, c.tile_b());
+            c.barrier();
+            for j in 0..c.words() {
+                let dp = c.read(j);
+                c.weigh(j, &format!("weight_{j} * ({dp} - delta)"));
+            }
+            c.barrier();
+            c.accumulate("dq", head + terms, c.tile_a());
+            c.barrier();
+        });
+        if let Some(drel) = drel {
+            self.add_terms(drel);
+        }
+        self.store_rows("dq", dq, self.e.queries());
+    }
+
+    /// Writes `dk`, `dv` and, for padding tokens, `dpad`.
+    pub(super) fn backward_kv(&mut self, saved: &Saved, [dk, dv]: [usize; 2], dpad: Option<usize>) {
+        self.e.place();
+        if let Some(dpad) = dpad {
+            self.pad_gradient(saved, dpad);
+        }
+        self.start();
+        let a = self.e.a;
+        let [head, terms] = self.across();
+        let side = |name, source| Walked {
+            name,
+            source,
+            pad: None,
+        };
+        let keys = side("k", Source::Head(a.k));
+        self.stage(self.own_span(), &[keys], self.e.keys(), 1.0);
+        self.stage_terms(self.own_span(), Terms::Hot);
+        self.barrier();
+        self.hold("own_a", 0..head + terms);
+        self.barrier();
+        self.own_second("v", Source::Head(a.v), self.e.keys());
+        self.sums("dk", head);
+        self.sums("dv", head);
+        let sides = [
+            side("q", Source::Head(a.q)),
+            side("g", Source::Plain(saved.dout)),
+        ];
+        self.walk(|c| {
+            let span = c.walked_span();
+            c.stage(span, &sides, c.e.queries(), a.scale);
+            if let Some(rel) = saved.rel {
+                c.stage_terms(span, Terms::Saved(rel));
+            }
+            c.stage_statistics(saved);
+            c.barrier();
+            c.score("own_a", head + terms, c.tile_a());
+            c.barrier();
+            for j in 0..c.words() {
+                let score = c.read(j);
+                let at = 2 * j;
+                c.line(format!(
+                    "let weight_{j} = exp({score} - column_a[{at}u + part]);"
+                ));
+                c.weigh(j, &format!("weight_{j}"));
+            }
+            c.barrier();
+            c.score("own_b", head, c.tile_b());
+            c.accumulate("dv", head, c.tile_b());
+            c.barrier();
+            for j in 0..c.words() {
+                let dp = c.read(j);
+                let at = 2 * j;
+                c.weigh(j, &format!("weight_{j} * ({dp} - column_b[{at}u + part])"));
+            }
+            c.barrier();
+            c.accumulate("dk", head, c.tile_a());
+            c.barrier();
+        });
+        self.store_rows("dk", dk, self.e.keys());
+        self.store_rows("dv", dv, self.e.keys());
+    }
+
+    /// Holds the second operand's owned rows.
+    fn own_second(&mut self, name: &'static str, source: Source, tokens: usize) {
+        let side = Walked {
+            name,
+            source,
+            pad: None,
+        };
+        let [head, _] = self.across();
+        self.stage(self.own_span(), &[side], tokens, 1.0);
+        self.barrier();
+        self.hold("own_b", 0..head);
+        self.barrier();
+    }
+}

@@ -1,0 +1,264 @@
+//! Attention by cooperative matrices of 16×16, operands rounded to f16 and sums in f32.
+//!
+//! A workgroup owns 64 rows of a window, 16 per subgroup, and walks the other side `step` slots at a time.
+//! Fragments cannot be indexed or scaled by row, so scores pass through workgroup memory: a row of a tile
+//! is shared by two invocations, which turn it into weights; and the forward pass walks twice, first for
+//! `lse`, then for the weighted sum. The owned operands stay in fragments for the whole walk.
+//!
+//! Relative positions are part of the product of queries and keys: a query is followed by its terms
+//! `rel[n, …]`, a key by ones at its row and its column of the window and zeros elsewhere. So the gradient
+//! of the terms is part of the product that gives `dq`.
+
+mod backward;
+mod forward;
+mod pads;
+mod product;
+mod relative;
+mod stage;
+mod store;
+
+use super::geometry::{wide, window_slots};
+use super::share::Share;
+use super::{Emitter, Saved, Supply};
+use crate::{Attention, AttentionPass, Caps, Products, Shader};
+
+/// Rows and columns of a fragment.
+const SIZE: usize = 16;
+/// Numbers per element of the tiles.
+const WORD: usize = 4;
+/// Rows that a workgroup owns.
+const OWNED: usize = 64;
+/// Invocations of a workgroup: subgroups of 32 for each 16 rows.
+const THREADS: usize = 128;
+/// Numbers between rows of f16, so that rows start in different banks.
+const GAP: usize = 8;
+/// Slots per step and numbers between rows of scores, best first.
+const STEPS: [(usize, usize); 3] = [(64, 8), (64, 4), (32, 8)];
+/// Fewest slots of a side.
+const LEAST: usize = 32;
+/// Largest head whose sums fit into registers.
+const HEAD: usize = 80;
+/// Most workgroup memory, in bytes: more would leave a core with few workgroups.
+const MEMORY: usize = 48 << 10;
+
+/// An attention kernel by cooperative matrices.
+pub(super) struct Cooperative<'a> {
+    e: Emitter<'a>,
+    /// Slots per step of the walk.
+    step: usize,
+    /// Numbers between rows of scores.
+    gap: usize,
+    /// Numbers per element of the tile of scores, 1 or 4.
+    word: usize,
+    /// Columns that relative positions add to queries and keys, rounded up to whole fragments.
+    terms: usize,
+    /// Condition that the invocation's owned slot holds a token.
+    token: Option<String>,
+}
+
+impl<'a> Cooperative<'a> {
+    /// The kernels that fit, best first; none for attention and adapters that this does not suit.
+    pub(super) fn all(a: &'a Attention, caps: &Caps) -> Vec<Self> {
+        let adapter = caps.products == Products::Half { size: 16 }
+            && !caps.cpu
+            && caps.subgroups == Some((32, 32))
+            && caps.workgroup_size as usize >= THREADS;
+        let (queries, keys) = window_slots(a);
+        let kernel = wide(a)
+            && a.head_dim.is_multiple_of(SIZE)
+            && a.head_dim <= HEAD
+            && queries.min(keys) >= LEAST
+            && a.distance_bias.is_none()
+            && saves_terms(a);
+        if !adapter || !kernel {
+            return Vec::new();
+        }
+        let word = forced().unwrap_or(WORD);
+        let with = |(step, gap): (usize, usize)| {
+            let share = Share { lanes: 2, rows: 1 };
+            let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
+            e.beside = usize::from(std::mem::take(&mut e.sums_pads));
+            let terms = match a.rel_pos {
+                Some(_) => e.term_count().next_multiple_of(SIZE),
+                None => 0,
+            };
+            let token = None;
+            Self {
+                e,
+                step,
+                gap,
+                word,
+                terms,
+                token,
+            }
+        };
+        let memory = MEMORY.min(caps.workgroup_memory as usize);
+        let kernels = STEPS.into_iter().map(with);
+        kernels.filter(|kernel| kernel.bytes() <= memory).collect()
+    }
+
+    /// The kernel's text.
+    pub(super) fn emit(mut self) -> Shader {
+        let name = match self.e.a.pass {
+            AttentionPass::Forward { out, lse, rel } => {
+                self.forward(out, lse, rel);
+                "attention"
+            }
+            AttentionPass::BackwardQ {
+                dout,
+                lse,
+                delta,
+                rel,
+                dq,
+                drel,
+            } => {
+                let saved = Saved {
+                    dout,
+                    lse,
+                    delta,
+                    rel,
+                };
+                self.backward_q(&saved, dq, drel);
+                "attention dq"
+            }
+            AttentionPass::BackwardKv {
+                dout,
+                lse,
+                delta,
+                rel,
+                dk,
+                dv,
+                dpad,
+            } => {
+                let saved = Saved {
+                    dout,
+                    lse,
+                    delta,
+                    rel,
+                };
+                self.backward_kv(&saved, [dk, dv], dpad);
+                "attention dkv"
+            }
+        };
+        self.e.shared = self.shared();
+        self.e.extensions = vec!["wgpu_cooperative_matrix", "f16"];
+        self.e.finish(name)
+    }
+
+    /// Workgroup variables: the walked tiles (of which the first also takes the owned rows on their way to
+    /// fragments), scores and weights of the owned rows, and what is added to columns of scores or, in the
+    /// gradient of keys and values, `lse` and `delta` of each.
+    fn shared(&self) -> Vec<(String, String)> {
+        let columns = self.step / WORD;
+        [
+            ("tile_a", "f16", OWNED.max(self.step) * self.pitch_a()),
+            ("tile_b", "f16", self.step * self.pitch_b()),
+            ("scores", "f32", OWNED * self.pitch_scores()),
+            ("weights", "f16", OWNED * self.pitch_weights()),
+            ("column_a", "f32", columns),
+            ("column_b", "f32", columns),
+        ]
+        .map(|(name, scalar, words)| {
+            let ty = match (name, self.word) {
+                ("scores", 1) => format!("array<f32, {}>", words * WORD),
+                _ => format!("array<vec4<{scalar}>, {words}>"),
+            };
+            (name.to_string(), ty)
+        })
+        .to_vec()
+    }
+
+    /// Bytes of workgroup memory.
+    fn bytes(&self) -> usize {
+        let halves = OWNED.max(self.step) * self.pitch_a()
+            + self.step * self.pitch_b()
+            + OWNED * self.pitch_weights();
+        let floats = OWNED * self.pitch_scores() + 2 * self.step / WORD;
+        WORD * (2 * halves + 4 * floats)
+    }
+
+    /// Words from row to row of the queries or keys with their terms.
+    fn pitch_a(&self) -> usize {
+        (self.e.a.head_dim + self.terms + GAP) / WORD
+    }
+
+    fn pitch_b(&self) -> usize {
+        (self.e.a.head_dim + GAP) / WORD
+    }
+
+    fn pitch_scores(&self) -> usize {
+        (self.step + self.gap) / WORD
+    }
+
+    fn pitch_weights(&self) -> usize {
+        (self.step + GAP) / WORD
+    }
+
+    /// Fragments across a head, and across its terms.
+    fn across(&self) -> [usize; 2] {
+        [self.e.a.head_dim / SIZE, self.terms / SIZE]
+    }
+
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.e.w.line(text);
+    }
+
+    fn barrier(&mut self) {
+        self.line("workgroupBarrier();");
+    }
+
+    /// Binds where the workgroup's slots are, and its subgroups and invocations in the tiles.
+    fn start(&mut self) {
+        let chunks = self.e.chunks();
+        self.line(match chunks {
+            1 => "let first = 0u;".to_string(),
+            _ => format!("let first = at % {chunks}u * {OWNED}u;"),
+        });
+        let slot = self.e.own_slot(0);
+        self.token = slot.holds_token();
+        let [scores, weights] = [self.pitch_scores(), self.pitch_weights()];
+        for (name, pitch) in [
+            ("a", self.pitch_a()),
+            ("scores", scores * WORD / self.word),
+            ("weights", weights),
+        ] {
+            self.line(format!("let strip_{name} = subgroup * {}u;", SIZE * pitch));
+        }
+        for (name, pitch) in [("scores", scores), ("weights", weights)] {
+            self.line(format!("let row_{name} = local / 2u * {pitch}u + part;"));
+        }
+        self.line("var zero: coop_mat16x16<f32,C>;");
+    }
+
+    fn tile_a(&self) -> (&'static str, usize) {
+        ("tile_a", self.pitch_a())
+    }
+
+    fn tile_b(&self) -> (&'static str, usize) {
+        ("tile_b", self.pitch_b())
+    }
+
+    /// Words of a row of a tile of scores that each of its two invocations has.
+    fn words(&self) -> usize {
+        self.step / WORD / 2
+    }
+}
+
+/// Whether relative terms, if any, pass through memory as the kernels here want it.
+fn saves_terms(a: &Attention) -> bool {
+    let tables = a.rel_pos.is_some();
+    match a.pass {
+        AttentionPass::Forward { rel, .. } => rel.is_some() == tables,
+        AttentionPass::BackwardQ { rel, drel, .. } => {
+            rel.is_some() == tables && drel.is_some() == tables
+        }
+        AttentionPass::BackwardKv { rel, dpad, .. } => {
+            rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
+        }
+    }
+}
+
+// TEMPORARY: `SAMORA_COOP_ATTENTION=1` stores scores number by number.
+fn forced() -> Option<usize> {
+    std::env::var("SAMORA_COOP_ATTENTION").ok()?.parse().ok()
+}

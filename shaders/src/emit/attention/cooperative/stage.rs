@@ -1,0 +1,185 @@
+//! From memory into the tiles.
+
+use super::super::forward::MASKED;
+use super::super::geometry::Slot;
+use super::super::walk::Walked;
+use super::{Cooperative, OWNED, Saved, THREADS, WORD};
+use crate::wgsl::{float, plus};
+
+/// The `lse` of a query that is none, which makes its weights zero.
+const ABSENT: f32 = 1.0e38;
+
+/// Slots of a window that are staged together.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    /// The first of them.
+    base: &'static str,
+    /// How many.
+    rows: usize,
+    /// How many the window has.
+    slots: usize,
+}
+
+impl Span {
+    fn partial(self) -> bool {
+        !self.slots.is_multiple_of(self.rows)
+    }
+}
+
+/// What follows the head in a row of `tile_a`.
+#[derive(Clone, Copy)]
+pub(super) enum Terms {
+    /// Of a query: its terms, from this buffer.
+    Saved(usize),
+    /// Of a key: ones at its row and its column.
+    Hot,
+}
+
+impl Cooperative<'_> {
+    /// The slots that the workgroup owns.
+    pub(super) fn own_span(&self) -> Span {
+        Span {
+            base: "first",
+            rows: OWNED,
+            slots: self.e.owned,
+        }
+    }
+
+    /// The slots of a step of the walk.
+    pub(super) fn walked_span(&self) -> Span {
+        Span {
+            base: "start",
+            rows: self.step,
+            slots: self.e.walked,
+        }
+    }
+
+    /// Copies rows of the sides to `tile_a`, multiplied by `factor`, and `tile_b`.
+    pub(super) fn stage(&mut self, span: Span, sides: &[Walked], tokens: usize, factor: f32) {
+        let regs = self.e.row_regs;
+        let tiles = [self.tile_a(), self.tile_b()];
+        let mut stores = Vec::new();
+        for i in 0..span.rows * regs / THREADS {
+            let [row, word] = self.split(i, regs);
+            let slot = self.e.w.fresh("m");
+            let at = format!("{} + {row}", span.base);
+            self.e.slot(&slot, &at, span.slots, span.partial());
+            self.e.find_row(sides, tokens, &slot);
+            for (n, (side, (tile, pitch))) in sides.iter().zip(tiles).enumerate() {
+                let value = self.e.element(side, &slot, &word);
+                let value = self.e.w.bind("four", value);
+                let value = match n == 0 && factor != 1.0 {
+                    true => format!("{value} * {}", float(factor)),
+                    false => value,
+                };
+                stores.push(format!(
+                    "{tile}[{row} * {pitch}u + {word}] = vec4<f16>({value});"
+                ));
+            }
+        }
+        for store in stores {
+            self.line(store);
+        }
+    }
+
+    /// Writes what follows the heads in `tile_a`.
+    pub(super) fn stage_terms(&mut self, span: Span, terms: Terms) {
+        let words = self.terms / WORD;
+        let ([s_y, _], count) = (self.e.extents(), self.e.term_count());
+        let (pitch, head) = (self.pitch_a(), self.e.row_regs);
+        for i in 0..span.rows * words / THREADS {
+            let [row, word] = self.split(i, words);
+            let slot = self.e.w.fresh("m");
+            let at = format!("{} + {row}", span.base);
+            self.e.slot(&slot, &at, span.slots, span.partial());
+            let value = match terms {
+                Terms::Hot => {
+                    let k = format!("vec4<u32>({word} * {WORD}u) + vec4<u32>(0u, 1u, 2u, 3u)");
+                    let k = self.e.w.bind("k", k);
+                    let here = format!(
+                        "({k} == vec4<u32>({slot}_y)) | ({k} == vec4<u32>({slot}_x + {s_y}u))"
+                    );
+                    format!("select(vec4<f32>(), vec4<f32>(1.0f), {here})")
+                }
+                Terms::Saved(rel) => {
+                    let saved = self.e.scalar_row(&format!("{slot}_t"));
+                    let saved = self.e.w.bind("saved", format!("({saved}) * {count}u"));
+                    let k = self.e.w.bind("k", format!("{word} * {WORD}u"));
+                    let parts: Vec<String> = (0..WORD)
+                        .map(|i| {
+                            let at = format!("{saved} + min({k} + {i}u, {}u)", count - 1);
+                            self.e.number(rel, &at)
+                        })
+                        .collect();
+                    format!("vec4<f32>({})", parts.join(", "))
+                }
+            };
+            self.line(format!(
+                "tile_a[{row} * {pitch}u + {head}u + {word}] = vec4<f16>({value});"
+            ));
+        }
+    }
+
+    /// Whether some column of a tile of scores is not a key that takes part.
+    pub(super) fn masks(&self, sides: &[Walked]) -> bool {
+        let padded = sides.iter().all(|side| side.pad.is_some());
+        self.walked_span().partial() || (self.e.overhangs() && !padded)
+    }
+
+    /// Writes what is added to the scores of each key of a step: nothing, or enough to make it the least.
+    pub(super) fn stage_masks(&mut self, sides: &[Walked]) {
+        if !self.masks(sides) {
+            return;
+        }
+        self.e.w.open(format!("if local < {}u", self.step / WORD));
+        let mut parts = Vec::new();
+        for i in 0..WORD {
+            let slot = self.column_slot(i);
+            parts.push(match self.e.takes_part(&slot, sides) {
+                Some(condition) => format!("select({}, 0.0f, {condition})", float(MASKED)),
+                None => "0.0f".to_string(),
+            });
+        }
+        let parts = parts.join(", ");
+        self.line(format!("column_a[local] = vec4<f32>({parts});"));
+        self.e.w.close();
+    }
+
+    /// Writes `lse` and `delta` of each query of a step.
+    pub(super) fn stage_statistics(&mut self, saved: &Saved) {
+        self.e.w.open(format!("if local < {}u", self.step / WORD));
+        let (mut lses, mut deltas) = (Vec::new(), Vec::new());
+        for i in 0..WORD {
+            let slot = self.column_slot(i);
+            let row = self.e.scalar_row(&format!("{}_t", slot.name));
+            let row = self.e.w.bind("row", row);
+            let lse = self.e.number(saved.lse, &row);
+            lses.push(match slot.holds_token() {
+                Some(condition) => format!("select({}, {lse}, {condition})", float(ABSENT)),
+                None => lse,
+            });
+            deltas.push(self.e.number(saved.delta, &row));
+        }
+        for (name, parts) in [("column_a", lses), ("column_b", deltas)] {
+            let parts = parts.join(", ");
+            self.line(format!("{name}[local] = vec4<f32>({parts});"));
+        }
+        self.e.w.close();
+    }
+
+    /// Slot of column `i` of the four that an invocation looks up.
+    fn column_slot(&mut self, i: usize) -> Slot {
+        let span = self.walked_span();
+        let name = self.e.w.fresh("m");
+        let at = plus(&format!("{} + local * {WORD}u", span.base), i);
+        self.e.slot(&name, &at, span.slots, span.partial())
+    }
+
+    /// Binds row and word of an invocation's copy number `i` where rows have so many words.
+    pub(super) fn split(&mut self, i: usize, words: usize) -> [String; 2] {
+        let copy = self.e.w.bind("copy", plus("local", i * THREADS));
+        let row = self.e.w.bind("row", format!("{copy} / {words}u"));
+        let word = self.e.w.bind("word", format!("{copy} % {words}u"));
+        [row, word]
+    }
+}
