@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use samora_shaders::reference::{Words, element};
-use samora_shaders::{Access, Binding, BufferType, Kernel, Leaf, Products, Shader};
+use samora_shaders::{
+    Access, AttentionPass, Binding, BufferType, Kernel, Leaf, Products, Shader, Tokens,
+};
 
 use super::device::Device;
 use super::pipeline::pipeline;
@@ -26,14 +28,16 @@ use crate::{Error, Result};
 const SAMPLES: usize = 12;
 /// Elements after which random inputs repeat themselves: no stride of a tensor is likely to be a multiple.
 const PERIOD: usize = 1_000_003;
+/// Mean of random inputs, which reach half as far to both sides.
+const MEAN: f32 = 0.75;
 /// Devices used at most.
 const WORKERS: usize = 8;
 /// New kernels for which another device is worth opening.
 const WORTH_A_DEVICE: usize = 8;
 /// Allowed difference, relative and absolute: far above rounding, far below a wrong index.
 const TOLERANCE: f64 = 2e-3;
-/// The same for products of operands rounded to f16: an operand is off by up to 5e-4 of itself, the sum of
-/// positive products by far less, but the epilogue can enlarge that.
+/// The same for products and attention of operands rounded to f16: an operand is off by up to 5e-4 of itself,
+/// the sum of positive products by far less, but an epilogue or the difference `dout·v − delta` can enlarge that.
 const HALF_TOLERANCE: f64 = 4e-3;
 
 /// Kernels that passed on this adapter and driver.
@@ -250,8 +254,12 @@ impl<'a> Trial<'a> {
     pub(super) fn verify(&self, shader: &Shader) -> Result<()> {
         let device = self.device;
         let tolerance = match (self.kernel, device.adapter.caps.products) {
-            (Kernel::Gemm(_), Products::Half { .. }) => HALF_TOLERANCE,
+            (Kernel::Gemm(_) | Kernel::Attention(_), Products::Half { .. }) => HALF_TOLERANCE,
             _ => TOLERANCE,
+        };
+        let or_exact = match device.adapter.caps.products {
+            Products::Exact => "",
+            _ => ", use precision Exact",
         };
         let written = self.buffers.iter().enumerate();
         for (binding, buffer) in written.filter(|(b, _)| shader.bindings[*b].write) {
@@ -272,8 +280,8 @@ impl<'a> Trial<'a> {
                 if !agrees {
                     return Err(Error::Adapter(format!(
                         "kernel {} gives {got} instead of {want} at element {i} on {} ({}); \
-                         the driver miscompiles it: update the driver or choose another adapter with --adapter",
-                        shader.name, device.adapter.name, device.adapter.driver
+                         the driver miscompiles it: update the driver{} or choose another adapter with --adapter",
+                        shader.name, device.adapter.name, device.adapter.driver, or_exact
                     )));
                 }
             }
@@ -296,11 +304,36 @@ fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
     let fill = |(b, binding): (usize, &Binding)| {
         let mut stream = Stream::named(2, "inputs").at(b as u64);
         match binding.ty {
-            BufferType::F32 => Words::F32(repeated(lens[b], || 0.25 + stream.uniform())),
+            BufferType::F32 => Words::F32(repeated(lens[b], || MEAN - 0.5 + stream.uniform())),
             BufferType::U32 => Words::U32(repeated(lens[b], || stream.below(limit) as u32)),
         }
     };
-    bindings.iter().enumerate().map(fill).collect()
+    let mut all: Vec<Words> = bindings.iter().enumerate().map(fill).collect();
+    if let Some((lse, value)) = normaliser(kernel) {
+        all[lse] = Words::F32(vec![value; lens[lse]]);
+    }
+    all
+}
+
+/// What the backward passes of attention read as the logarithm of the sum of weights, and its value for
+/// inputs as [`inputs`] draws them. At random the weights would be far beyond what an f16 holds.
+fn normaliser(kernel: &Kernel) -> Option<(usize, f32)> {
+    let Kernel::Attention(a) = kernel else {
+        return None;
+    };
+    let (AttentionPass::BackwardQ { lse, .. } | AttentionPass::BackwardKv { lse, .. }) = a.pass
+    else {
+        return None;
+    };
+    let keys = match a.tokens {
+        Tokens::Sequence { keys, .. } => keys,
+        Tokens::Grid {
+            window_h, window_w, ..
+        } => window_h * window_w,
+    };
+    let terms = 2 * usize::from(a.rel_pos.is_some()) + usize::from(a.distance_bias.is_some());
+    let score = a.scale * a.head_dim as f32 * MEAN * MEAN + terms as f32 * MEAN;
+    Some((lse, score + (keys as f32).ln()))
 }
 
 /// `len` elements, those beyond [`PERIOD`] copied.

@@ -48,8 +48,6 @@ pub(super) struct Cooperative<'a> {
     step: usize,
     /// Numbers between rows of scores.
     gap: usize,
-    /// Numbers per element of the tile of scores, 1 or 4.
-    word: usize,
     /// Columns that relative positions add to queries and keys, rounded up to whole fragments.
     terms: usize,
     /// Condition that the invocation's owned slot holds a token.
@@ -73,7 +71,6 @@ impl<'a> Cooperative<'a> {
         if !adapter || !kernel {
             return Vec::new();
         }
-        let word = forced().unwrap_or(WORD);
         let with = |(step, gap): (usize, usize)| {
             let share = Share { lanes: 2, rows: 1 };
             let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
@@ -87,7 +84,6 @@ impl<'a> Cooperative<'a> {
                 e,
                 step,
                 gap,
-                word,
                 terms,
                 token,
             }
@@ -159,10 +155,7 @@ impl<'a> Cooperative<'a> {
             ("column_b", "f32", columns),
         ]
         .map(|(name, scalar, words)| {
-            let ty = match (name, self.word) {
-                ("scores", 1) => format!("array<f32, {}>", words * WORD),
-                _ => format!("array<vec4<{scalar}>, {words}>"),
-            };
+            let ty = format!("array<vec4<{scalar}>, {words}>");
             (name.to_string(), ty)
         })
         .to_vec()
@@ -219,7 +212,7 @@ impl<'a> Cooperative<'a> {
         let [scores, weights] = [self.pitch_scores(), self.pitch_weights()];
         for (name, pitch) in [
             ("a", self.pitch_a()),
-            ("scores", scores * WORD / self.word),
+            ("scores", scores),
             ("weights", weights),
         ] {
             self.line(format!("let strip_{name} = subgroup * {}u;", SIZE * pitch));
@@ -256,9 +249,4 @@ fn saves_terms(a: &Attention) -> bool {
             rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
         }
     }
-}
-
-// TEMPORARY: `SAMORA_COOP_ATTENTION=1` stores scores number by number.
-fn forced() -> Option<usize> {
-    std::env::var("SAMORA_COOP_ATTENTION").ok()?.parse().ok()
 }

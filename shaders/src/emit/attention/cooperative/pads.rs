@@ -55,20 +55,18 @@ impl Cooperative<'_> {
         let [q, g] = [(self.e.a.q.buffer, q), (saved.dout, g)]
             .map(|(buffer, row)| self.e.forms[buffer].read(buffer, &format!("{row} + word")));
         self.line(format!("let four = select({g}, {q}, of_key);"));
-        let factors = self.word_of_scores("i");
-        self.line(format!("let factors = {factors};"));
+        self.line("let factors = scores[i];");
         self.line("sum += four * select(factors.y, factors.x, of_key);");
         self.e.w.close();
         self.barrier();
         self.e.w.close();
-        self.set_scores(&format!("{THREADS}u + local"), "sum");
+        self.line(format!("scores[{THREADS}u + local] = sum;"));
         self.barrier();
         self.e.w.open(format!("if local < {words}u"));
         self.line("var total = vec4<f32>();");
         for share in 0..shares {
             let at = THREADS + share * words;
-            let part = self.word_of_scores(&format!("{at}u + local"));
-            self.line(format!("total += {part};"));
+            self.line(format!("total += scores[{at}u + local];"));
         }
         let (heads, windows) = (self.e.a.heads, super::super::geometry::windows(self.e.a));
         self.line("let half = select(1u, 0u, of_key);");
@@ -118,7 +116,7 @@ impl Cooperative<'_> {
         let delta = self.e.number(saved.delta, "m");
         self.line(format!("let step = weight * (dp - {delta}) * {scale};"));
         self.line("let factors = vec4<f32>(step, weight, 0.0f, 0.0f);");
-        self.set_scores("local", "factors");
+        self.line("scores[local] = factors;");
     }
 
     /// The sum of a query's weights of all pads: of those in rows below the grid, in all columns, and of

@@ -64,9 +64,9 @@ impl Cooperative<'_> {
 
     /// Stores a sum as the fragment numbered `j` of the subgroup's strip of scores.
     pub(super) fn put(&mut self, sum: &str, j: usize) {
-        let pitch = self.pitch_scores() * WORD / self.word;
+        let pitch = self.pitch_scores();
         // naga 30 wants the operands of a store bound beforehand.
-        let at = format!("strip_scores + {}u", j * SIZE / self.word);
+        let at = format!("strip_scores + {}u", j * SIZE / WORD);
         let at = self.e.w.bind("at", at);
         self.line(format!("coopStoreT({sum}, &scores[{at}], {pitch}u);"));
     }

@@ -31,8 +31,7 @@ impl Cooperative<'_> {
             c.score("own_a", head, c.tile_a());
             c.barrier();
             c.e.w.open_loop("j", "0u", &format!("{}u", c.words()), "1u");
-            let four = c.word_of_scores("row_scores + j * 2u");
-            c.line(format!("let four = {four};"));
+            c.line("let four = scores[row_scores + j * 2u];");
             for part in 0..WORD {
                 let (inside, at) = c.term(part);
                 c.e.w.open(format!("if {inside}"));

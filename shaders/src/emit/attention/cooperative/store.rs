@@ -5,30 +5,8 @@ use super::{Cooperative, SIZE, WORD};
 impl Cooperative<'_> {
     /// Binds word `j` of the invocation's part of its row of scores.
     pub(super) fn read(&mut self, j: usize) -> String {
-        let value = self.word_of_scores(&format!("row_scores + {}u", 2 * j));
+        let value = format!("scores[row_scores + {}u]", 2 * j);
         self.e.w.bind("score", value)
-    }
-
-    /// Word `at` (an expression) of the tile of scores.
-    pub(super) fn word_of_scores(&self, at: &str) -> String {
-        if self.word == WORD {
-            return format!("scores[{at}]");
-        }
-        let parts: Vec<String> = (0..WORD)
-            .map(|i| format!("scores[({at}) * {WORD}u + {i}u]"))
-            .collect();
-        format!("vec4<f32>({})", parts.join(", "))
-    }
-
-    /// Sets word `at` of the tile of scores to a value by name.
-    pub(super) fn set_scores(&mut self, at: &str, value: &str) {
-        if self.word == WORD {
-            self.line(format!("scores[{at}] = {value};"));
-            return;
-        }
-        for i in 0..WORD {
-            self.line(format!("scores[({at}) * {WORD}u + {i}u] = {value}[{i}];"));
-        }
     }
 
     /// Writes word `j` of the invocation's part of its row of weights.
