@@ -8,6 +8,9 @@ const START: f32 = 65536.0;
 /// Steps without overflow after which the scale doubles; it halves at each overflow.
 const INTERVAL: f32 = 2000.0;
 
+/// Name of the state that counts steps which changed nothing, as their gradients overflowed.
+pub const SKIPPED_STEPS: &str = "optim.loss_scale.skipped";
+
 /// A factor on the loss that is as large as gradients bear.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LossScale {
@@ -50,8 +53,8 @@ impl LossScale {
     }
 
     /// Lets all assignments from number `first` on keep the old value unless gradients are `finite`, and
-    /// adapts the scale. Returns the number of steps skipped so far.
-    pub(super) fn guard(self, g: &mut Graph, first: usize, finite: Value) -> Value {
+    /// adapts the scale and counts.
+    pub(super) fn guard(self, g: &mut Graph, first: usize, finite: Value) {
         g.condition_assigns(first, finite);
 
         let age = g.state("loss_scale.age", Tensor::full(&[], 0.0));
@@ -74,7 +77,6 @@ impl LossScale {
         let more = g.offset(skipped, 1.0);
         let skipped_now = g.select(finite, skipped, more);
         g.assign(skipped, skipped_now);
-        skipped_now
     }
 }
 
@@ -83,7 +85,7 @@ impl LossScale {
 mod tests {
     use std::collections::HashMap;
 
-    use super::{INTERVAL, START};
+    use super::{INTERVAL, SKIPPED_STEPS, START};
     use crate::optim::{Backward, OptimConfig, Rule, minimise};
     use crate::{Graph, Init, Tensor, Value, cpu};
 
@@ -147,7 +149,7 @@ mod tests {
             assert_eq!(run.value("optim.momentum.w"), 1.0);
         }
         assert_eq!(run.value("optim.loss_scale.factor"), f64::from(START) / 4.0);
-        assert_eq!(run.value("optim.loss_scale.skipped"), 2.0);
+        assert_eq!(run.value(SKIPPED_STEPS), 2.0);
         assert_eq!(run.value("optim.step"), 3.0);
         run.step(1.0);
         // u = 0.5·1 + 1

@@ -8,6 +8,7 @@ mod schedule;
 use serde::{Deserialize, Serialize};
 
 use loss_scale::LossScale;
+pub use loss_scale::SKIPPED_STEPS;
 pub use rule::Rule;
 pub use schedule::{PolyLength, Schedule};
 
@@ -69,9 +70,6 @@ pub struct Minimised {
     pub learning_rate: Value,
     /// L2 norm of all gradients before clipping, a scalar; only with [`OptimConfig::clip_norm`].
     pub gradient_norm: Option<Value>,
-    /// Steps that changed nothing as their gradients overflowed, a scalar; only with
-    /// [`Backward::scaled`].
-    pub skipped: Option<Value>,
     /// The members of `trainable` that are updated: those the loss depends on.
     pub updated: Vec<Value>,
 }
@@ -117,13 +115,13 @@ pub fn minimise(
     let gradient_norm = limits.map(|(squares, limit)| clip(g, &mut pairs, squares, limit));
     let first = g.assigns().len();
     config.rule.update(g, &pairs, learning_rate);
-    let skipped = scale.zip(finite);
-    let skipped = skipped.map(|(scale, finite)| scale.guard(g, first, finite));
+    if let Some((scale, finite)) = scale.zip(finite) {
+        scale.guard(g, first, finite);
+    }
     g.replace_scope(scope);
     Minimised {
         learning_rate,
         gradient_norm,
-        skipped,
         updated: pairs.into_iter().map(|(param, _)| param).collect(),
     }
 }

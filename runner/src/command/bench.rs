@@ -14,6 +14,12 @@ use crate::error::{Error, Result};
 use crate::journal::{Table, print_result};
 use crate::pipeline::{Pipeline, load_without_data};
 
+/// What is timed.
+enum Subject {
+    Workload(Workload),
+    Pipeline(Box<Pipeline>),
+}
+
 /// Times one step of every stage of a pipeline, or a workload, on random inputs and weights; needs no data.
 ///
 /// # Errors
@@ -44,13 +50,16 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     if let Some(folder) = &args.trace {
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
     }
-    let pipeline = match workload {
-        Some(_) => None,
-        None => Some(load_without_data(Path::new(what), &args.overrides()?)?),
+    let subject = match workload {
+        Some(workload) => Subject::Workload(workload),
+        None => {
+            let pipeline = load_without_data(Path::new(what), &args.overrides()?)?;
+            Subject::Pipeline(Box::new(pipeline))
+        }
     };
-    let precision = match &pipeline {
-        Some(pipeline) => pipeline.precision,
-        None => args.precision.unwrap_or_default(),
+    let precision = match &subject {
+        Subject::Workload(_) => args.precision.unwrap_or_default(),
+        Subject::Pipeline(pipeline) => pipeline.precision,
     };
     let device = open_device(&args.device, precision)?;
     print_result(format_args!(
@@ -60,10 +69,9 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     let mut ceiling = Ceiling::new(&device)?;
     let mut rows = Vec::new();
     let on = (&device, &mut ceiling);
-    let measured = match (workload, &pipeline) {
-        (Some(workload), _) => of_workload(workload, args, on, &mut rows),
-        (None, Some(pipeline)) => of_pipeline(pipeline, args, on, &mut rows),
-        (None, None) => Ok(()),
+    let measured = match &subject {
+        Subject::Workload(workload) => of_workload(*workload, args, on, &mut rows),
+        Subject::Pipeline(pipeline) => of_pipeline(pipeline, args, on, &mut rows),
     };
     // What was measured before a failure is shown all the same.
     print_result(times(&rows));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use samora_engine::gpu::Program;
-use samora_engine::optim::{Backward, OptimConfig, minimise};
+use samora_engine::optim::{Backward, OptimConfig, SKIPPED_STEPS, minimise};
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, SourceKind, Tensor, Value, plan};
 
@@ -64,6 +64,8 @@ pub(super) struct Built {
     pub saved: Vec<String>,
     /// What the checkpoint says about itself.
     pub metadata: BTreeMap<String, String>,
+    /// Whether the loss is scaled, as products are of f16.
+    scaled: bool,
 }
 
 impl Built {
@@ -107,6 +109,7 @@ impl Built {
             trained,
             saved,
             metadata: BTreeMap::new(),
+            scaled: backward.scaled,
         })
     }
 
@@ -189,6 +192,12 @@ pub(super) fn train(
         }
     }
     progress.finish();
+    if built.scaled {
+        let skipped = program.tensor(SKIPPED_STEPS)?.at(0);
+        if skipped > 0.0 {
+            log::warn!("{stage}: {skipped} steps were skipped, as their gradients overflowed");
+        }
+    }
     let events = log.of_stage(stage)?;
     let losses: Vec<(usize, f32)> = events.iter().map(|e| (e.step, e.loss)).collect();
     let curve = ctx.run.path(&format!("curves/{stage}.png"));
@@ -222,9 +231,13 @@ fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Resul
     };
     let loss = scalar(built.loss)?;
     if !loss.is_finite() {
-        let problem =
-            "the loss is no longer a number; lower the learning rate or lengthen the warm-up"
-                .into();
+        let other = match built.scaled {
+            true => ", or use `precision: Exact`, which has no limit at 65504",
+            false => "",
+        };
+        let problem = format!(
+            "the loss is no longer a number; lower the learning rate or lengthen the warm-up{other}"
+        );
         return Err(Error::Training {
             stage: stage.into(),
             step,
