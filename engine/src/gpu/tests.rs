@@ -117,7 +117,7 @@ fn the_fastest_variant_is_measured_once_and_kept() {
         let mut tuning = Tuning::load(&device);
         let chosen = tuning.choose(&device, &step.kernel, &step.label, &step.lens);
         tuning.save();
-        chosen.unwrap().source
+        chosen.source
     };
     let all = samora_shaders::variants(&step.kernel, &Caps::portable());
     assert!(all.len() > 3);

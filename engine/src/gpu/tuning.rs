@@ -71,37 +71,37 @@ impl Tuning {
     }
 
     /// The variant of a step's kernel that is fastest as far as is known.
-    ///
-    /// # Errors
-    /// The device fails.
     pub(super) fn choose(
         &mut self,
         device: &Device,
         kernel: &Kernel,
         label: &str,
         lens: &[usize],
-    ) -> Result<Shader> {
+    ) -> Shader {
         let caps = &device.adapter.caps;
         if device.options.tune == Tune::Off || caps.cpu {
-            return Ok(emit(kernel, caps));
+            return emit(kernel, caps);
         }
         let mut shaders = variants(kernel, caps);
         if shaders.len() == 1 {
-            return Ok(shaders.swap_remove(0));
+            return shaders.swap_remove(0);
         }
         let mut hasher = DefaultHasher::new();
         shaders[0].source.hash(&mut hasher);
         let key = format!("{} {:016x}", shaders[0].name, hasher.finish());
         let known = self.adapters.entry(self.adapter.clone()).or_default();
         if !known.contains_key(&key) && device.options.tune == Tune::Write {
-            known.insert(
-                key.clone(),
-                measure(device, &shaders, (kernel, label, lens))?,
-            );
-            self.changed = true;
+            match measure(device, &shaders, (kernel, label, lens)) {
+                Ok(measured) => {
+                    known.insert(key.clone(), measured);
+                    self.changed = true;
+                }
+                // Such as no memory left for its buffers.
+                Err(e) => log::warn!("{key} of {label} is not tuned: {e}"),
+            }
         }
         let fastest = known.get(&key).map_or(0, |measured| measured.fastest);
-        Ok(shaders.swap_remove(fastest.min(shaders.len() - 1)))
+        shaders.swap_remove(fastest.min(shaders.len() - 1))
     }
 
     /// Writes the file when something was measured. Not being able to is no failure.
