@@ -24,8 +24,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     interrupt::listen()?;
     let default = || Path::new("runs").join(&pipeline.name);
     let root = args.out.clone().unwrap_or_else(default);
-    let run = RunDir::open(&root, &pipeline, args.fresh)?;
+    // First, so that a run that no adapter here can do leaves no directory.
     let device = open_device(&args.device, pipeline.precision)?;
+    let run = RunDir::open(&root, &pipeline, args.fresh)?;
     let cache = root.with_file_name("cache");
     execute(&run, &pipeline, &device, !args.device.no_fuse, &cache)?;
     eprintln!("results: {}", root.display());
