@@ -1,6 +1,7 @@
 //! Execution on wgpu: adapters, devices, and programs that run plans. The only place that names wgpu.
 
 mod adapter;
+mod cache;
 mod device;
 mod pipeline;
 mod program;

@@ -8,9 +8,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::hash::{Hash, Hasher};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use samora_shaders::reference::{Words, element};
@@ -18,6 +16,7 @@ use samora_shaders::{
     Access, AttentionPass, Binding, BufferType, Kernel, Leaf, Products, Shader, Tokens,
 };
 
+use super::cache::{CacheFile, identity};
 use super::device::Device;
 use super::pipeline::pipeline;
 use super::textures::Texture;
@@ -43,7 +42,7 @@ const HALF_TOLERANCE: f64 = 4e-3;
 /// Kernels that passed on this adapter and driver.
 #[derive(Debug)]
 pub(super) struct Passed {
-    file: Option<PathBuf>,
+    file: CacheFile,
     adapter: String,
     hashes: HashSet<u64>,
     changed: bool,
@@ -52,24 +51,13 @@ pub(super) struct Passed {
 impl Passed {
     /// Loads what earlier runs found; an unreadable file counts as empty.
     pub(super) fn load(device: &Device) -> Self {
-        let file = device
-            .options
-            .cache
-            .as_ref()
-            .map(|dir| dir.join("selftest.txt"));
-        let text = file
-            .as_ref()
-            .and_then(|f| fs::read_to_string(f).ok())
-            .unwrap_or_default();
-        let hashes = text
-            .lines()
-            .filter_map(|l| u64::from_str_radix(l, 16).ok())
-            .collect();
-        let adapter = format!("{} {}", device.adapter.name, device.adapter.driver);
+        let file = CacheFile::of(device, "selftest.txt");
+        let text = file.read();
+        let hashes = text.lines().filter_map(|l| u64::from_str_radix(l, 16).ok());
         Self {
+            hashes: hashes.collect(),
             file,
-            adapter,
-            hashes,
+            adapter: identity(device),
             changed: false,
         }
     }
@@ -127,19 +115,10 @@ impl Passed {
     /// Writes the file when something was added. Not being able to is no failure: the next start
     /// tests again.
     pub(super) fn save(self) {
-        let (Some(file), true) = (self.file, self.changed) else {
-            return;
-        };
-        let mut lines: Vec<String> = self.hashes.iter().map(|h| format!("{h:016x}")).collect();
-        lines.sort_unstable();
-        let temporary = file.with_extension("tmp");
-        let written = file
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&temporary, lines.join("\n")))
-            .and_then(|()| fs::rename(&temporary, &file));
-        if let Err(e) = written {
-            log::debug!("cannot keep {}: {e}", file.display());
+        if self.changed {
+            let mut lines: Vec<String> = self.hashes.iter().map(|h| format!("{h:016x}")).collect();
+            lines.sort_unstable();
+            self.file.replace(&lines.join("\n"));
         }
     }
 }
@@ -157,7 +136,7 @@ pub(super) struct Candidate<'a> {
 
 impl Candidate<'_> {
     fn test(&self, device: &Device, pipeline: &wgpu::ComputePipeline) -> Result<()> {
-        let mut trial = Trial::new(device, self)?;
+        let trial = Trial::new(device, self)?;
         trial.run(self.shader, pipeline, 1)?;
         trial.verify(self.shader)
     }
@@ -212,7 +191,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// The device fails.
     pub(super) fn run(
-        &mut self,
+        &self,
         shader: &Shader,
         pipeline: &wgpu::ComputePipeline,
         times: usize,

@@ -1,15 +1,14 @@
 //! Which of several kernels that compute the same is fastest on an adapter: measured once, then read from
 //! a file that people can read too.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use samora_shaders::{Kernel, Shader, emit, variants};
 use serde::{Deserialize, Serialize};
 
+use super::cache::{CacheFile, identity};
 use super::device::Device;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
@@ -49,23 +48,23 @@ type Kernels = BTreeMap<String, Measured>;
 /// What was measured on the adapters of this machine.
 #[derive(Debug)]
 pub(super) struct Tuning {
-    file: Option<PathBuf>,
+    file: CacheFile,
     adapter: String,
     adapters: BTreeMap<String, Kernels>,
+    /// What was chosen for kernels that steps share.
+    chosen: HashMap<String, Shader>,
     changed: bool,
 }
 
 impl Tuning {
     /// Loads what was measured earlier; an unreadable file counts as empty.
     pub(super) fn load(device: &Device) -> Self {
-        let cache = device.options.cache.as_ref();
-        let file = cache.map(|folder| folder.join("tuning.ron"));
-        let text = file.as_ref().and_then(|file| fs::read_to_string(file).ok());
-        let adapters = text.and_then(|text| ron::from_str(&text).ok());
+        let file = CacheFile::of(device, "tuning.ron");
         Self {
+            adapters: ron::from_str(&file.read()).unwrap_or_default(),
             file,
-            adapter: format!("{} {}", device.adapter.name, device.adapter.driver),
-            adapters: adapters.unwrap_or_default(),
+            adapter: identity(device),
+            chosen: HashMap::new(),
             changed: false,
         }
     }
@@ -78,19 +77,22 @@ impl Tuning {
         label: &str,
         lens: &[usize],
     ) -> Shader {
-        let caps = &device.adapter.caps;
-        if device.options.tune == Tune::Off || caps.cpu {
-            return emit(kernel, caps);
-        }
-        let mut shaders = variants(kernel, caps);
-        if shaders.len() == 1 {
-            return shaders.swap_remove(0);
+        let by_rule = emit(kernel, &device.adapter.caps);
+        if device.options.tune == Tune::Off || device.adapter.caps.cpu {
+            return by_rule;
         }
         let mut hasher = DefaultHasher::new();
-        shaders[0].source.hash(&mut hasher);
-        let key = format!("{} {:016x}", shaders[0].name, hasher.finish());
+        by_rule.source.hash(&mut hasher);
+        let key = format!("{} {:016x}", by_rule.name, hasher.finish());
+        if let Some(chosen) = self.chosen.get(&key) {
+            return chosen.clone();
+        }
         let known = self.adapters.entry(self.adapter.clone()).or_default();
-        if !known.contains_key(&key) && device.options.tune == Tune::Write {
+        if device.options.tune == Tune::Read && !known.contains_key(&key) {
+            return by_rule;
+        }
+        let mut shaders = variants(kernel, &device.adapter.caps);
+        if shaders.len() > 1 && !known.contains_key(&key) {
             match measure(device, &shaders, (kernel, label, lens)) {
                 Ok(measured) => {
                     known.insert(key.clone(), measured);
@@ -101,27 +103,19 @@ impl Tuning {
             }
         }
         let fastest = known.get(&key).map_or(0, |measured| measured.fastest);
-        shaders.swap_remove(fastest.min(shaders.len() - 1))
+        let chosen = shaders.swap_remove(fastest.min(shaders.len() - 1));
+        self.chosen.insert(key, chosen.clone());
+        chosen
     }
 
     /// Writes the file when something was measured. Not being able to is no failure.
     pub(super) fn save(self) {
-        let (Some(file), true) = (self.file, self.changed) else {
-            return;
-        };
-        let written = || -> std::io::Result<()> {
-            let pretty = ron::ser::PrettyConfig::default().depth_limit(2);
-            let text = ron::ser::to_string_pretty(&self.adapters, pretty);
-            let text = text.map_err(std::io::Error::other)?;
-            if let Some(folder) = file.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let temporary = file.with_extension("tmp");
-            fs::write(&temporary, text)?;
-            fs::rename(&temporary, &file)
-        };
-        if let Err(e) = written() {
-            log::warn!("cannot keep {}: {e}", file.display());
+        let pretty = ron::ser::PrettyConfig::default().depth_limit(2);
+        if let (true, Ok(text)) = (
+            self.changed,
+            ron::ser::to_string_pretty(&self.adapters, pretty),
+        ) {
+            self.file.replace(&text);
         }
     }
 }
@@ -138,7 +132,7 @@ fn measure(
         label,
         lens,
     };
-    let mut trial = Trial::new(device, &candidate(&shaders[0]))?;
+    let trial = Trial::new(device, &candidate(&shaders[0]))?;
     let compile = |shader| pipeline(device, shader, label).ok();
     let compiled: Vec<Option<wgpu::ComputePipeline>> = std::thread::scope(|scope| {
         let each = shaders
@@ -149,14 +143,14 @@ fn measure(
             .map(|one| one.join().ok().flatten())
             .collect()
     });
-    let mut right = |(shader, pipeline): (&Shader, Option<wgpu::ComputePipeline>)| {
+    let right = |(shader, pipeline): (&Shader, Option<wgpu::ComputePipeline>)| {
         let pipeline = pipeline?;
         trial.refill(shader);
         trial.run(shader, &pipeline, 1).ok()?;
         trial.verify(shader).ok()?;
         Some(pipeline)
     };
-    let built = shaders.iter().zip(compiled).map(&mut right);
+    let built = shaders.iter().zip(compiled).map(right);
     let built: Vec<Option<wgpu::ComputePipeline>> = built.collect();
     let mut repeats = Vec::new();
     for (shader, pipeline) in shaders.iter().zip(&built) {

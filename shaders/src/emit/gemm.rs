@@ -5,7 +5,11 @@ use super::form::Form;
 use super::gemm_cooperative::Cooperative;
 use super::gemm_lanes::Lanes;
 use super::gemm_shared::Shared;
+use super::grid::{fold, linear_group};
+use super::index::coordinate;
 use super::map::store;
+use super::matrix::{Matrix, Wide};
+use super::quad::quad_forms;
 use crate::wgsl::Writer;
 use crate::{Caps, Gemm, Shader, Tile};
 
@@ -48,6 +52,41 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps, tile: Tile) -> Shader {
     let Gemm { batch, m, n, k, .. } = kernel;
     let name = format!("gemm {batch}x{m}x{n}x{k}");
     Shader::new(name, module, grid, &kernel.bindings)
+}
+
+/// Binds the block of the result that a workgroup computes: its first `row` and `col` and the `batch`. Returns
+/// the grid.
+pub(crate) fn locate(w: &mut Writer, kernel: &Gemm, block: [usize; 2], caps: &Caps) -> [u32; 3] {
+    let Gemm { batch, m, n, .. } = *kernel;
+    let (down, across) = (m.div_ceil(block[0]), n.div_ceil(block[1]));
+    let tiles = batch * down * across;
+    let grid = fold(tiles, caps);
+    w.line(format!("let tile = {};", linear_group(grid)));
+    if grid.iter().map(|&g| g as usize).product::<usize>() != tiles {
+        w.open(format!("if tile >= {tiles}u"));
+        w.line("return;");
+        w.close();
+    }
+    let shape = [batch, down, across];
+    let [number, row, col] = [0, 1, 2].map(|d| coordinate(&shape, d, "tile"));
+    w.line(format!("let row = {row} * {}u;", block[0]));
+    w.line(format!("let col = {col} * {}u;", block[1]));
+    w.line(format!("let batch = {number};"));
+    grid
+}
+
+/// The forms of the epilogue's buffers on a GPU, and whether it takes four columns at once.
+pub(crate) fn epilogue_forms(kernel: &Gemm, caps: &Caps) -> (Vec<Form>, bool) {
+    let bindings = &kernel.bindings;
+    let stored: Vec<usize> = kernel.outputs.iter().map(|o| o.buffer).collect();
+    let operands = Matrix::operands(kernel);
+    let narrow = operands.iter().filter(|m| m.wide == Wide::No);
+    let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
+    let forms = quad_forms(bindings, &kernel.leaves, (&stored, &narrow), caps);
+    match forms.filter(|_| kernel.n.is_multiple_of(4)) {
+        Some(forms) => (forms, true),
+        None => (Form::narrow(bindings, caps), false),
+    }
 }
 
 /// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quad`, and

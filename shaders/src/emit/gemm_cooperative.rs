@@ -14,9 +14,8 @@ mod tiles;
 
 pub(crate) use self::tiles::cooperative_tiles;
 use super::form::Form;
+use super::gemm::{epilogue_forms, locate};
 use super::gemm_tile::lanes;
-use super::grid::{fold, linear_group};
-use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
 use crate::wgsl::{Builtin, Interface, Module, Writer};
 use crate::{Caps, Gemm, Products};
@@ -125,23 +124,10 @@ impl<'a> Cooperative<'a> {
 
     /// The module's text and its grid.
     pub(crate) fn emit(&self) -> (Module, [u32; 3]) {
-        let Gemm { batch, m, n, k, .. } = *self.kernel;
-        let (down, across) = (m.div_ceil(self.block[0]), n.div_ceil(self.block[1]));
-        let tiles = batch * down * across;
-        let grid = fold(tiles, self.caps);
+        let k = self.kernel.k;
         let sides = self.sides();
         let mut w = Writer::new();
-        w.line(format!("let tile = {};", linear_group(grid)));
-        if grid.iter().map(|&g| g as usize).product::<usize>() != tiles {
-            w.open(format!("if tile >= {tiles}u"));
-            w.line("return;");
-            w.close();
-        }
-        let shape = [batch, down, across];
-        let [number, row, col] = [0, 1, 2].map(|d| coordinate(&shape, d, "tile"));
-        w.line(format!("let row = {row} * {}u;", self.block[0]));
-        w.line(format!("let col = {col} * {}u;", self.block[1]));
-        w.line(format!("let batch = {number};"));
+        let grid = locate(&mut w, self.kernel, self.block, self.caps);
         let parts = self.block[1] / self.part[1];
         let [part_m, part_n] = self.part;
         w.line(format!("let part_row = subgroup / {parts}u * {part_m}u;"));
@@ -174,7 +160,7 @@ impl<'a> Cooperative<'a> {
         }
         w.line("workgroupBarrier();");
         w.close();
-        let (mut forms, quad) = self.epilogue_forms();
+        let (mut forms, quad) = epilogue_forms(self.kernel, self.caps);
         self.store(&mut w, (&forms, quad));
         for side in &sides {
             if side.matrix.wide != Wide::No {

@@ -10,7 +10,7 @@ mod stage;
 mod store;
 
 use super::form::Form;
-use super::grid::{fold, linear_group};
+use super::gemm::{epilogue_forms, locate};
 use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
 use crate::wgsl::{Builtin, Interface, Module, Writer, plus, sum};
@@ -108,7 +108,7 @@ impl<'a> Shared<'a> {
         self.join(&mut w);
         self.store(&mut w);
         let builtins = [Builtin::Workgroup, Builtin::Local];
-        let mut forms = self.epilogue_forms().0;
+        let mut forms = epilogue_forms(self.kernel, self.caps).0;
         for Side { matrix, .. } in &self.sides {
             if matrix.wide != Wide::No {
                 forms[matrix.buffer] = Form::Quad;
@@ -143,21 +143,7 @@ impl<'a> Shared<'a> {
 
     /// Binds what the workgroup and the invocation compute.
     fn locate(&self, w: &mut Writer) -> [u32; 3] {
-        let Gemm { batch, m, n, .. } = *self.kernel;
-        let (down, across) = (m.div_ceil(self.block[0]), n.div_ceil(self.block[1]));
-        let tiles = batch * down * across;
-        let grid = fold(tiles, self.caps);
-        w.line(format!("let tile = {};", linear_group(grid)));
-        if grid.iter().map(|&g| g as usize).product::<usize>() != tiles {
-            w.open(format!("if tile >= {tiles}u"));
-            w.line("return;");
-            w.close();
-        }
-        let shape = [batch, down, across];
-        let [number, row, col] = [0, 1, 2].map(|d| coordinate(&shape, d, "tile"));
-        w.line(format!("let row = {row} * {}u;", self.block[0]));
-        w.line(format!("let col = {col} * {}u;", self.block[1]));
-        w.line(format!("let batch = {number};"));
+        let grid = locate(w, self.kernel, self.block, self.caps);
         let threads = self.threads();
         let [patch_m, patch_n] = [0, 1].map(|d| match threads[d].is_multiple_of(PATCH[d]) {
             true => PATCH[d],

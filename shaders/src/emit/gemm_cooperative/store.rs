@@ -4,8 +4,6 @@ use super::{Cooperative, SCALE, UNIT};
 use crate::Gemm;
 use crate::emit::form::Form;
 use crate::emit::gemm::{epilogue, place};
-use crate::emit::matrix::{Matrix, Wide};
-use crate::emit::quad::quad_forms;
 use crate::wgsl::Writer;
 
 impl Cooperative<'_> {
@@ -86,26 +84,6 @@ impl Cooperative<'_> {
             }
         }
         w.close();
-    }
-
-    /// The forms of the epilogue's buffers, and whether it takes four columns at once.
-    pub(super) fn epilogue_forms(&self) -> (Vec<Form>, bool) {
-        let Gemm {
-            n,
-            bindings,
-            leaves,
-            outputs,
-            ..
-        } = self.kernel;
-        let stored: Vec<usize> = outputs.iter().map(|o| o.buffer).collect();
-        let operands = Matrix::operands(self.kernel);
-        let narrow = operands.iter().filter(|m| m.wide == Wide::No);
-        let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
-        let forms = quad_forms(bindings, leaves, (&stored, &narrow), self.caps);
-        match forms.filter(|_| n.is_multiple_of(UNIT)) {
-            Some(forms) => (forms, true),
-            None => (Form::narrow(bindings, self.caps), false),
-        }
     }
 }
 

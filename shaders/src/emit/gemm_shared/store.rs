@@ -2,10 +2,7 @@
 
 use super::Shared;
 use crate::Gemm;
-use crate::emit::form::Form;
-use crate::emit::gemm::{epilogue, place};
-use crate::emit::matrix::Wide;
-use crate::emit::quad::quad_forms;
+use crate::emit::gemm::{epilogue, epilogue_forms, place};
 use crate::wgsl::{Writer, plus};
 
 impl Shared<'_> {
@@ -47,7 +44,7 @@ impl Shared<'_> {
     pub(super) fn store(&self, w: &mut Writer) {
         let Gemm { m, n, .. } = *self.kernel;
         let [threads_m, threads_n] = self.threads();
-        let (forms, quad) = self.epilogue_forms();
+        let (forms, quad) = epilogue_forms(self.kernel, self.caps);
         if self.split > 1 {
             w.open("if part == 0u");
         }
@@ -90,27 +87,6 @@ impl Shared<'_> {
         }
         if self.split > 1 {
             w.close();
-        }
-    }
-
-    /// The forms of the epilogue's buffers, and whether it takes four neighbours at a time.
-    pub(super) fn epilogue_forms(&self) -> (Vec<Form>, bool) {
-        let Gemm {
-            n,
-            bindings,
-            leaves,
-            outputs,
-            ..
-        } = self.kernel;
-        let stored: Vec<usize> = outputs.iter().map(|o| o.buffer).collect();
-        let matrices = self.sides.iter().map(|side| &side.matrix);
-        let narrow = matrices.filter(|m| m.wide == Wide::No);
-        let narrow: Vec<usize> = narrow.map(|m| m.buffer).collect();
-        let forms = quad_forms(bindings, leaves, (&stored, &narrow), self.caps)
-            .filter(|_| n.is_multiple_of(4));
-        match forms {
-            Some(forms) => (forms, true),
-            None => (Form::narrow(bindings, self.caps), false),
         }
     }
 }
