@@ -1,9 +1,11 @@
 //! Pointwise ops as a table: formula, reference and derivative of each.
 
+use std::f32::consts::FRAC_1_SQRT_2;
+
 use samora_shaders::{Access, Binary, Expr, Leaf, Map, Output, Scalar, Unary, View};
 
 use super::cases::{Case, distinct, operand, positive};
-use super::pointwise_gradient::{left_grad, right_grad, unary_grad};
+use super::pointwise_gradient::{gelu_grad, left_grad, right_grad, unary_grad};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 /// A pointwise op on operands of one shape.
@@ -17,6 +19,8 @@ enum Pointwise {
     Offset(f32),
     /// `where(c ≠ 0, a, b)`
     Select,
+    /// An op of its own, so that its gradient needs its operand alone.
+    Gelu,
 }
 
 /// Builders. Operands of binary ops broadcast by the trailing-dimension rule.
@@ -130,11 +134,7 @@ impl Graph {
     }
     /// Exact GELU, ½x(1 + erf(x/√2)).
     pub fn gelu(&mut self, x: Value) -> Value {
-        let z = self.scale(x, std::f32::consts::FRAC_1_SQRT_2);
-        let e = self.erf(z);
-        let cdf = self.scale(e, 0.5);
-        let cdf = self.offset(cdf, 0.5);
-        self.mul(x, cdf)
+        self.push(Pointwise::Gelu, &[x])
     }
     /// The shape all of `values` broadcast to.
     pub fn common_shape(&mut self, values: &[Value]) -> Vec<usize> {
@@ -199,6 +199,7 @@ impl Pointwise {
                     x[2]
                 }
             }
+            Self::Gelu => 0.5 * x[0] * (1.0 + libm::erf(x[0] * std::f64::consts::FRAC_1_SQRT_2)),
         }
     }
 
@@ -209,6 +210,7 @@ impl Pointwise {
             Self::Scale(c) => Scalar::Binary(Binary::Mul, x[0], expr.push(Scalar::Const(c))),
             Self::Offset(c) => Scalar::Binary(Binary::Add, x[0], expr.push(Scalar::Const(c))),
             Self::Select => Scalar::Select(x[0], x[1], x[2]),
+            Self::Gelu => Scalar::Binary(Binary::Mul, x[0], normal_cdf(expr, x[0])),
         };
         expr.push(node)
     }
@@ -239,6 +241,7 @@ impl Op for Pointwise {
             Self::Scale(_) => "scale",
             Self::Offset(_) => "offset",
             Self::Select => "select",
+            Self::Gelu => "gelu",
         }
     }
 
@@ -290,6 +293,7 @@ impl Op for Pointwise {
                 let b = ctx.needs[2].then(|| g.select(x[0], zero, dy));
                 vec![None, a, b]
             }
+            Self::Gelu => vec![Some(gelu_grad(g, x[0], dy))],
             Self::Unary(op) => vec![unary_grad(g, op, x[0], y, dy)],
             Self::Binary(op) => {
                 let a = if ctx.needs[0] {
@@ -306,6 +310,15 @@ impl Op for Pointwise {
             }
         }
     }
+}
+
+/// ½ + ½·erf(x/√2)
+fn normal_cdf(expr: &mut Expr, x: usize) -> usize {
+    let [root, half] = [FRAC_1_SQRT_2, 0.5].map(|c| expr.push(Scalar::Const(c)));
+    let z = expr.push(Scalar::Binary(Binary::Mul, x, root));
+    let e = expr.push(Scalar::Unary(Unary::Erf, z));
+    let e = expr.push(Scalar::Binary(Binary::Mul, e, half));
+    expr.push(Scalar::Binary(Binary::Add, e, half))
 }
 
 /// A leaf that reads element `i` of input `k`.

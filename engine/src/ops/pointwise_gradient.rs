@@ -1,5 +1,7 @@
 //! Derivatives of the pointwise ops, as graph nodes.
 
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use samora_shaders::{Binary, Unary};
 
 use crate::{Graph, Value};
@@ -40,11 +42,26 @@ pub(super) fn unary_grad(g: &mut Graph, op: Unary, x: Value, y: Value, dy: Value
             let xx = g.square(x);
             let xx = g.neg(xx);
             let e = g.exp(xx);
-            let slope = g.scale(e, std::f32::consts::FRAC_2_SQRT_PI);
+            let slope = g.scale(e, FRAC_2_SQRT_PI);
             g.mul(dy, slope)
         }
         Unary::Floor => return None,
     })
+}
+
+/// dy·(Φ(x) + x·φ(x)), the normal distribution and its density.
+pub(super) fn gelu_grad(g: &mut Graph, x: Value, dy: Value) -> Value {
+    let z = g.scale(x, FRAC_1_SQRT_2);
+    let e = g.erf(z);
+    let cdf = g.scale(e, 0.5);
+    let cdf = g.offset(cdf, 0.5);
+    let zz = g.square(z);
+    let zz = g.neg(zz);
+    let density = g.exp(zz);
+    let density = g.scale(density, 0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
+    let slope = g.mul(x, density);
+    let slope = g.add(cdf, slope);
+    g.mul(dy, slope)
 }
 
 pub(super) fn left_grad(
