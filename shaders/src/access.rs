@@ -26,12 +26,14 @@ pub enum Access {
     /// An affine window: padding, im2col, pooling and the adjoints of all three.
     /// With coordinates `c` of `i` in `shape`, axis `a` of the source is read at
     /// `n / div` with `n = Σ_d coef[d]·c[d] + shift`. Outside `0 ≤ n`, `n % div = 0`,
-    /// `n / div < size` the leaf is `fill`.
+    /// `n / div < size` the leaf is `fill`; else it is source element `offset + Σ_a n_a / div · stride`.
     Affine {
         /// Shape that decomposes `i`.
         shape: Vec<usize>,
         /// One entry per source axis.
         axes: Vec<Axis>,
+        /// Where the source starts.
+        offset: usize,
         /// Value outside the source.
         fill: f32,
     },

@@ -8,7 +8,7 @@ mod products;
 
 use std::collections::HashMap;
 
-use samora_shaders::{Access, Attention, Expr, Gemm, Leaf, Map, Output, Rows, Scalar, View};
+use samora_shaders::{Access, Attention, Axis, Expr, Gemm, Leaf, Map, Output, Rows, Scalar, View};
 
 use crate::ops::pointwise::map;
 use crate::{DType, Error, Graph, Lowering, Result, Value};
@@ -322,6 +322,12 @@ impl Lower<'_> {
                 }
                 None => self.contiguous(v),
             },
+            Access::Affine { axes, offset, .. } if walks(axes, &view) => {
+                let strides = axes.iter_mut().zip(&view.strides);
+                strides.for_each(|(axis, stride)| axis.stride = *stride);
+                *offset += view.offset;
+                root
+            }
             Access::Gather { ids, .. } | Access::ScatterAdd { ids, .. } => {
                 *ids = place(self.contiguous(inputs[*ids]));
                 self.contiguous(v)
@@ -330,6 +336,14 @@ impl Lower<'_> {
         };
         leaf.buffer = place(buffer);
     }
+}
+
+/// Whether the axes of an affine access to a row-major tensor are its dimensions, so that they can be those of
+/// any view of its shape.
+fn walks(axes: &[Axis], view: &View) -> bool {
+    let whole = View::contiguous(&view.shape);
+    let axes = axes.iter().map(|axis| (axis.size, axis.stride));
+    axes.eq(whole.shape.iter().copied().zip(whole.strides))
 }
 
 /// The view `own` (of a row-major tensor) read through `view` (of its root), when strides can

@@ -83,3 +83,24 @@ pub fn low_rank_updates(
     let deltas = g.reshape(deltas, &[2 * n, batch, tokens, c]);
     (g.slice(deltas, 0, 0, n), g.slice(deltas, 0, n, n))
 }
+
+/// `qkv [batch, tokens, 3c]` with one expert's updates added to its queries and values. The sums end the
+/// product that gives `qkv`, so that no copy of q and v is kept beside it.
+pub fn add_low_rank_update(
+    g: &mut Graph,
+    qkv: Value,
+    x: Value,
+    expert: LowRank,
+    rank: usize,
+) -> Value {
+    let shape = g.dims::<3>(x);
+    let c = shape[2];
+    let (dq, dv) = low_rank_updates(g, x, &[expert], rank);
+    [(dq, 0), (dv, 2 * c)]
+        .into_iter()
+        .fold(qkv, |sum, (delta, before)| {
+            let delta = g.reshape(delta, &shape);
+            let delta = g.pad(delta, 2, before, 2 * c - before);
+            g.add(sum, delta)
+        })
+}

@@ -219,6 +219,7 @@ impl Op for Affine {
             let access = Access::Affine {
                 shape: shape.clone(),
                 axes,
+                offset: 0,
                 fill,
             };
             leaves.push(Leaf { buffer: 0, access });
@@ -282,6 +283,16 @@ pub(crate) const CASES: &[Case] = &[
         build: |g| {
             let x = operand(g, "x", &[3, 5]);
             vec![g.pad_with(x, 1, 0, 3, -2.5)]
+        },
+    },
+    Case {
+        name: "pad of views",
+        build: |g| {
+            let x = operand(g, "x", &[3, 4, 16]);
+            let columns = g.slice(x, 2, 4, 8);
+            let turned = g.transpose(x);
+            let turned = g.slice(turned, 1, 3, 5);
+            vec![g.pad(columns, 2, 4, 0), g.pad(turned, 1, 1, 2)]
         },
     },
     Case {

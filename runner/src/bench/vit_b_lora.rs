@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use samora_engine::gpu::Precision;
-use samora_engine::nn::{LowRank, layer_norm, linear, low_rank_updates, mlp};
+use samora_engine::nn::{LowRank, add_low_rank_update, layer_norm, linear, mlp};
 use samora_engine::ops::attention::Attend;
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
 use samora_engine::{DType, Graph, Remat, Tensor, Value};
@@ -81,19 +81,15 @@ pub(super) fn case(name: String, sizes: Sizes, precision: Precision) -> Result<C
 }
 
 fn block(g: &mut Graph, x: Value, heads: usize) -> Value {
-    let [batch, tokens, c] = g.dims(x);
+    let [_, tokens, c] = g.dims(x);
     let y = layer_norm(g, "norm1", x, EPS);
     let qkv = linear(g, "attn.qkv", y, 3 * c);
-    let [q, k, v] = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
     let lora = LowRank {
         scope: "attn.qkv".into(),
         scale: None,
     };
-    let (dq, dv) = low_rank_updates(g, y, &[lora], RANK);
-    let [q, v] = [(q, dq), (v, dv)].map(|(x, delta)| {
-        let delta = g.reshape(delta, &[batch, tokens, c]);
-        g.add(x, delta)
-    });
+    let qkv = add_low_rank_update(g, qkv, y, lora, RANK);
+    let [q, k, v] = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
     let attend = Attend::plain(
         heads,
         Tokens::Sequence {

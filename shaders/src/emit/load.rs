@@ -46,7 +46,12 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
             let value = format!("f32({})", coordinate(shape, *dim, i));
             w.bind("x", value)
         }
-        Access::Affine { shape, axes, fill } => affine(w, leaf.buffer, shape, axes, *fill, inputs),
+        Access::Affine {
+            shape,
+            axes,
+            offset,
+            fill,
+        } => affine(w, leaf.buffer, shape, axes, (*offset, *fill), inputs),
         Access::Gather {
             source,
             axis,
@@ -141,7 +146,7 @@ fn affine(
     buffer: usize,
     shape: &[usize],
     axes: &[Axis],
-    fill: f32,
+    (offset, fill): (usize, f32),
     inputs: Inputs,
 ) -> String {
     let used: Vec<Option<String>> = (0..shape.len())
@@ -188,8 +193,8 @@ fn affine(
             stride => terms.push(format!("{place} * {stride}")),
         }
     }
-    if terms.is_empty() {
-        terms.push("0".to_string());
+    if offset > 0 || terms.is_empty() {
+        terms.push(offset.to_string());
     }
     let value = read(inputs, buffer, &format!("u32({})", terms.join(" + ")));
     if conditions.is_empty() {

@@ -62,7 +62,12 @@ pub(crate) fn quad(access: &Access) -> Option<Quad> {
             let inner: usize = shape[dim + 1..].iter().product();
             (inner % 4 == 0).then_some(Quad::Splat)
         }
-        Access::Affine { shape, axes, .. } => affine(shape, axes),
+        Access::Affine {
+            shape,
+            axes,
+            offset,
+            ..
+        } => affine(shape, axes, *offset),
         Access::Gather {
             source, ids_view, ..
         }
@@ -97,7 +102,7 @@ fn strided(view: &View) -> Option<Quad> {
     }
 }
 
-fn affine(shape: &[usize], axes: &[Axis]) -> Option<Quad> {
+fn affine(shape: &[usize], axes: &[Axis], offset: usize) -> Option<Quad> {
     let Some(last) = shape.iter().rposition(|&extent| extent > 1) else {
         return Some(Quad::Splat);
     };
@@ -118,6 +123,6 @@ fn affine(shape: &[usize], axes: &[Axis]) -> Option<Quad> {
         }
     }
     let apart = axes.iter().filter(|axis| axis.coef[last] == 0);
-    let aligned = apart.into_iter().all(|axis| axis.stride % 4 == 0);
+    let aligned = offset % 4 == 0 && apart.into_iter().all(|axis| axis.stride % 4 == 0);
     (form == Quad::Splat || aligned).then_some(form)
 }

@@ -10,9 +10,14 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
     match &leaf.access {
         Access::Strided(view) => at(view.index(i)),
         Access::Coord { shape, dim } => coords(shape, i)[*dim] as f64,
-        Access::Affine { shape, axes, fill } => {
+        Access::Affine {
+            shape,
+            axes,
+            offset,
+            fill,
+        } => {
             let c = coords(shape, i);
-            let mut index = 0;
+            let mut index = *offset;
             for axis in axes {
                 let n = axis
                     .coef

@@ -199,6 +199,7 @@ fn im2col() -> Kernel {
             axis([0, 2, 0, 1, 0], -1, 9, 4),
             axis([0, 0, 0, 0, 1], 0, 4, 1),
         ],
+        offset: 0,
         fill: 0.0,
     };
     map(900, &[READ, WRITE], access, &[Scalar::Leaf(0)])

@@ -3,13 +3,13 @@
 use samora_shaders::Tokens;
 
 use super::{Adapter, Fusion};
-use crate::nn::{hl_attn, linear, low_rank_updates};
+use crate::nn::{add_low_rank_update, hl_attn, linear, low_rank_updates};
 use crate::{Graph, Init, Value};
 
-/// Attends with `q`, `k`, `v` that the frozen block projects from `y`, all `[batch, n, c]`, and projects
-/// the result by `attn.proj`: `[batch, count, c]`, in the scope of the block. `attend` maps queries,
-/// keys and values to `[·, count, c]`; queries and values may have a batch that is a multiple of the
-/// keys'. HL-Attn fuses experts with `heads` within the windows of `tokens`, `count` of them.
+/// Attends with the queries, keys and values `qkv [batch, n, 3c]` that the frozen block projects from
+/// `y [batch, n, c]`, and projects the result by `attn.proj`: `[batch, count, c]`, in the scope of the block.
+/// `attend` maps queries, keys and values to `[·, count, c]`; queries and values may have a batch that is a
+/// multiple of the keys'. HL-Attn fuses experts with `heads` within the windows of `tokens`, `count` of them.
 ///
 /// Experts share k and differ from the frozen block by low-rank updates of q and v, so one product
 /// and one batched attention serve the block and all its experts. `proj` being affine, only the
@@ -19,22 +19,24 @@ pub(crate) fn adapted_attention(
     adapter: &Adapter,
     (heads, tokens): (usize, Tokens),
     y: Value,
-    [q, k, v]: [Value; 3],
+    qkv: Value,
     attend: impl Fn(&mut Graph, [Value; 3]) -> Value,
 ) -> Value {
     let [batch, n, c] = g.dims(y);
-    let (updates, rank) = adapter.updates();
-    if updates.is_empty() {
-        let out = attend(g, [q, k, v]);
-        return linear(g, "attn.proj", out, c);
-    }
-    let (dq, dv) = low_rank_updates(g, y, &updates, rank);
-    let (q_experts, v_experts) = (g.add(q, dq), g.add(v, dv));
+    let parts = |g: &mut Graph, qkv| [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
+    let (mut updates, rank) = adapter.updates();
     let Adapter::Experts { fusion, .. } = adapter else {
-        let [q, v] = [q_experts, v_experts].map(|x| g.reshape(x, &[batch, n, c]));
-        let out = attend(g, [q, k, v]);
+        let qkv = match updates.pop() {
+            Some(update) => add_low_rank_update(g, qkv, y, update, rank),
+            None => qkv,
+        };
+        let qkv = parts(g, qkv);
+        let out = attend(g, qkv);
         return linear(g, "attn.proj", out, c);
     };
+    let [q, k, v] = parts(g, qkv);
+    let (dq, dv) = low_rank_updates(g, y, &updates, rank);
+    let (q_experts, v_experts) = (g.add(q, dq), g.add(v, dv));
     let [q, v] = [(q, q_experts), (v, v_experts)].map(|(base, experts)| {
         let base = g.reshape(base, &[1, batch, n, c]);
         let all = g.concat(&[base, experts], 0);

@@ -38,7 +38,6 @@ fn attention(
 ) -> Value {
     let [_, _, c] = g.dims(y);
     let qkv = linear(g, "attn.qkv", y, 3 * c);
-    let qkv = [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
     let attend = attend(g, config, config.window(index));
     let fusing = (config.heads, attend.tokens);
     adapted_attention(g, adapter, fusing, y, qkv, |g, [q, k, v]| {

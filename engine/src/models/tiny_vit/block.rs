@@ -79,9 +79,9 @@ impl Stage {
         })
     }
 
-    /// Queries, keys and values of `y [batch, n, c]`. The layer's rows are `[heads, 3, width]`; they are
+    /// Queries, keys and values `[batch, n, 3c]` of `y [batch, n, c]`. The layer's rows are `[heads, 3, width]`; they are
     /// brought into the order `[3, heads, width]`, which costs less than reordering its results.
-    fn project(self, g: &mut Graph, y: Value) -> [Value; 3] {
+    fn project(self, g: &mut Graph, y: Value) -> Value {
         let [_, _, c] = g.dims(y);
         let (heads, width) = (self.heads, c / self.heads);
         let init = Init::Uniform(1.0 / (c as f32).sqrt());
@@ -95,8 +95,7 @@ impl Stage {
         let bias = g.reshape(bias, &[3 * c]);
         let columns = g.transpose(weight);
         let qkv = g.matmul(y, columns);
-        let qkv = g.add(qkv, bias);
-        [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c))
+        g.add(qkv, bias)
     }
 
     fn tokens(self, grid: usize) -> Tokens {
