@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use samora_engine::gpu::{Device, DeviceOptions, Program};
 use samora_engine::ops::attention::Attend;
-use samora_engine::{Graph, Init, Tensor, Value, plan};
+use samora_engine::{Graph, Init, Planning, Tensor, Value, plan};
 use samora_shaders::Tokens;
 
 const ROUNDS: usize = 9;
@@ -152,7 +152,7 @@ fn main() {
     for row in rows.iter().filter(|r| r.name.contains(&wanted)) {
         let mut graph = Graph::new();
         let y = (row.build)(&mut graph);
-        let planned = plan(&graph, &[y], true).expect("a plan");
+        let planned = plan(&graph, &[y], Planning::EXACT).expect("a plan");
         let tensors: BTreeMap<String, Tensor> = graph
             .params()
             .map(|p| {

@@ -28,5 +28,5 @@ pub use error::{Error, Result};
 pub use graph::{Graph, Node, Source, SourceKind, Value};
 pub use init::Init;
 pub use op::{Gradient, Lowering, Op};
-pub use plan::{Place, Plan, Step, plan};
+pub use plan::{Place, Plan, Planning, Step, plan};
 pub use tensor::{DType, Data, Tensor, Type};

@@ -2,13 +2,16 @@
 
 use crate::{Attention, Gemm, Map, Rows};
 
-/// Element type of a buffer. Arithmetic is always f32; u32 buffers hold labels and indices.
+/// Element type of a buffer. Arithmetic is always f32; u32 buffers hold labels and indices, f16 buffers what
+/// products are rounded to anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BufferType {
     /// 32-bit float.
     F32,
     /// 32-bit unsigned integer.
     U32,
+    /// 16-bit float.
+    F16,
 }
 
 /// One storage buffer of a kernel, bound at `@group(0) @binding(index in the list)`.

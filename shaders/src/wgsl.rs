@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::emit::{Form, texel_function};
-use crate::{Binding, helper::Helper};
+use crate::{Binding, BufferType, helper::Helper};
 
 /// Collects the body of an entry point: lines at the current depth, fresh names and the helper
 /// functions that the body calls.
@@ -88,6 +88,10 @@ impl Writer {
         let mut out = String::new();
         for extension in &interface.extensions {
             let _ = writeln!(out, "enable {extension};");
+        }
+        let halves = interface.bindings.iter().any(|b| b.ty == BufferType::F16);
+        if halves && !interface.extensions.contains(&"f16") {
+            out.push_str("enable f16;\n");
         }
         for (b, (binding, form)) in interface.bindings.iter().zip(&interface.forms).enumerate() {
             let declaration = form.declaration(b, *binding);

@@ -12,12 +12,10 @@ pub fn validate(source: &str) -> Result<(), String> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|e| format!("WGSL: {}", e.emit_to_string(source)))?;
     let cooperative = source.contains("enable wgpu_cooperative_matrix;");
-    let capabilities = match cooperative {
-        true => {
-            Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16
-        }
-        false => Capabilities::SUBGROUP,
-    };
+    let halves = source.contains("enable f16;");
+    let mut capabilities = Capabilities::SUBGROUP;
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, cooperative);
+    capabilities.set(Capabilities::SHADER_FLOAT16, halves);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|e| format!("validation: {}", e.emit_to_string(source)))?;
@@ -34,7 +32,10 @@ pub fn validate(source: &str) -> Result<(), String> {
         return Ok(());
     }
     let options = hlsl::Options {
-        shader_model: hlsl::ShaderModel::V6_0,
+        shader_model: match halves {
+            true => hlsl::ShaderModel::V6_2,
+            false => hlsl::ShaderModel::V6_0,
+        },
         ..Default::default()
     };
     let mut text = String::new();

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use samora_engine::ops::cases::feeds;
-use samora_engine::plan;
+use samora_engine::{Planning, plan};
 use samora_tests::cases::{compare, run};
 use samora_tests::host::HostProgram;
 use samora_tests::{device, portable_device};
@@ -19,7 +19,15 @@ const VECTOR_BITS: &str = "LP_NATIVE_VECTOR_WIDTH";
 fn plans_on_the_host_agree_with_the_reference() {
     for fuse in [false, true] {
         compare(TOLERANCE, |built, wanted| {
-            let planned = plan(&built.graph, wanted, fuse).expect("a plan");
+            let planned = plan(
+                &built.graph,
+                wanted,
+                Planning {
+                    fuse,
+                    ..Planning::EXACT
+                },
+            )
+            .expect("a plan");
             let mut program = HostProgram::new(&built.graph, planned, &feeds());
             program.step();
             wanted.iter().map(|v| program.read(*v)).collect()

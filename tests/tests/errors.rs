@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use samora_engine::gpu::{Device, DeviceOptions, Program, adapters};
-use samora_engine::{DType, Error, Graph, Init, Result, Tensor, Value, plan};
+use samora_engine::{DType, Error, Graph, Init, Planning, Result, Tensor, Value, plan};
 use samora_tests::device;
 
 /// `y = x·w` for an input x `[2, 3]` and a parameter w `[3, 4]`.
@@ -25,7 +25,7 @@ fn weights(shape: &[usize]) -> BTreeMap<String, Tensor> {
 
 fn program<'d>(device: &'d Device, tensors: &BTreeMap<String, Tensor>) -> Result<Program<'d>> {
     let (g, y) = product();
-    Program::new(device, &g, plan(&g, &[y], true)?, tensors)
+    Program::new(device, &g, plan(&g, &[y], Planning::EXACT)?, tensors)
 }
 
 #[track_caller]
@@ -90,7 +90,7 @@ fn values_too_large_to_bind_name_their_place() {
             let wide = g.broadcast(x, &[rows, 1024]);
             g.gelu(wide)
         });
-        let planned = plan(&g, &[y], true)?;
+        let planned = plan(&g, &[y], Planning::EXACT)?;
         Program::new(device(), &g, planned, &BTreeMap::new())
     };
     let advice = "reduce the batch or the image size";
@@ -110,7 +110,7 @@ fn mistakes_in_a_graph_stay() {
     // Building goes on from the placeholder.
     let z = g.softmax(y);
     for wanted in [z, x] {
-        let error = plan(&g, &[wanted], true).expect_err("it cannot be planned");
+        let error = plan(&g, &[wanted], Planning::EXACT).expect_err("it cannot be planned");
         let Error::Graph { op, scope, message } = error else {
             panic!("{error}");
         };

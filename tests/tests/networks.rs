@@ -15,7 +15,7 @@ use samora_engine::models::simclr::{self, SimclrConfig};
 use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::nn::{HlAttn, HlAttnMode, Level, Statistics};
 use samora_engine::{
-    DType, Graph, Init, Remat, SourceKind, Tensor, Value, cpu, differentiate, plan,
+    DType, Graph, Init, Planning, Remat, SourceKind, Tensor, Value, cpu, differentiate, plan,
 };
 use samora_tests::device;
 
@@ -95,7 +95,7 @@ fn compare(policies: &[Remat], build: impl Fn(&mut Graph) -> Value, trains: impl
         }
         let feeds = feeds(&g);
         let want = cpu::evaluate(&g, &feeds, &wanted).unwrap();
-        let planned = plan(&g, &wanted, true).unwrap();
+        let planned = plan(&g, &wanted, Planning::EXACT).unwrap();
         let parameters: BTreeMap<String, Tensor> = feeds.clone().into_iter().collect();
         let mut program = Program::new(device(), &g, planned, &parameters).unwrap();
         let inputs: Vec<(&str, &Tensor)> = g

@@ -5,12 +5,20 @@ use samora_engine::models::sam::{Adapter, Fusion, SamConfig, encode};
 use samora_engine::nn::loss::mse;
 use samora_engine::nn::{HlAttn, Level};
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
-use samora_engine::{DType, Graph, Plan, Remat, Value, plan};
+use samora_engine::{DType, Graph, Plan, Planning, Remat, Value, plan};
 use samora_shaders::Kernel;
 use samora_tests::training::{Training, is_expert, small_encoder};
 
 fn planned(training: &Training, fuse: bool) -> Plan {
-    plan(&training.graph, &[training.loss], fuse).expect("a plan")
+    plan(
+        &training.graph,
+        &[training.loss],
+        Planning {
+            fuse,
+            ..Planning::EXACT
+        },
+    )
+    .expect("a plan")
 }
 
 /// Matrix products that sum over all tokens of the batch: what gradients of weights do.
@@ -60,7 +68,7 @@ fn vit_b(adapter: &Adapter, remat: Remat, trains: impl Fn(&str) -> bool) -> Plan
         scaled: false,
     };
     minimise(&mut g, loss, &trained, &optimiser, 100, backward);
-    plan(&g, &[loss], true).expect("a plan")
+    plan(&g, &[loss], Planning::EXACT).expect("a plan")
 }
 
 /// Slots cannot be split, so they need more than what is alive at once, but not much.

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use samora_engine::ops::attention::Attend;
-use samora_engine::{DType, Graph, Plan, Remat, differentiate, plan};
+use samora_engine::{DType, Graph, Plan, Planning, Remat, differentiate, plan};
 use samora_shaders::{Caps, Products, Tokens, variants};
 use samora_tests::naga_check::validate;
 
 /// A projection and attention of a ViT-B block on 256 tokens, and their gradients.
-fn block() -> Plan {
+fn block(halves: bool) -> Plan {
     let mut g = Graph::new();
     let x = g.input("x", &[4, 256, 768], DType::F32);
     let w = g.input("w", &[768, 2304], DType::F32);
@@ -23,7 +23,7 @@ fn block() -> Plan {
     let gradients = differentiate(&mut g, loss, &[x, w], Remat::None);
     g.check().unwrap();
     let wanted: Vec<_> = gradients.into_iter().flatten().chain([loss]).collect();
-    plan(&g, &wanted, true).unwrap()
+    plan(&g, &wanted, Planning { fuse: true, halves }).unwrap()
 }
 
 #[test]
@@ -34,8 +34,13 @@ fn every_variant_of_large_kernels_is_accepted_by_every_backend() {
         ..Caps::portable()
     };
     let (half, split) = (Products::Half { size: 16 }, Products::Split { size: 16 });
-    let planned = block();
-    for products in [Products::Exact, half, split] {
+    for (products, halves) in [
+        (Products::Exact, false),
+        (half, false),
+        (half, true),
+        (split, false),
+    ] {
+        let planned = block(halves);
         let caps = Caps { products, ..gpu };
         let mut alone = 0;
         for step in &planned.steps {

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use half::f16;
 use samora_shaders::Products;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::textures;
 use super::tuning::Tune;
-use crate::{Error, Result};
+use crate::{Error, Planning, Result};
 
 /// What makes a plan smaller.
 const LESS: &str = "reduce the batch or the image size, or recompute more in the backward pass";
@@ -37,11 +38,22 @@ pub enum Precision {
     /// In f32.
     #[default]
     Exact,
-    /// From operands rounded to f16, summed in f32. Operands beyond ±65504 give infinities.
+    /// From operands rounded to f16, summed in f32; what products and attention read is kept as f16. Operands
+    /// beyond ±65504 give infinities.
     Half,
     /// From operands as the sum of two f16 each, summed in f32: nearly as precise as f32, with the same
     /// limit.
     Split,
+}
+
+impl Precision {
+    /// How plans for devices of this precision are made.
+    pub fn planning(self, fuse: bool) -> Planning {
+        Planning {
+            fuse,
+            halves: self == Self::Half,
+        }
+    }
 }
 
 /// An open device.
@@ -85,7 +97,8 @@ impl Device {
         let mut about = summary(&adapter);
         about.suffices()?;
         about.caps.products = products(&about, options.precision)?;
-        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted =
+            wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
         let mut experimental = wgpu::ExperimentalFeatures::disabled();
         if about.caps.products != Products::Exact {
             wanted |= COOPERATIVE;
@@ -255,12 +268,23 @@ impl Device {
         self.read_through(&self.staging(len), buffer, len)
     }
 
-    /// Reads single elements of a buffer.
-    pub(super) fn read_elements(
+    /// Reads single elements of a buffer of f16.
+    pub(super) fn read_halves(&self, buffer: &wgpu::Buffer, places: &[usize]) -> Result<Vec<f32>> {
+        let words: Vec<usize> = places.iter().map(|place| place / 2).collect();
+        let words = self.read_elements(buffer, &words)?.into_iter().zip(places);
+        let of = |(word, place): (u32, &usize)| {
+            let [low, high] = [word as u16, (word >> 16) as u16];
+            f16::from_bits(if place % 2 == 0 { low } else { high }).to_f32()
+        };
+        Ok(words.map(of).collect())
+    }
+
+    /// Reads single 32-bit elements of a buffer.
+    pub(super) fn read_elements<T: bytemuck::Pod>(
         &self,
         buffer: &wgpu::Buffer,
         places: &[usize],
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Vec<T>> {
         let few = self.buffer("samples", places.len())?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
         for (to, from) in places.iter().enumerate() {

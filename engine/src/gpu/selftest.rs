@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use half::f16;
 use samora_shaders::reference::{Words, element};
 use samora_shaders::{
     Access, AttentionPass, Binding, BufferType, Kernel, Leaf, Products, Shader, Tokens,
@@ -177,8 +178,15 @@ impl<'a> Trial<'a> {
     }
 
     fn fill(&self) {
-        for (buffer, words) in self.buffers.iter().zip(&self.before) {
+        let bound = self.buffers.iter().zip(self.kernel.bindings());
+        for ((buffer, binding), words) in bound.zip(&self.before) {
+            let mut halves: Vec<f16> = Vec::new();
             let bytes: &[u8] = match words {
+                Words::F32(v) if binding.ty == BufferType::F16 => {
+                    halves.extend(v.iter().copied().map(f16::from_f32));
+                    halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
+                    bytemuck::cast_slice(&halves)
+                }
                 Words::F32(v) => bytemuck::cast_slice(v),
                 Words::U32(v) => bytemuck::cast_slice(v),
             };
@@ -247,7 +255,10 @@ impl<'a> Trial<'a> {
             let mut places: Vec<usize> = (0..SAMPLES).map(|_| stream.below(len)).collect();
             // The last elements are where edge handling goes wrong.
             places[0] = len - 1;
-            let after = device.read_elements(buffer, &places)?;
+            let after = match shader.bindings[binding].ty {
+                BufferType::F16 => device.read_halves(buffer, &places)?,
+                _ => device.read_elements(buffer, &places)?,
+            };
             for (&i, got) in places.iter().zip(after) {
                 let want = element(self.kernel, &self.before, binding, i);
                 let Some(want) = want.filter(|w| w.is_finite()) else {
@@ -284,6 +295,9 @@ fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
         let mut stream = Stream::named(2, "inputs").at(b as u64);
         match binding.ty {
             BufferType::F32 => Words::F32(repeated(lens[b], || MEAN - 0.5 + stream.uniform())),
+            BufferType::F16 => Words::F32(repeated(lens[b], || {
+                f16::from_f32(MEAN - 0.5 + stream.uniform()).to_f32()
+            })),
             BufferType::U32 => Words::U32(repeated(lens[b], || stream.below(limit) as u32)),
         }
     };

@@ -18,6 +18,8 @@ pub(super) struct Planned<'a> {
     pub(super) lowered: &'a Lowered,
     /// Computed values that have a buffer.
     pub(super) stored: &'a HashSet<Buffer>,
+    /// Those that are kept as f16.
+    pub(super) halves: &'a HashSet<Buffer>,
     pub(super) place: &'a dyn Fn(&Buffer) -> Place,
 }
 
@@ -38,7 +40,7 @@ pub(super) fn step(planned: &Planned<'_>, group: &Group) -> Option<Step> {
         places: binder.places,
         lens: binder.lens,
         label: label(planned.lowered, group),
-        bytes: 4 * binder.traffic as u64,
+        bytes: binder.traffic as u64,
     })
 }
 
@@ -48,7 +50,7 @@ struct Binder<'a> {
     places: Vec<Place>,
     lens: Vec<usize>,
     bindings: Vec<Binding>,
-    /// Elements read and written, each buffer once each way.
+    /// Bytes read and written, each buffer once each way.
     traffic: usize,
 }
 
@@ -159,7 +161,7 @@ impl<'a> Binder<'a> {
             Some(at) => {
                 self.bindings[at].write = true;
                 self.lens[at] = self.lens[at].max(self.len(buffer));
-                self.traffic += self.len(buffer);
+                self.traffic += self.bytes(buffer);
                 at
             }
             None => {
@@ -179,15 +181,20 @@ impl<'a> Binder<'a> {
         let graph = self.planned.graph;
         let unsigned = matches!(place, Place::Source(s)
             if graph.ty(graph.sources()[s].value).dtype == DType::U32);
-        let ty = if unsigned {
-            BufferType::U32
-        } else {
-            BufferType::F32
+        let ty = match unsigned {
+            true => BufferType::U32,
+            false if self.planned.halves.contains(buffer) => BufferType::F16,
+            false => BufferType::F32,
         };
         self.places.push(place);
         self.lens.push(self.len(buffer));
         self.bindings.push(Binding { ty, write });
-        self.traffic += self.len(buffer);
+        self.traffic += self.bytes(buffer);
+    }
+
+    fn bytes(&self, buffer: &Buffer) -> usize {
+        let half = self.planned.halves.contains(buffer);
+        self.len(buffer) * if half { 2 } else { 4 }
     }
 
     fn len(&self, buffer: &Buffer) -> usize {

@@ -4,6 +4,7 @@
 //! slot; each slot is a buffer of its own, because WebGPU forbids one kernel to read and write
 //! parts of the same buffer.
 
+mod halves;
 mod kernel;
 mod order;
 mod slots;
@@ -13,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use samora_shaders::Kernel;
 
+use self::halves::halves;
 use self::kernel::{Planned, step};
 use self::order::order;
 use self::slots::assign_slots;
@@ -47,14 +49,31 @@ pub struct Step {
     pub bytes: u64,
 }
 
+/// How a plan is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planning {
+    /// Nodes are grouped into kernels; else each is a kernel.
+    pub fuse: bool,
+    /// What products read is kept as f16, for devices that round it to that.
+    pub halves: bool,
+}
+
+impl Planning {
+    /// Fused, in f32.
+    pub const EXACT: Self = Self {
+        fuse: true,
+        halves: false,
+    };
+}
+
 /// A plan: everything a program needs besides the weights.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The kernels in order.
     pub steps: Vec<Step>,
-    /// Elements of each slot.
+    /// 32-bit words of each slot.
     pub slots: Vec<usize>,
-    /// Largest number of elements alive at once: no plan with this order needs less.
+    /// Largest number of words alive at once: no plan with this order needs less.
     pub live: usize,
     /// Copies into sources after the last kernel, where an update could not be made in place.
     pub copies: Vec<(Place, usize)>,
@@ -66,12 +85,12 @@ pub struct Plan {
 ///
 /// # Errors
 /// The first mistake made while building the graph.
-pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
+pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan> {
     graph.check()?;
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
     let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
     let lowered = lower(graph, &all)?;
-    let mut groups = fuse::group(&lowered, fuse);
+    let mut groups = fuse::group(&lowered, planning.fuse);
     let updates = place_updates(graph, &lowered, &mut groups);
     let stored = stored(&lowered, &groups);
     let order = order(&groups);
@@ -80,7 +99,11 @@ pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
         .filter(|b| !updates.in_place.contains_key(b))
         .copied()
         .collect();
-    let slots = assign_slots(&lowered, &groups.groups, &order, &in_slots);
+    let halves = match planning.halves {
+        true => halves(&lowered, &groups, &in_slots),
+        false => HashSet::new(),
+    };
+    let slots = assign_slots(&lowered, &groups.groups, &order, (&in_slots, &halves));
     let place = |b: &Buffer| match (b, updates.in_place.get(b)) {
         (Buffer::Source(s), _) | (_, Some(s)) => Place::Source(*s),
         (computed, None) => Place::Slot(slots.of[computed]),
@@ -89,6 +112,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], fuse: bool) -> Result<Plan> {
         graph,
         lowered: &lowered,
         stored: &stored,
+        halves: &halves,
         place: &place,
     };
     let steps = order

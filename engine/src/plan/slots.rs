@@ -10,9 +10,9 @@ use crate::lower::{Buffer, Lowered};
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     pub(super) of: HashMap<Buffer, usize>,
-    /// Elements of each slot.
+    /// Words of each slot.
     pub(super) sizes: Vec<usize>,
-    /// Largest number of elements alive at once.
+    /// Largest number of words alive at once.
     pub(super) live: usize,
 }
 
@@ -21,33 +21,35 @@ pub(super) struct Slots {
 #[derive(Clone, Copy, Debug)]
 struct Lifetime {
     buffer: Buffer,
-    len: usize,
+    words: usize,
     start: usize,
     end: usize,
 }
 
-/// Gives each stored value a slot for its lifetime. Values are placed by size, the largest first,
+/// Gives each stored value a slot for its lifetime, those of `halves` with two numbers a word. Values are placed by size, the largest first,
 /// each into the smallest slot that is free throughout its lifetime (Pisarchyk and Lee 2020,
 /// "greedy by size"); a slot is therefore never larger than the first value in it.
 pub(super) fn assign_slots(
     lowered: &Lowered,
     groups: &[Group],
     order: &[usize],
-    stored: &HashSet<Buffer>,
+    (stored, halves): (&HashSet<Buffer>, &HashSet<Buffer>),
 ) -> Slots {
     let mut lifetimes = lifetimes(lowered, groups, order, stored);
+    let half = lifetimes.iter_mut().filter(|l| halves.contains(&l.buffer));
+    half.for_each(|l| l.words = l.words.div_ceil(2));
     let mut slots = Slots {
         live: largest_live(&lifetimes, order.len()),
         ..Slots::default()
     };
-    lifetimes.sort_by_key(|l| (Reverse(l.len), l.start, l.buffer));
+    lifetimes.sort_by_key(|l| (Reverse(l.words), l.start, l.buffer));
     let mut tenants: Vec<Vec<Lifetime>> = Vec::new();
     for lifetime in lifetimes {
         let free = |tenants: &Vec<Lifetime>| tenants.iter().all(|t| !overlap(t, &lifetime));
         // Later slots are smaller.
         let slot = tenants.iter().rposition(free).unwrap_or_else(|| {
             tenants.push(Vec::new());
-            slots.sizes.push(lifetime.len);
+            slots.sizes.push(lifetime.words);
             tenants.len() - 1
         });
         tenants[slot].push(lifetime);
@@ -79,7 +81,7 @@ fn lifetimes(
                     let end = last.get(&buffer).map_or(start, |end| *end.max(&start));
                     lifetimes.push(Lifetime {
                         buffer,
-                        len,
+                        words: len,
                         start,
                         end,
                     });
@@ -93,8 +95,8 @@ fn lifetimes(
 fn largest_live(lifetimes: &[Lifetime], kernels: usize) -> usize {
     let (mut born, mut died) = (vec![0; kernels + 1], vec![0; kernels + 2]);
     for l in lifetimes {
-        born[l.start] += l.len;
-        died[l.end + 1] += l.len;
+        born[l.start] += l.words;
+        died[l.end + 1] += l.words;
     }
     let (mut live, mut largest) = (0, 0);
     for at in 0..kernels {

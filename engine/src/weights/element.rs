@@ -1,5 +1,7 @@
 //! Element types of weight files, and their conversion to f32.
 
+use half::{bf16, f16};
+
 use crate::Data;
 
 /// Element type of a stored tensor.
@@ -69,10 +71,8 @@ impl Element {
         let floats = match self {
             Self::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
             Self::F32 => each(bytes, f32::from_le_bytes),
-            Self::F16 => each(bytes, |b| half(u16::from_le_bytes(b))),
-            Self::Bf16 => each(bytes, |b| {
-                f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
-            }),
+            Self::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
+            Self::Bf16 => each(bytes, |b| bf16::from_le_bytes(b).to_f32()),
             Self::I64 => each(bytes, |b| i64::from_le_bytes(b) as f32),
             Self::I32 => each(bytes, |b| i32::from_le_bytes(b) as f32),
             Self::I16 => each(bytes, |b| f32::from(i16::from_le_bytes(b))),
@@ -90,18 +90,6 @@ impl Element {
 fn each<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (elements, _) = bytes.as_chunks::<N>();
     elements.iter().map(|element| read(*element)).collect()
-}
-
-/// An IEEE half-precision number.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
-    sign * match exponent {
-        0 => fraction * 2.0f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        e => (1.0 + fraction) * 2.0f32.powi(i32::from(e) - 15),
-    }
 }
 
 #[cfg(test)]

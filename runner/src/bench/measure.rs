@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::{Graph, Init, Plan, Step, Tensor, plan};
+use samora_engine::{Graph, Init, Plan, Planning, Step, Tensor, plan};
 
 use super::Case;
 use crate::error::Result;
@@ -96,7 +96,7 @@ pub fn measure(
     profile: bool,
 ) -> Result<Measured> {
     let begun = Instant::now();
-    let planned = plan(&case.graph, &case.wanted, fuse)?;
+    let planned = plan(&case.graph, &case.wanted, device.precision().planning(fuse))?;
     let mut program = Program::new(device, &case.graph, planned, &case.tensors)?;
     let feeds: Vec<(&str, &Tensor)> = case.inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let loss = case.wanted.first().copied();
@@ -178,7 +178,7 @@ impl<'d> Ceiling<'d> {
         let [a, b] = ["a", "b"].map(|name| graph.param(name, &[n, n], Init::Uniform(1.0)));
         let b = graph.transpose(b);
         let product = graph.matmul(a, b);
-        let planned = plan(&graph, &[product], true)?;
+        let planned = plan(&graph, &[product], Planning::EXACT)?;
         let flops = planned.flops() as f64;
         let drawn = |p: &samora_engine::Source| {
             let tensor = Init::Uniform(1.0).draw(graph.shape(p.value), 1, &p.name);

@@ -30,7 +30,7 @@ pub struct StagePlan {
 /// A configuration the networks cannot take.
 pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
     let (graph, wanted, trained) = stage_graph(pipeline, stage)?;
-    let plan = plan(&graph, &wanted, fuse)?;
+    let plan = plan(&graph, &wanted, pipeline.precision.planning(fuse))?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
     Ok(StagePlan {

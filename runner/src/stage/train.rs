@@ -135,7 +135,8 @@ pub(super) fn train(
     given: &Weights,
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
-    let planned = plan(&built.graph, &[built.loss, built.learning_rate], ctx.fuse)?;
+    let planning = ctx.device.precision().planning(ctx.fuse);
+    let planned = plan(&built.graph, &[built.loss, built.learning_rate], planning)?;
     let weights = given.draw(&built.graph, ctx.pipeline.seed)?;
     let mut tensors = weights.tensors;
     let mut done = 0;

@@ -13,6 +13,10 @@ pub(crate) enum Form {
     Scalar,
     /// An array of vec4.
     Quad,
+    /// An array of f16 numbers.
+    Half,
+    /// An array of vec4 of f16.
+    Halves,
     /// A texture with four numbers in each texel, read number by number. Mesa's CPU adapters read a buffer
     /// one component of one lane at a time, through memory; a texture about ten times faster.
     Texel,
@@ -23,6 +27,9 @@ pub(crate) enum Form {
 impl Form {
     /// The form of a buffer that is read four numbers at a time if `wide`.
     pub(crate) fn of(binding: Binding, wide: bool, caps: &Caps) -> Self {
+        if binding.ty == BufferType::F16 {
+            return if wide { Self::Halves } else { Self::Half };
+        }
         let texels = caps.texels && !binding.write && binding.ty == BufferType::F32;
         match (wide, texels) {
             (false, false) => Self::Scalar,
@@ -44,12 +51,15 @@ impl Form {
 
     /// How buffer `b` is declared.
     pub(crate) fn declaration(self, b: usize, binding: Binding) -> String {
-        let ty = match (self, binding.ty) {
-            (Self::Scalar, BufferType::F32) => "f32",
-            (Self::Scalar, BufferType::U32) => "u32",
-            (Self::Quad, BufferType::F32) => "vec4<f32>",
-            (Self::Quad, BufferType::U32) => "vec4<u32>",
-            (Self::Texel | Self::Texels, _) => return format!("var b{b}: texture_2d<f32>;"),
+        let unsigned = binding.ty == BufferType::U32;
+        let ty = match self {
+            Self::Scalar if unsigned => "u32",
+            Self::Scalar => "f32",
+            Self::Quad if unsigned => "vec4<u32>",
+            Self::Quad => "vec4<f32>",
+            Self::Half => "f16",
+            Self::Halves => "vec4<f16>",
+            Self::Texel | Self::Texels => return format!("var b{b}: texture_2d<f32>;"),
         };
         let access = if binding.write { "read_write" } else { "read" };
         format!("var<storage, {access}> b{b}: array<{ty}>;")
@@ -59,6 +69,8 @@ impl Form {
     pub(crate) fn read(self, buffer: usize, index: &str) -> String {
         match self {
             Self::Scalar | Self::Quad => format!("b{buffer}[{index}]"),
+            Self::Half => format!("f32(b{buffer}[{index}])"),
+            Self::Halves => format!("vec4<f32>(b{buffer}[{index}])"),
             Self::Texel => self.read_scalar(buffer, &format!("({index})")),
             Self::Texels => format!("textureLoad(b{buffer}, texel({index}), 0)"),
         }
@@ -67,11 +79,21 @@ impl Form {
     /// Number `at` (a factor) of the buffer.
     pub(crate) fn read_scalar(self, buffer: usize, at: &str) -> String {
         let whole = match self {
-            Self::Scalar => return format!("b{buffer}[{at}]"),
+            Self::Scalar | Self::Half => return self.read(buffer, at),
+            Self::Halves => return format!("f32(b{buffer}[{at} / 4u][{at} % 4u])"),
             Self::Quad => self,
             Self::Texel | Self::Texels => Self::Texels,
         };
         format!("{}[{at} % 4u]", whole.read(buffer, &format!("{at} / 4u")))
+    }
+
+    /// `value`, one f32 or four, as what the array holds.
+    pub(crate) fn stored(self, value: &str) -> String {
+        match self {
+            Self::Half => format!("f16({value})"),
+            Self::Halves => format!("vec4<f16>({value})"),
+            _ => value.to_string(),
+        }
     }
 }
 

@@ -164,7 +164,8 @@ impl<'a> Cooperative<'a> {
         self.store(&mut w, (&forms, quad));
         for side in &sides {
             if side.matrix.wide != Wide::No {
-                forms[side.matrix.buffer] = Form::Quad;
+                let buffer = side.matrix.buffer;
+                forms[buffer] = Form::of(self.kernel.bindings[buffer], true, self.caps);
             }
         }
         let builtins = [Builtin::Workgroup, Builtin::Local, Builtin::Subgroup];

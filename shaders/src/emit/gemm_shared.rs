@@ -111,7 +111,8 @@ impl<'a> Shared<'a> {
         let mut forms = epilogue_forms(self.kernel, self.caps).0;
         for Side { matrix, .. } in &self.sides {
             if matrix.wide != Wide::No {
-                forms[matrix.buffer] = Form::Quad;
+                let binding = self.kernel.bindings[matrix.buffer];
+                forms[matrix.buffer] = Form::of(binding, true, self.caps);
             }
         }
         let invocations = self.invocations();

@@ -119,16 +119,16 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
 /// Element `at` of a buffer as f32, or the four elements from there on if `inputs.quad`.
 fn read(inputs: Inputs, buffer: usize, at: &str) -> String {
     let form = inputs.forms[buffer];
-    let at = match at.contains(' ') && form != Form::Scalar {
+    let at = match at.contains(' ') && !matches!(form, Form::Scalar | Form::Half) {
         true => format!("({at})"),
         false => at.to_string(),
     };
     let value = match (form, inputs.quad) {
-        (Form::Scalar | Form::Texel, _) | (_, false) => form.read_scalar(buffer, &at),
+        (Form::Scalar | Form::Half | Form::Texel, _) | (_, false) => form.read_scalar(buffer, &at),
         (_, true) => form.read(buffer, &format!("{at} / 4u")),
     };
     match (inputs.bindings[buffer].ty, inputs.quad) {
-        (BufferType::F32, _) => value,
+        (BufferType::F32 | BufferType::F16, _) => value,
         (BufferType::U32, false) => format!("f32({value})"),
         (BufferType::U32, true) => format!("vec4<f32>({value})"),
     }

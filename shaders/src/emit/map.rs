@@ -54,7 +54,9 @@ pub(crate) fn store(inputs: Inputs, buffer: usize, at: &str, value: &str) -> Str
         format!("b{buffer}[{at}]")
     };
     match (inputs.bindings[buffer].ty, inputs.quad) {
-        (BufferType::F32, _) => format!("{place} = {value};"),
+        (BufferType::F32 | BufferType::F16, _) => {
+            format!("{place} = {};", inputs.forms[buffer].stored(value))
+        }
         (BufferType::U32, false) => format!("{place} = u32({value});"),
         (BufferType::U32, true) => format!("{place} = vec4<u32>({value});"),
     }

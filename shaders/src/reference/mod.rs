@@ -7,14 +7,13 @@ mod attention;
 mod leaf;
 
 use crate::{
-    Binary, BufferType, Expr, Gemm, Id, Kernel, Leaf, Operand, Reduce, Rows, RowsOutput, Scalar,
-    Unary,
+    Binary, Expr, Gemm, Id, Kernel, Leaf, Operand, Reduce, Rows, RowsOutput, Scalar, Unary,
 };
 
 /// Contents of one binding before the kernel runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Words {
-    /// 32-bit floats.
+    /// Floats, of a buffer of f32 or f16.
     F32(Vec<f32>),
     /// 32-bit unsigned integers.
     U32(Vec<u32>),
@@ -32,14 +31,6 @@ impl Words {
     /// True without elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The element type.
-    pub fn ty(&self) -> BufferType {
-        match self {
-            Self::F32(_) => BufferType::F32,
-            Self::U32(_) => BufferType::U32,
-        }
     }
 
     fn at(&self, i: usize) -> f64 {

@@ -2,8 +2,8 @@
 
 use super::attention::{Pass, attention, biased_attention, long_sequence, tiled_attention};
 use samora_shaders::{
-    Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
-    Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
+    Access, AttentionPass, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map,
+    Operand, Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
 };
 
 pub(crate) const READ: Binding = Binding {
@@ -38,6 +38,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
     let split = matrices(Products::Split { size: 16 });
     vec![
         ("map_gelu", gelu(), gpu),
+        ("map_gelu_f16", halved(gelu()), gpu),
         ("map_permute", strided(), gpu),
         ("map_im2col", im2col(), gpu),
         ("map_gather", gather(false), gpu),
@@ -59,6 +60,12 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ("gemm_odd_software", linear([5, 7, 3]), cpu),
         ("gemm_odd_workgroup", linear([5, 7, 3]), gpu),
         ("gemm_linear_half", linear([300, 130, 260]), half),
+        ("gemm_odd_f16_workgroup", halved(linear([5, 7, 3])), gpu),
+        (
+            "gemm_linear_f16_half",
+            halved(linear([256, 256, 256])),
+            half,
+        ),
         ("gemm_transposed_half", transposed([2048, 1536, 512]), half),
         ("gemm_square_half_8", square(256), half_8),
         ("gemm_linear_split", linear([256, 256, 128]), split),
@@ -108,6 +115,11 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         (
             "attention_half",
             tiled_attention(Pass::Forward, false),
+            half,
+        ),
+        (
+            "attention_f16_half",
+            halved(tiled_attention(Pass::Forward, false)),
             half,
         ),
         (
@@ -181,6 +193,27 @@ fn strided() -> Kernel {
         Access::Strided(view),
         &[Scalar::Leaf(0)],
     )
+}
+
+/// The kernel with its rows of numbers as f16.
+fn halved(mut kernel: Kernel) -> Kernel {
+    let bindings = match &mut kernel {
+        Kernel::Map(map) => &mut map.bindings,
+        Kernel::Rows(rows) => &mut rows.bindings,
+        Kernel::Gemm(gemm) => &mut gemm.bindings,
+        // `lse` stays as it is.
+        Kernel::Attention(a) => {
+            let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
+            if let AttentionPass::Forward { out, .. } = a.pass {
+                rows.push(out);
+            }
+            rows.into_iter()
+                .for_each(|b| a.bindings[b].ty = BufferType::F16);
+            return kernel;
+        }
+    };
+    bindings.iter_mut().for_each(|b| b.ty = BufferType::F16);
+    kernel
 }
 
 /// 3×3 patches, stride 2, padding 1, of a `[9, 9, 4]` image as `[5, 5, 3, 3, 4]`.

@@ -4,7 +4,7 @@ use samora_engine::gpu::Program;
 use samora_engine::nn::linear;
 use samora_engine::nn::loss::mse;
 use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
-use samora_engine::{Graph, Value, plan};
+use samora_engine::{Graph, Planning, Value, plan};
 use samora_tests::device;
 
 use super::{assert_close, fixture};
@@ -40,7 +40,7 @@ fn adamw_takes_pytorchs_steps() {
         let tensor = reference[&format!("start.{n}")].clone();
         (format!("model.{n}"), tensor)
     });
-    let planned = plan(&g, &[loss], true).unwrap();
+    let planned = plan(&g, &[loss], Planning::EXACT).unwrap();
     let mut program = Program::new(device(), &g, planned, &start.into()).unwrap();
     for step in 0..6 {
         program.step(&[]).unwrap();

@@ -13,7 +13,7 @@ use samora_engine::models::simclr::{self, SimclrConfig};
 use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::nn::{HlAttn, Level, Statistics};
 use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
-use samora_engine::{Graph, Tensor, Value, plan};
+use samora_engine::{Graph, Planning, Tensor, Value, plan};
 use samora_tests::device;
 
 use super::gradients::small_sam;
@@ -69,7 +69,7 @@ fn check(
         Backward::default(),
     );
     g.check().unwrap();
-    let planned = plan(&g, &[loss], true).unwrap();
+    let planned = plan(&g, &[loss], Planning::EXACT).unwrap();
     let mut program = Program::new(device(), &g, planned, &reference.tensors).unwrap();
     let off = (0..want.len()).map(|step| {
         let batch = batches[step % BATCHES].iter();

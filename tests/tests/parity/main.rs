@@ -18,7 +18,7 @@ use std::path::Path;
 
 use samora_engine::gpu::Program;
 use samora_engine::weights::Weights;
-use samora_engine::{Graph, SourceKind, Tensor, Value, cpu, plan};
+use samora_engine::{Graph, Planning, SourceKind, Tensor, Value, cpu, plan};
 use samora_tests::device;
 
 /// A file that a script in `tests/reference` made.
@@ -30,7 +30,7 @@ fn fixture(name: &str) -> Weights {
 /// Values on the adapter under test, with parameters and inputs by name.
 fn on_adapter(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> Vec<Tensor> {
     g.check().unwrap();
-    let planned = plan(g, wanted, true).unwrap();
+    let planned = plan(g, wanted, Planning::EXACT).unwrap();
     let mut program = Program::new(device(), g, planned, feeds).unwrap();
     let inputs: Vec<(&str, &Tensor)> = g
         .sources()

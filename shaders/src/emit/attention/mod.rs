@@ -270,7 +270,8 @@ impl<'a> Emitter<'a> {
         let base = self.w.bind("row", self.share.start(row));
         for r in 0..self.regs {
             let at = r * self.share.lanes;
-            let line = format!("b{buffer}[{base} + {at}u] = {};", value(r));
+            let value = self.forms[buffer].stored(&value(r));
+            let line = format!("b{buffer}[{base} + {at}u] = {value};");
             self.w.line(line);
         }
     }

@@ -1,6 +1,7 @@
 //! From the operands through registers into workgroup memory.
 
 use super::{Cooperative, SCALE, Side, UNIT};
+use crate::BufferType;
 use crate::emit::matrix::Wide;
 use crate::wgsl::{Writer, sum, times};
 
@@ -20,7 +21,15 @@ impl Cooperative<'_> {
         w.line(format!("let {name}_line = local / {reads}u;"));
         w.line(format!("let {name}_in_line = local % {reads}u * {UNIT}u;"));
         for p in 0..self.reads(side) {
-            w.line(format!("var {name}_{p}: vec4<f32>;"));
+            w.line(format!("var {name}_{p}: {};", self.held(side)));
+        }
+    }
+
+    /// What an operand is read into.
+    fn held(&self, side: &Side) -> &'static str {
+        match self.kernel.bindings[side.matrix.buffer].ty {
+            BufferType::F16 => "vec4<f16>",
+            _ => "vec4<f32>",
         }
     }
 
@@ -124,7 +133,7 @@ impl Cooperative<'_> {
                 let parts: Vec<String> = (0..UNIT)
                     .map(|part| format!("b{}[{}]", matrix.buffer, index(part, 1)))
                     .collect();
-                format!("vec4<f32>({})", parts.join(", "))
+                format!("{}({})", self.held(side), parts.join(", "))
             }
             Wide::Inner | Wide::Outer => {
                 format!("b{}[({}) / {UNIT}u]", matrix.buffer, index(0, UNIT))
@@ -139,6 +148,6 @@ impl Cooperative<'_> {
             }
             _ => format!("{step} < {depth}u"),
         };
-        format!("select(vec4<f32>(), {value}, {inside})")
+        format!("select({}(), {value}, {inside})", self.held(side))
     }
 }

@@ -4,6 +4,7 @@
 //! k is innermost.
 
 use super::{PARTS, Shared, Side};
+use crate::emit::form::Form;
 use crate::emit::matrix::Wide;
 use crate::wgsl::{Writer, plus, sum, times};
 
@@ -108,10 +109,13 @@ impl Shared<'_> {
         let mut terms = vec![side.start.to_string()];
         terms.extend(times(&inside(place, places, at_place), matrix.outer));
         terms.extend(times(&inside(step, steps, at_k), matrix.inner));
-        match matrix.unit() {
-            1 => format!("b{}[{}]", matrix.buffer, sum(terms)),
-            unit => format!("b{}[({}) / {unit}u]", matrix.buffer, sum(terms)),
-        }
+        let binding = self.kernel.bindings[matrix.buffer];
+        let form = Form::of(binding, matrix.unit() > 1, self.caps);
+        let at = match matrix.unit() {
+            1 => sum(terms),
+            unit => format!("({}) / {unit}u", sum(terms)),
+        };
+        form.read(matrix.buffer, &at)
     }
 
     /// Squares of both tiles.

@@ -53,6 +53,7 @@ impl Cooperative<'_> {
         let row = self.e.w.bind("row", row);
         let [head, _] = self.across();
         self.drain(sums, 0..head, |c, column, value| {
+            let value = c.e.forms[buffer].stored(value);
             c.line(format!("b{buffer}[{row} + {}u] = {value};", column / WORD));
         });
     }

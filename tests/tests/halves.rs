@@ -1,0 +1,133 @@
+//! Values kept as f16: they halve what they take, and change results by their rounding alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use samora_engine::gpu::{Device, Program};
+use samora_engine::models::sam::{Adapter, SamConfig, encode};
+use samora_engine::nn::loss::mse;
+use samora_engine::{
+    DType, Graph, Init, Plan, Planning, Remat, Tensor, Value, differentiate, plan,
+};
+use samora_shaders::BufferType;
+use samora_tests::{device, gpu_device};
+
+/// Largest accepted difference of the loss and its gradients, relative to their largest element.
+const TOLERANCE: f32 = 5e-3;
+/// Without it gradients are below what an f16 resolves.
+const LOSS_SCALE: f32 = 16384.0;
+const BATCH: usize = 2;
+
+/// Two blocks of 64 channels on 16×16 tokens, one with windows that overhang, with SAMed's updates of rank 4.
+fn small_encoder() -> SamConfig {
+    SamConfig {
+        image_size_px: 64,
+        patch_size_px: 4,
+        dim: 64,
+        depth: 2,
+        heads: 2,
+        window_tokens: 7,
+        global_blocks: vec![1],
+        mlp_ratio: 4,
+        out_channels: 32,
+    }
+}
+
+/// The encoder's mean squared error, and its gradients by everything that LoRA trains.
+fn training() -> (Graph, Vec<Value>) {
+    let mut g = Graph::new();
+    let config = small_encoder();
+    let size = config.image_size_px;
+    let image = g.input("image", &[BATCH, size, size, 3], DType::F32);
+    let features = encode(&mut g, &config, &Adapter::Lora { rank: 4 }, image).features;
+    let shape = g.shape(features).to_vec();
+    let target = g.input("target", &shape, DType::F32);
+    let loss = mse(&mut g, features, target);
+    let loss = g.scale(loss, LOSS_SCALE);
+    let trained = g.params().filter(|p| p.name.contains(".linear_"));
+    let trained: Vec<Value> = trained.map(|p| p.value).collect();
+    let gradients = differentiate(&mut g, loss, &trained, Remat::None);
+    let wanted = [loss].into_iter().chain(gradients.into_iter().flatten());
+    let wanted = wanted.collect();
+    (g, wanted)
+}
+
+/// `wanted` of a step on random numbers.
+fn run(device: &Device, g: &Graph, wanted: &[Value], planned: Plan) -> Vec<Tensor> {
+    let draw = |name: &str, shape: &[usize], scale| Init::Normal(scale).draw(shape, 5, name);
+    let parameters = g.params().map(|p| {
+        let tensor = draw(&p.name, g.shape(p.value), 0.2);
+        (p.name.clone(), tensor)
+    });
+    let parameters: BTreeMap<String, Tensor> = parameters.collect();
+    let mut program = Program::new(device, g, planned, &parameters).expect("a program");
+    let inputs = ["image", "target"].map(|name| {
+        let source = g.sources().iter().find(|s| s.name == name).unwrap();
+        (name, draw(name, g.shape(source.value), 1.0))
+    });
+    let feeds: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
+    program.step(&feeds).expect("a step");
+    wanted.iter().map(|v| program.read(*v).unwrap()).collect()
+}
+
+#[test]
+fn results_differ_by_rounding_alone() {
+    let (g, wanted) = training();
+    let halves = Planning {
+        halves: true,
+        ..Planning::EXACT
+    };
+    for device in [device(), gpu_device()] {
+        if !device.adapter.f16 {
+            println!("{} has no f16: not tested", device.adapter.name);
+            continue;
+        }
+        let [exact, rounded] = [Planning::EXACT, halves].map(|planning| {
+            let planned = plan(&g, &wanted, planning).expect("a plan");
+            run(device, &g, &wanted, planned)
+        });
+        for (i, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+            let pairs = || exact.as_f32().iter().zip(rounded.as_f32());
+            let largest = exact.as_f32().iter().fold(0.0, |m: f32, x| m.max(x.abs()));
+            let worst = pairs().fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
+            assert!(worst <= TOLERANCE * largest, "{i}: {worst} of {largest}");
+            let same = pairs().all(|(a, b)| a == b);
+            assert!(i == 0 || !same, "{i} was not rounded at all");
+        }
+    }
+}
+
+/// What products read, and GELU's operand, is kept as f16; the stream between blocks, what is wanted and the
+/// statistics of attention are not.
+#[test]
+fn what_products_read_is_halved() {
+    let (g, wanted) = training();
+    let exact = plan(&g, &wanted, Planning::EXACT).unwrap();
+    let halves = Planning {
+        halves: true,
+        ..Planning::EXACT
+    };
+    let halves = plan(&g, &wanted, halves).unwrap();
+    let ratio = halves.live as f64 / exact.live as f64;
+    println!("{} words alive instead of {}", halves.live, exact.live);
+    assert!((0.5..0.7).contains(&ratio), "{ratio}");
+    let written = |plan: &Plan, label: &str| -> Vec<BufferType> {
+        let steps = plan.steps.iter().filter(|s| s.label.starts_with(label));
+        let bindings = steps.flat_map(|s| s.kernel.bindings().iter());
+        bindings.filter(|b| b.write).map(|b| b.ty).collect()
+    };
+    let (f32, f16) = (BufferType::F32, BufferType::F16);
+    let block = "image_encoder.blocks.0";
+    assert_eq!(written(&halves, &format!("{block}.norm1")), [f16]);
+    assert_eq!(written(&halves, &format!("{block}.attn.qkv.matmul")), [f16]);
+    assert_eq!(
+        written(&halves, &format!("{block}.attn.proj.matmul")),
+        [f32]
+    );
+    // GELU's operand and its result.
+    assert_eq!(
+        written(&halves, &format!("{block}.mlp.lin1.matmul")),
+        [f16, f16]
+    );
+    assert_eq!(written(&halves, &format!("{block}.mlp.lin2.matmul")), [f32]);
+}
