@@ -63,6 +63,11 @@ pub struct Backward {
     pub scaled: bool,
 }
 
+/// Elements of the largest gradients that are summed together for the norm, and how many are: fewer than a
+/// kernel binds.
+const SMALL: usize = 1 << 14;
+const TOGETHER: usize = 8;
+
 /// What [`minimise`] appended.
 #[derive(Clone, Debug)]
 pub struct Minimised {
@@ -141,10 +146,21 @@ fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], squares: Value, limit: f64)
     norm
 }
 
-/// The square of the norm of all gradients together.
+/// The square of the norm of all gradients together. A kernel sums several small ones.
 fn total_squares(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
+    let gradients = pairs.iter().map(|(_, gradient)| *gradient);
+    let (small, large): (Vec<Value>, Vec<Value>) = gradients.partition(|v| g.ty(*v).len() <= SMALL);
+    let joined = small.chunks(TOGETHER).map(|some| {
+        let flat = some.iter().map(|&v| {
+            let len = g.ty(v).len();
+            g.reshape(v, &[len])
+        });
+        let flat: Vec<Value> = flat.collect();
+        g.concat(&flat, 0)
+    });
+    let all: Vec<Value> = joined.collect();
     let mut total = g.scalar(0.0);
-    for &(_, gradient) in pairs {
+    for gradient in all.into_iter().chain(large) {
         let squares = sum_of_squares(g, gradient);
         total = g.add(total, squares);
     }

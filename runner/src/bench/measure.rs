@@ -125,6 +125,8 @@ pub fn measure(
     for list in [&mut seconds, &mut host, &mut rates] {
         list.sort_by(f64::total_cmp);
     }
+    let milliseconds = median(&seconds) * 1e3;
+    log::info!("{}, batch {}: {milliseconds:.1} ms", case.name, case.batch);
     let profile = match profile {
         true => {
             let times = program.profile(&feeds)?;

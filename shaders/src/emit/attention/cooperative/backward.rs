@@ -49,7 +49,7 @@ impl Cooperative<'_> {
         if let Some(drel) = drel {
             self.add_terms(drel);
         }
-        self.store_rows("dq", dq, self.e.queries());
+        self.store_rows("dq", dq, self.e.queries(), None);
     }
 
     /// Writes `dk`, `dv` and, for padding tokens, `dpad`.
@@ -110,8 +110,8 @@ impl Cooperative<'_> {
             c.accumulate("dk", head, c.tile_a());
             c.barrier();
         });
-        self.store_rows("dk", dk, self.e.keys());
-        self.store_rows("dv", dv, self.e.keys());
+        self.store_rows("dk", dk, self.e.keys(), None);
+        self.store_rows("dv", dv, self.e.keys(), None);
     }
 
     /// Holds the second operand's owned rows.

@@ -1,10 +1,19 @@
-//! Forward pass: `lse` by one walk over the keys, the weighted sum of the values by another.
+//! Forward pass. A weight is relative to a score of its row that is at most [`SLACK`] below the largest so far,
+//! so that it is finite in f16 and the sums seldom have to be scaled, which takes them through workgroup memory.
 
 use super::super::forward::MASKED;
+use super::super::geometry::both;
 use super::super::walk::{Source, Walked};
-use super::Cooperative;
 use super::stage::Terms;
+use super::{Cooperative, SIZE, THREADS, WORD};
 use crate::wgsl::float;
+
+/// How far a score may be above what its row's weights are relative to: e⁸ is far below what an f16 holds.
+const SLACK: f32 = 8.0;
+/// Whether the rows of each subgroup have risen by more.
+pub(super) const RISEN: &str = "risen";
+/// Subgroups of a workgroup.
+pub(super) const SUBGROUPS: usize = THREADS / 32;
 
 impl Cooperative<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.
@@ -19,40 +28,82 @@ impl Cooperative<'_> {
         let sides = self.e.key_value();
         self.line(format!("var peak = {};", float(MASKED)));
         self.line("var total = 0.0f;");
-        self.walk(|c| {
-            c.stage_keys(&sides[..1], &sides);
-            c.barrier();
-            c.score("own_a", head + terms, c.tile_a());
-            c.barrier();
-            c.sum_weights(&sides);
-            if c.masks(&sides) {
-                c.barrier();
-            }
-        });
-        self.line("let other = subgroupShuffleXor(peak, 1u);");
-        self.line("let highest = max(peak, other);");
-        self.line("let scaled = total * exp(peak - highest);");
-        self.line("let lse = highest + log(scaled + subgroupShuffleXor(scaled, 1u));");
         self.sums("out", head);
-        self.barrier();
         self.walk(|c| {
             c.stage_keys(&sides, &sides);
             c.barrier();
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
-            for j in 0..c.words() {
-                let score = c.masked(j, &sides);
-                c.weigh(j, &format!("exp({score} - lse)"));
+            let scores: Vec<String> = (0..c.words()).map(|j| c.masked(j, &sides)).collect();
+            c.follow_peak(&scores, head);
+            for (j, score) in scores.iter().enumerate() {
+                let weight = format!("exp({score} - vec4<f32>(peak))");
+                let weight = c.e.w.bind("weight", weight);
+                c.line(format!(
+                    "total += {weight}.x + {weight}.y + {weight}.z + {weight}.w;"
+                ));
+                c.weigh(j, &weight);
             }
             c.barrier();
             c.accumulate("out", head, c.tile_b());
             c.barrier();
         });
-        self.store_rows("out", out, self.e.queries());
+        self.line("let sum = total + subgroupShuffleXor(total, 1u);");
+        self.line("let share = 1.0f / sum;");
+        self.store_rows("out", out, self.e.queries(), Some("share"));
         let row = self.e.scalar_row("n_t");
-        let owner = super::super::geometry::both(self.token.clone(), Some("part == 0u".into()));
+        let owner = both(self.token.clone(), Some("part == 0u".into()));
         self.e.w.open(format!("if {}", owner.unwrap_or_default()));
-        self.line(format!("b{lse}[{row}] = lse;"));
+        self.line(format!("b{lse}[{row}] = peak + log(sum);"));
+        self.e.w.close();
+    }
+
+    /// Where some row's scores are too far above `peak`, moves it up in all rows, and scales their sums `out_{f}`.
+    fn follow_peak(&mut self, scores: &[String], fragments: usize) {
+        let largest = scores[1..].iter().fold(scores[0].clone(), |top, score| {
+            format!("max({top}, {score})")
+        });
+        let largest = self.e.w.bind("largest", largest);
+        self.line(format!(
+            "let own = max(max({largest}.x, {largest}.y), max({largest}.z, {largest}.w));"
+        ));
+        self.line("let highest = max(own, subgroupShuffleXor(own, 1u));");
+        self.line(format!(
+            "let rises = subgroupAny(highest > peak + {});",
+            float(SLACK)
+        ));
+        self.e.w.open("if lane == 0u");
+        self.line(format!("{RISEN}[subgroup] = select(0u, 1u, rises);"));
+        self.e.w.close();
+        // All have read their scores then.
+        self.line(format!("let any = workgroupUniformLoad(&{RISEN});"));
+        let any: Vec<String> = (0..SUBGROUPS).map(|s| format!("any[{s}]")).collect();
+        self.e.w.open(format!("if ({}) != 0u", any.join(" | ")));
+        self.line("let higher = max(peak, highest);");
+        self.line("let factor = exp(peak - higher);");
+        self.line("total *= factor;");
+        self.line("peak = higher;");
+        let fragments: Vec<usize> = (0..fragments).collect();
+        for chunk in fragments.chunks(self.step / SIZE) {
+            for (i, f) in chunk.iter().enumerate() {
+                let sum = self.e.w.bind("sum", format!("out_{f}"));
+                self.put(&sum, i);
+            }
+            self.barrier();
+            for j in 0..chunk.len() * SIZE / WORD / 2 {
+                let at = format!("scores[row_scores + {}u]", 2 * j);
+                self.line(format!("{at} = {at} * factor;"));
+            }
+            self.barrier();
+            let pitch = self.pitch_scores();
+            for (i, f) in chunk.iter().enumerate() {
+                let at = i * SIZE / WORD;
+                self.line(format!(
+                    "out_{f} = coopLoadT<coop_mat16x16<f32,C>>(&scores[strip_scores + {at}u], {pitch}u);"
+                ));
+            }
+            self.barrier();
+        }
         self.e.w.close();
     }
 
@@ -97,27 +148,5 @@ impl Cooperative<'_> {
             }
             false => score,
         }
-    }
-
-    /// Adds the invocation's scores to its sum of weights relative to the largest score so far.
-    fn sum_weights(&mut self, sides: &[Walked]) {
-        let scores: Vec<String> = (0..self.words()).map(|j| self.masked(j, sides)).collect();
-        let largest = scores[1..].iter().fold(scores[0].clone(), |top, score| {
-            format!("max({top}, {score})")
-        });
-        let largest = self.e.w.bind("largest", largest);
-        self.line(format!(
-            "let highest = max(peak, max(max({largest}.x, {largest}.y), max({largest}.z, {largest}.w)));"
-        ));
-        self.line("let base = vec4<f32>(highest);");
-        let weights: Vec<String> = scores
-            .iter()
-            .map(|score| format!("exp({score} - base)"))
-            .collect();
-        let sum = self.e.w.bind("sum", weights.join(" + "));
-        self.line(format!(
-            "total = total * exp(peak - highest) + {sum}.x + {sum}.y + {sum}.z + {sum}.w;"
-        ));
-        self.line("peak = highest;");
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A workgroup owns 64 rows of a window, 16 per subgroup, and walks the other side `step` slots at a time.
 //! Fragments cannot be indexed or scaled by row, so scores pass through workgroup memory: a row of a tile
-//! is shared by two invocations, which turn it into weights; and the forward pass walks twice, first for
-//! `lse`, then for the weighted sum. The owned operands stay in fragments for the whole walk.
+//! is shared by two invocations, which turn it into weights. The owned operands stay in fragments for the whole
+//! walk.
 //!
 //! Relative positions are part of the product of queries and keys: a query is followed by its terms
 //! `rel[n, …]`, a key by ones at its row and its column of the window and zeros elsewhere. So the gradient
@@ -17,6 +17,7 @@ mod relative;
 mod stage;
 mod store;
 
+use self::forward::{RISEN, SUBGROUPS};
 use super::geometry::{wide, window_slots};
 use super::share::Share;
 use super::{Emitter, Saved, Supply};
@@ -146,7 +147,7 @@ impl<'a> Cooperative<'a> {
     /// gradient of keys and values, `lse` and `delta` of each.
     fn shared(&self) -> Vec<(String, String)> {
         let columns = self.step / WORD;
-        [
+        let mut shared = [
             ("tile_a", "f16", OWNED.max(self.step) * self.pitch_a()),
             ("tile_b", "f16", self.step * self.pitch_b()),
             ("scores", "f32", OWNED * self.pitch_scores()),
@@ -158,7 +159,11 @@ impl<'a> Cooperative<'a> {
             let ty = format!("array<vec4<{scalar}>, {words}>");
             (name.to_string(), ty)
         })
-        .to_vec()
+        .to_vec();
+        if matches!(self.e.a.pass, AttentionPass::Forward { .. }) {
+            shared.push((RISEN.into(), format!("array<u32, {SUBGROUPS}>")));
+        }
+        shared
     }
 
     /// Bytes of workgroup memory.
@@ -167,7 +172,7 @@ impl<'a> Cooperative<'a> {
             + self.step * self.pitch_b()
             + OWNED * self.pitch_weights();
         let floats = OWNED * self.pitch_scores() + 2 * self.step / WORD;
-        WORD * (2 * halves + 4 * floats)
+        WORD * (2 * halves + 4 * floats) + 4 * SUBGROUPS
     }
 
     /// Words from row to row of the queries or keys with their terms.

@@ -47,13 +47,24 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Stores the sums of a head as the owned rows of a `[batch, tokens, heads·head_dim]` buffer.
-    pub(super) fn store_rows(&mut self, sums: &str, buffer: usize, tokens: usize) {
+    /// Stores the sums of a head, times `factor` of the row if any, as the owned rows of a
+    /// `[batch, tokens, heads·head_dim]` buffer.
+    pub(super) fn store_rows(
+        &mut self,
+        sums: &str,
+        buffer: usize,
+        tokens: usize,
+        factor: Option<&str>,
+    ) {
         let row = format!("{} + part", self.e.plain_row(tokens, "n_t"));
         let row = self.e.w.bind("row", row);
         let [head, _] = self.across();
         self.drain(sums, 0..head, |c, column, value| {
-            let value = c.e.forms[buffer].stored(value);
+            let value = match factor {
+                Some(factor) => format!("{value} * {factor}"),
+                None => value.to_string(),
+            };
+            let value = c.e.forms[buffer].stored(&value);
             c.line(format!("b{buffer}[{row} + {}u] = {value};", column / WORD));
         });
     }
