@@ -62,6 +62,8 @@ pub struct Graph {
     sources: Vec<Source>,
     by_name: BTreeMap<String, usize>,
     assigns: Vec<(Value, Value)>,
+    /// What assignments depend on.
+    condition: Option<Value>,
     scope: Vec<String>,
     error: Option<Error>,
     random_sites: u32,
@@ -134,17 +136,22 @@ impl Graph {
         };
         match mistake {
             Some(message) => self.fail("assign", message),
-            None => self.assigns.push((target, value)),
+            None => {
+                // At once, so that the choice becomes part of the kernel that computes the value.
+                let value = match self.condition {
+                    Some(condition) => self.select(condition, value, target),
+                    None => value,
+                };
+                self.assigns.push((target, value));
+            }
         }
     }
 
-    /// Lets the assignments from number `first` on keep the target's value where the scalar `condition` is
-    /// 0.
-    pub(crate) fn condition_assigns(&mut self, first: usize, condition: Value) {
-        for i in first..self.assigns.len() {
-            let (target, value) = self.assigns[i];
-            self.assigns[i].1 = self.select(condition, value, target);
-        }
+    /// Runs `body`, whose assignments keep the target's value where the scalar `condition` is 0.
+    pub(crate) fn assigning_if(&mut self, condition: Value, body: impl FnOnce(&mut Self)) {
+        let outer = self.condition.replace(condition);
+        body(self);
+        self.condition = outer;
     }
 
     /// Appends a node with one output.

@@ -25,38 +25,29 @@ impl LossScale {
         }
     }
 
-    /// Divides gradients of the scaled loss by the scale, a power of two.
-    pub(super) fn undo(self, g: &mut Graph, pairs: &mut [(Value, Value)]) {
-        let one = g.scalar(1.0);
-        let inverse = g.div(one, self.factor);
-        for (_, gradient) in pairs {
-            *gradient = g.mul(*gradient, inverse);
-        }
-    }
-
-    /// Whether `squares`, the sum of all squared gradients, is finite; blanks the gradients where it is
-    /// not. So no part of an update is computed before that is known, and all of it in one kernel.
-    pub(super) fn finite(
+    /// Divides the gradients of the scaled loss by the scale, a power of two, and their `norm`, unless that is not
+    /// finite: then they are blanked. So no part of an update is computed before it is known, and all of it in one
+    /// kernel. Returns the true norm and whether it is finite.
+    pub(super) fn undo(
         self,
         g: &mut Graph,
-        squares: Value,
+        norm: Value,
         pairs: &mut [(Value, Value)],
-    ) -> Value {
+    ) -> (Value, Value) {
         let largest = g.scalar(f32::MAX);
         // Neither infinity nor NaN is less.
-        let finite = g.lt(squares, largest);
-        let zero = g.scalar(0.0);
+        let finite = g.lt(norm, largest);
+        let (zero, one) = (g.scalar(0.0), g.scalar(1.0));
+        let inverse = g.div(one, self.factor);
         for (_, gradient) in pairs {
-            *gradient = g.select(finite, *gradient, zero);
+            let kept = g.select(finite, *gradient, zero);
+            *gradient = g.mul(kept, inverse);
         }
-        finite
+        (g.mul(norm, inverse), finite)
     }
 
-    /// Lets all assignments from number `first` on keep the old value unless gradients are `finite`, and
-    /// adapts the scale and counts.
-    pub(super) fn guard(self, g: &mut Graph, first: usize, finite: Value) {
-        g.condition_assigns(first, finite);
-
+    /// Adapts the scale, and counts steps whose gradients are not `finite`.
+    pub(super) fn adapt(self, g: &mut Graph, finite: Value) {
         let age = g.state("loss_scale.age", Tensor::full(&[], 0.0));
         let older = g.offset(age, 1.0);
         let interval = g.scalar(INTERVAL - 0.5);

@@ -104,24 +104,29 @@ pub fn minimise(
         .zip(gradients)
         .filter_map(|(&param, gradient)| Some((param, gradient?)))
         .collect();
-    if let Some(scale) = &scale {
-        scale.undo(g, &mut pairs);
-    }
-    let squares = (scale.is_some() || config.clip_norm.is_some()).then(|| total_squares(g, &pairs));
+    let mut norm = (scale.is_some() || config.clip_norm.is_some()).then(|| total_norm(g, &pairs));
     let step = g.state("step", Tensor::full(&[], 0.0));
     let next = g.offset(step, 1.0);
     g.assign(step, next);
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
-    let scaled = scale.zip(squares);
-    let finite = scaled.map(|(scale, squares)| scale.finite(g, squares, &mut pairs));
-    let limits = squares.zip(config.clip_norm);
-    let gradient_norm = limits.map(|(squares, limit)| clip(g, &mut pairs, squares, limit));
-    let first = g.assigns().len();
-    config.rule.update(g, &pairs, learning_rate);
-    if let Some((scale, finite)) = scale.zip(finite) {
-        scale.guard(g, first, finite);
+    let scaled = scale.zip(norm).map(|(scale, scaled)| {
+        let (true_norm, finite) = scale.undo(g, scaled, &mut pairs);
+        norm = Some(true_norm);
+        (scale, finite)
+    });
+    let gradient_norm = norm.zip(config.clip_norm).map(|(norm, limit)| {
+        clip(g, &mut pairs, norm, limit);
+        norm
+    });
+    let update = |g: &mut Graph| config.rule.update(g, &pairs, learning_rate);
+    match scaled {
+        Some((scale, finite)) => {
+            g.assigning_if(finite, update);
+            scale.adapt(g, finite);
+        }
+        None => update(g),
     }
     g.replace_scope(scope);
     Minimised {
@@ -131,10 +136,8 @@ pub fn minimise(
     }
 }
 
-/// Scales all gradients by min(1, limit/(norm + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`, and
-/// returns the norm. `squares` is its square.
-fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], squares: Value, limit: f64) -> Value {
-    let norm = g.sqrt(squares);
+/// Scales all gradients by min(1, limit/(norm + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`.
+fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], norm: Value, limit: f64) {
     let limit = g.scalar(limit as f32);
     let safe = g.offset(norm, 1e-6);
     let ratio = g.div(limit, safe);
@@ -143,11 +146,10 @@ fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], squares: Value, limit: f64)
     for (_, gradient) in pairs.iter_mut() {
         *gradient = g.mul(*gradient, factor);
     }
-    norm
 }
 
-/// The square of the norm of all gradients together. A kernel sums several small ones.
-fn total_squares(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
+/// The L2 norm of all gradients together. A kernel sums several small ones.
+fn total_norm(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
     let gradients = pairs.iter().map(|(_, gradient)| *gradient);
     let (small, large): (Vec<Value>, Vec<Value>) = gradients.partition(|v| g.ty(*v).len() <= SMALL);
     let joined = small.chunks(TOGETHER).map(|some| {
@@ -164,7 +166,7 @@ fn total_squares(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
         let squares = sum_of_squares(g, gradient);
         total = g.add(total, squares);
     }
-    total
+    g.sqrt(total)
 }
 
 fn sum_of_squares(g: &mut Graph, x: Value) -> Value {
