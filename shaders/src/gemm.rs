@@ -85,7 +85,5 @@ pub enum Tile {
         part_n: usize,
         /// Numbers per element of the staged tiles, 1 or 4.
         word: usize,
-        /// Places for the staged tiles: with 2, the next are written while these are multiplied.
-        places: usize,
     },
 }

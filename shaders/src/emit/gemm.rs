@@ -40,13 +40,12 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps, tile: Tile) -> Shader {
             part_m,
             part_n,
             word,
-            places,
         } => Cooperative::new(
             kernel,
             caps,
             [block_m, block_n, block_k],
             [part_m, part_n],
-            (word, places),
+            word,
         )
         .emit(),
     };

@@ -39,8 +39,6 @@ pub(crate) struct Cooperative<'a> {
     part: [usize; 2],
     /// Numbers per element of the staged tiles, 1 or 4.
     word: usize,
-    /// Places for the staged tiles.
-    places: usize,
     /// Rows and columns of a fragment.
     size: usize,
     /// Whether operands are split in two.
@@ -80,7 +78,7 @@ impl<'a> Cooperative<'a> {
         caps: &'a Caps,
         [block_m, block_n, depth]: [usize; 3],
         part: [usize; 2],
-        (word, places): (usize, usize),
+        word: usize,
     ) -> Self {
         let (size, split) = match caps.products {
             Products::Exact => (16, false),
@@ -94,7 +92,6 @@ impl<'a> Cooperative<'a> {
             depth,
             part,
             word,
-            places,
             size,
             split,
             lanes: lanes(caps),
@@ -122,11 +119,12 @@ impl<'a> Cooperative<'a> {
     /// Bytes of workgroup memory.
     fn bytes(&self) -> usize {
         let tiles: usize = self.sides().iter().map(|s| 2 * s.lines * s.pitch()).sum();
-        self.tiles().len() * (self.places * tiles + 4 * self.subgroups() * self.size * self.size)
+        self.tiles().len() * (tiles + 4 * self.subgroups() * self.size * self.size)
     }
 
     /// The module's text and its grid.
     pub(crate) fn emit(&self) -> (Module, [u32; 3]) {
+        let k = self.kernel.k;
         let sides = self.sides();
         let mut w = Writer::new();
         let grid = locate(&mut w, self.kernel, self.block, self.caps);
@@ -146,10 +144,22 @@ impl<'a> Cooperative<'a> {
         for side in &sides {
             self.fetch(&mut w, side, "0u");
         }
-        match self.places {
-            1 => self.walk(&mut w, &sides),
-            _ => self.walk_in_turns(&mut w, &sides),
+        w.open_loop("k", "0u", &format!("{k}u"), &format!("{}u", self.depth));
+        for side in &sides {
+            self.stage(&mut w, side);
         }
+        w.line("workgroupBarrier();");
+        w.line(format!("let next = k + {}u;", self.depth));
+        w.open(format!("if next < {k}u"));
+        for side in &sides {
+            self.fetch(&mut w, side, "next");
+        }
+        w.close();
+        for step in (0..self.depth).step_by(self.size) {
+            self.multiply(&mut w, &sides, step);
+        }
+        w.line("workgroupBarrier();");
+        w.close();
         let (mut forms, quad) = epilogue_forms(self.kernel, self.caps);
         self.store(&mut w, (&forms, quad));
         for side in &sides {
@@ -163,7 +173,10 @@ impl<'a> Cooperative<'a> {
         interface.extensions = vec!["wgpu_cooperative_matrix", "f16"];
         let element = if self.word == 1 { "f16" } else { "vec4<f16>" };
         for side in &sides {
-            let ty = format!("array<{element}, {}>", self.places * self.words(side));
+            let ty = format!(
+                "array<{element}, {}>",
+                side.lines * side.pitch() / self.word
+            );
             for tile in self.tiles() {
                 let name = format!("{}_{tile}", side.name);
                 interface.shared.push((name, ty.clone()));
@@ -176,72 +189,8 @@ impl<'a> Cooperative<'a> {
         (w.module(&interface), grid)
     }
 
-    /// Adds up the products of the tiles along k, whose first are read.
-    fn walk(&self, w: &mut Writer, sides: &[Side; 2]) {
-        let k = self.kernel.k;
-        w.open_loop("k", "0u", &format!("{k}u"), &format!("{}u", self.depth));
-        for side in sides {
-            self.stage(w, side, None);
-        }
-        w.line("workgroupBarrier();");
-        w.line(format!("let next = k + {}u;", self.depth));
-        w.open(format!("if next < {k}u"));
-        for side in sides {
-            self.fetch(w, side, "next");
-        }
-        w.close();
-        self.multiply(w, sides);
-        w.line("workgroupBarrier();");
-        w.close();
-    }
-
-    /// [`Cooperative::walk`] with two places for the tiles.
-    fn walk_in_turns(&self, w: &mut Writer, sides: &[Side; 2]) {
-        let k = self.kernel.k;
-        for side in sides {
-            self.stage(w, side, Some("0u"));
-        }
-        w.line("workgroupBarrier();");
-        w.line("var turn = 0u;");
-        w.open_loop("k", "0u", &format!("{k}u"), &format!("{}u", self.depth));
-        w.line(format!("let next = k + {}u;", self.depth));
-        w.open(format!("if next < {k}u"));
-        for side in sides {
-            self.fetch(w, side, "next");
-        }
-        w.close();
-        for side in sides {
-            w.line(format!(
-                "let {}_here = turn * {}u;",
-                side.name,
-                self.words(side)
-            ));
-        }
-        self.multiply(w, sides);
-        w.line("turn = 1u - turn;");
-        w.open(format!("if next < {k}u"));
-        for side in sides {
-            self.stage(w, side, Some("turn"));
-        }
-        w.close();
-        w.line("workgroupBarrier();");
-        w.close();
-    }
-
-    /// Elements of one of an operand's tiles.
-    fn words(&self, side: &Side) -> usize {
-        side.lines * side.pitch() / self.word
-    }
-
-    /// Multiplies the staged tiles.
-    fn multiply(&self, w: &mut Writer, sides: &[Side; 2]) {
-        for step in (0..self.depth).step_by(self.size) {
-            self.multiply_at(w, sides, step);
-        }
-    }
-
     /// Multiplies the fragments of the staged tiles at one step along k.
-    fn multiply_at(&self, w: &mut Writer, sides: &[Side; 2], step: usize) {
+    fn multiply(&self, w: &mut Writer, sides: &[Side; 2], step: usize) {
         for (d, side) in sides.iter().enumerate() {
             for tile in self.tiles() {
                 for f in 0..self.part[d] / self.size {
@@ -294,10 +243,6 @@ impl<'a> Cooperative<'a> {
                 _ => format!("{part} / {word}u"),
             };
             format!("{part} + {}u", step * pitch + f * self.size / word)
-        };
-        let at = match self.places {
-            1 => at,
-            _ => format!("{}_here + {at}", side.name),
         };
         let ty = self.fragment("f16", role);
         format!("{load}<{ty}>(&{}_{tile}[{at}], {pitch}u)", side.name)

@@ -41,19 +41,15 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Rounds the registers and writes them to the tile, in place `turn` of several.
-    pub(super) fn stage(&self, w: &mut Writer, side: &Side, turn: Option<&str>) {
+    /// Rounds the registers and writes them to the tile.
+    pub(super) fn stage(&self, w: &mut Writer, side: &Side) {
         let name = side.name;
         let pitch = side.pitch() / self.word;
         let in_line = match self.word {
             1 => format!("{name}_in_line"),
             word => format!("{name}_in_line / {word}u"),
         };
-        let mut slot = format!("{name}_line * {pitch}u + {in_line}");
-        if let Some(turn) = turn {
-            slot = format!("{turn} * {}u + {slot}", self.words(side));
-        }
-        let slot = w.bind("slot", slot);
+        let slot = w.bind("slot", format!("{name}_line * {pitch}u + {in_line}"));
         for p in 0..self.reads(side) {
             let at = p * self.apart(side) * pitch;
             let mut head = format!("{name}_{p}");

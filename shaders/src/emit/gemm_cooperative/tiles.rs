@@ -9,43 +9,32 @@ const SIDE: usize = 32;
 const LEAST: usize = 1 << 22;
 /// Most workgroup memory that tiles use, in bytes: more would leave a core with few workgroups.
 const MEMORY: u32 = 48 << 10;
-/// Blocks, the parts of them that a subgroup computes and places for staged tiles, by rule: the widest that
-/// gives enough workgroups.
-const BY_RULE: [Shape; 4] = [
-    ([128, 128], [64, 32], 1),
-    ([128, 64], [64, 32], 1),
-    ([64, 128], [32, 64], 1),
-    ([64, 64], [32, 32], 1),
-];
-/// Others that may be faster.
-const OTHERS: [Shape; 9] = [
-    ([128, 128], [64, 64], 1),
-    ([128, 128], [64, 64], 2),
-    ([128, 128], [64, 32], 2),
-    ([256, 128], [64, 64], 1),
-    ([128, 64], [32, 32], 1),
-    ([128, 64], [32, 32], 2),
-    ([128, 64], [64, 32], 2),
-    ([64, 128], [32, 64], 2),
-    ([64, 64], [32, 32], 2),
-];
-/// Those that may be faster with other depths.
-const OTHER_DEPTHS: [Shape; 3] = [
-    ([128, 128], [64, 32], 1),
-    ([64, 128], [32, 64], 1),
-    ([64, 64], [32, 32], 1),
-];
 
+/// A block, the part of it that a subgroup computes, and the summed extent per stage.
 type Shape = ([usize; 2], [usize; 2], usize);
+
+/// By rule the first that gives enough workgroups: many small parts, which hide each other's waits.
+const BY_RULE: [Shape; 2] = [([128, 64], [32, 32], 32), ([64, 64], [32, 32], 64)];
+/// Others that may be faster.
+const OTHERS: [Shape; 7] = [
+    ([128, 128], [64, 64], 32),
+    ([128, 128], [64, 32], 64),
+    ([256, 128], [64, 64], 32),
+    ([128, 64], [64, 32], 32),
+    ([64, 128], [32, 64], 16),
+    ([64, 128], [32, 64], 64),
+    ([64, 64], [32, 32], 32),
+];
 
 /// Tiles for a product, the one that suits by rule first; none where cooperative matrices are not
 /// offered or not worth it.
 pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let &Gemm { batch, m, n, k, .. } = kernel;
-    let (size, depths) = match caps.products {
+    let (size, shallower) = match caps.products {
         Products::Exact => return Vec::new(),
-        Products::Half { size } => (size, [32, 16, 64]),
-        Products::Split { size } => (size, [16, 32, 64]),
+        Products::Half { size } => (size, 1),
+        // Two tiles of each operand.
+        Products::Split { size } => (size, 2),
     };
     if m.min(n).min(k) < SIDE || batch * m * n * k < LEAST {
         return Vec::new();
@@ -56,13 +45,11 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
         workgroup_memory: caps.workgroup_memory.min(MEMORY),
         ..*caps
     };
-    let tile = |(block, part, places): Shape, depth| {
+    let tile = |&(block, part, depth): &Shape| {
         let [block_m, block_n] = block;
+        let depth = depth / shallower;
         let inside = block_m < 2 * m && block_n < 2 * n;
-        let fits = || {
-            let each = (word, places);
-            Cooperative::new(kernel, &caps, [block_m, block_n, depth], part, each).fits()
-        };
+        let fits = || Cooperative::new(kernel, &caps, [block_m, block_n, depth], part, word).fits();
         (inside && fits()).then_some(Tile::Cooperative {
             block_m,
             block_n,
@@ -70,7 +57,6 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
             part_m: part[0],
             part_n: part[1],
             word,
-            places,
         })
     };
     let workgroups = |tile: &Tile| match *tile {
@@ -79,17 +65,13 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
         } => batch * m.div_ceil(block_m) * n.div_ceil(block_n),
         _ => 0,
     };
-    let mut by_rule: Vec<Tile> = BY_RULE.iter().filter_map(|b| tile(*b, depths[0])).collect();
-    let enough = by_rule.iter().position(|t| workgroups(t) >= WORKGROUPS);
-    if by_rule.is_empty() {
-        return by_rule;
+    let mut all: Vec<Tile> = BY_RULE.iter().filter_map(tile).collect();
+    if all
+        .first()
+        .is_some_and(|widest| workgroups(widest) < WORKGROUPS)
+    {
+        all.reverse();
     }
-    let first = by_rule.remove(enough.unwrap_or(by_rule.len() - 1));
-    let mut all = vec![first];
-    let others = OTHERS.iter().filter_map(|b| tile(*b, depths[0]));
-    let deeper = OTHER_DEPTHS
-        .iter()
-        .flat_map(|b| depths[1..].iter().filter_map(|d| tile(*b, *d)));
-    all.extend(by_rule.into_iter().chain(others).chain(deeper));
+    all.extend(OTHERS.iter().filter_map(tile));
     all
 }
