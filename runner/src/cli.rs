@@ -206,7 +206,7 @@ pub struct BenchArgs {
     /// Steps timed, after two to warm up
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
-    /// Also time each kernel by itself and list the most expensive kernels and scopes
+    /// Also time each kernel by the device's clock and list the most expensive kernels and scopes
     #[arg(long)]
     pub profile: bool,
     /// Also write the kernels of a step as a trace for Perfetto or Chrome, one file a step, into this folder

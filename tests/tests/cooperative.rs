@@ -118,7 +118,7 @@ fn rates_of_products() {
             let mut program = program(&device, &graph, y);
             let best = (0..5).fold(f64::INFINITY, |best, _| {
                 let kernels = program.profile(&[]).expect("a profile");
-                kernels.iter().map(|(_, _, s)| s).sum::<f64>().min(best)
+                kernels.iter().map(|k| k.seconds).sum::<f64>().min(best)
             });
             let rate = 2e-12 * (m * n * k) as f64 / best;
             println!(
@@ -146,11 +146,11 @@ fn rates_of_attention() {
             let mut best: Vec<(String, f64)> = Vec::new();
             for _ in 0..5 {
                 let kernels = program.profile(&[]).expect("a profile").into_iter();
-                let kernels = kernels.filter(|(_, name, _)| name.starts_with("attention"));
-                for (k, (_, name, seconds)) in kernels.enumerate() {
+                let kernels = kernels.filter(|k| k.name.starts_with("attention"));
+                for (k, kernel) in kernels.enumerate() {
                     match best.get_mut(k) {
-                        Some((_, least)) => *least = least.min(seconds),
-                        None => best.push((name, seconds)),
+                        Some((_, least)) => *least = least.min(kernel.seconds),
+                        None => best.push((kernel.name, kernel.seconds)),
                     }
                 }
             }

@@ -4,6 +4,7 @@ mod adapter;
 mod cache;
 mod device;
 mod pipeline;
+mod profile;
 mod program;
 mod selftest;
 mod source;
@@ -16,5 +17,6 @@ mod upload;
 
 pub use adapter::{AdapterSummary, adapters};
 pub use device::{Device, DeviceOptions, Precision};
+pub use profile::Timed;
 pub use program::Program;
 pub use tuning::Tune;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::time::Instant;
 
 use samora_shaders::Shader;
 
@@ -16,32 +15,29 @@ use super::tuning::Tuning;
 use super::upload::Upload;
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
-/// How often [`Program::profile`] runs a kernel, so that the wait for it does not count.
-const PROFILE_REPEATS: u32 = 16;
-
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
 /// uploads inputs, encodes and submits.
 #[derive(Debug)]
 pub struct Program<'d> {
-    device: &'d Device,
-    plan: Plan,
+    pub(super) device: &'d Device,
+    pub(super) plan: Plan,
     sources: Vec<SourceBuffer>,
     by_name: HashMap<String, usize>,
     /// Inputs that kernels read and nobody has fed yet.
     unfed: HashSet<usize>,
     slots: Vec<wgpu::Buffer>,
     textures: Textures,
-    dispatches: Vec<Dispatch>,
+    pub(super) dispatches: Vec<Dispatch>,
     submissions: Vec<Range<usize>>,
-    upload: Upload,
+    pub(super) upload: Upload,
     staging: wgpu::Buffer,
     types: HashMap<Value, Type>,
     in_flight: Option<wgpu::SubmissionIndex>,
 }
 
 #[derive(Debug)]
-struct Dispatch {
-    name: String,
+pub(super) struct Dispatch {
+    pub(super) name: String,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     grid: [u32; 3],
@@ -122,7 +118,7 @@ impl<'d> Program<'d> {
         let mut encoder = self.encoder();
         self.feed(inputs, &mut encoder)?;
         for part in 0..self.submissions.len() {
-            self.encode(self.submissions[part].clone(), &mut encoder);
+            self.encode(self.submissions[part].clone(), &mut encoder, None);
             if part + 1 < self.submissions.len() {
                 let full = std::mem::replace(&mut encoder, self.encoder());
                 self.device.queue.submit([full.finish()]);
@@ -138,37 +134,6 @@ impl<'d> Program<'d> {
             })?;
         }
         self.device.check()
-    }
-
-    /// Runs one step kernel by kernel, each several times in one submission, waits for each, and returns every
-    /// kernel's label, name and seconds. What a kernel updates in place is updated as often; copies to textures
-    /// count once for all runs.
-    ///
-    /// # Errors
-    /// As [`Program::step`].
-    pub fn profile(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, String, f64)>> {
-        let mut encoder = self.encoder();
-        self.feed(inputs, &mut encoder)?;
-        self.device.queue.submit([encoder.finish()]);
-        self.upload.submitted();
-        self.device.wait()?;
-        let mut times = Vec::with_capacity(self.dispatches.len());
-        for kernel in 0..self.dispatches.len() {
-            let start = Instant::now();
-            let mut encoder = self.encoder();
-            for _ in 0..PROFILE_REPEATS {
-                self.encode(kernel..kernel + 1, &mut encoder);
-            }
-            self.device.queue.submit([encoder.finish()]);
-            self.device.wait()?;
-            let seconds = start.elapsed().as_secs_f64() / f64::from(PROFILE_REPEATS);
-            let (step, dispatch) = (&self.plan.steps[kernel], &self.dispatches[kernel]);
-            times.push((step.label.clone(), dispatch.name.clone(), seconds));
-        }
-        let mut encoder = self.encoder();
-        self.encode_copies(&mut encoder);
-        self.device.queue.submit([encoder.finish()]);
-        Ok(times)
     }
 
     /// Reads a wanted value of the plan after the last step. Waits for it.
@@ -205,14 +170,14 @@ impl<'d> Program<'d> {
         }
     }
 
-    fn encoder(&self) -> wgpu::CommandEncoder {
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
         self.device
             .device
             .create_command_encoder(&Default::default())
     }
 
     /// Checks the inputs and copies them to the device.
-    fn feed(
+    pub(super) fn feed(
         &mut self,
         inputs: &[(&str, &Tensor)],
         encoder: &mut wgpu::CommandEncoder,
@@ -244,8 +209,14 @@ impl<'d> Program<'d> {
         Ok(())
     }
 
-    /// Encodes kernels, and before each the copies to textures it reads that are out of date.
-    fn encode(&mut self, kernels: Range<usize>, encoder: &mut wgpu::CommandEncoder) {
+    /// Encodes kernels, and before each the copies to textures it reads that are out of date. A pass writes the
+    /// times of its start and end, if wanted.
+    pub(super) fn encode(
+        &mut self,
+        kernels: Range<usize>,
+        encoder: &mut wgpu::CommandEncoder,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
         let mut textures = std::mem::take(&mut self.textures);
         let mut pass = None;
         for d in &self.dispatches[kernels] {
@@ -258,9 +229,11 @@ impl<'d> Program<'d> {
             }
             d.writes.iter().for_each(|&place| textures.written(place));
             let pass = pass.get_or_insert_with(|| {
-                encoder
-                    .begin_compute_pass(&Default::default())
-                    .forget_lifetime()
+                let descriptor = wgpu::ComputePassDescriptor {
+                    label: None,
+                    timestamp_writes: timestamp_writes.clone(),
+                };
+                encoder.begin_compute_pass(&descriptor).forget_lifetime()
             });
             pass.set_pipeline(&d.pipeline);
             pass.set_bind_group(0, &d.group, &[]);
@@ -270,7 +243,7 @@ impl<'d> Program<'d> {
         self.textures = textures;
     }
 
-    fn encode_copies(&mut self, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn encode_copies(&mut self, encoder: &mut wgpu::CommandEncoder) {
         for (from, to) in &self.plan.copies {
             let target = &self.sources[*to];
             let bytes = 4 * target.ty.len() as u64;

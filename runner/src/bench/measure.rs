@@ -84,7 +84,7 @@ impl Memory {
 }
 
 /// Times `rounds` steps after two to warm up, each waited for and its loss read, with a run of the
-/// ceiling between them. With `profile`, also times every kernel by itself.
+/// ceiling between them. With `profile`, also times every kernel.
 ///
 /// # Errors
 /// A graph that cannot be planned, or a device that fails.
@@ -130,7 +130,7 @@ pub fn measure(
     let profile = match profile {
         true => {
             let times = program.profile(&feeds)?;
-            let times = times.into_iter().map(|(_, name, seconds)| (name, seconds));
+            let times = times.into_iter().map(|timed| (timed.name, timed.seconds));
             let kernels = program.plan().steps.iter().cloned().zip(times);
             kernels.map(|(step, (name, t))| (step, name, t)).collect()
         }
