@@ -1,10 +1,11 @@
 #!/bin/sh
-# The workload `vit_b_lora` beside other engines, in turn, so that all share what else the machine does:
+# The workload `vit_b_lora`, and on a GPU `sam_vit_b_samed`, beside other engines, in turn, so that all share what
+# else the machine does:
 #
 #     PYTHON=python3 sh runner/benches/peers.sh              # small, on the CPU
 #     PYTHON=python3 SIZE=full sh runner/benches/peers.sh    # on an NVIDIA GPU
 #
-# PYTHON has PyTorch; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS, W1_TOKENS, W1_BATCHES and
+# PYTHON has PyTorch and, for the second, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS, W1_TOKENS, W1_BATCHES and
 # W1_DTYPES and print a line for each case. Those that are not set are left out. ROUNDS is 3 unless set.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -14,12 +15,14 @@ cargo build --release --quiet -p samora-runner
 
 runner() {
     cargo run --release --quiet --bin runner -- \
-        bench vit_b_lora --size "$size" --precision "$1" --tune write || echo "runner $1: failed"
+        bench "$1" --size "$size" --precision "$2" --tune write || echo "runner $1 $2: failed"
 }
 
 torch() {
     if [ -n "${PYTHON:-}" ]; then
-        "$PYTHON" runner/benches/vit_b_lora.py "$@" || echo "torch $*: failed"
+        workload="$1"
+        shift
+        "$PYTHON" "runner/benches/$workload.py" "$@" || echo "torch $workload $*: failed"
     fi
 }
 
@@ -44,14 +47,17 @@ esac
 for round in $(seq "${ROUNDS:-3}"); do
     echo "== round $round"
     if [ "$size" = small ]; then
-        runner exact
-        torch --blocks 2 --tokens 196
+        runner vit_b_lora exact
+        torch vit_b_lora --blocks 2 --tokens 196
     else
-        for precision in exact split half; do
-            runner "$precision"
+        for workload in vit_b_lora sam_vit_b_samed; do
+            for precision in exact split half; do
+                runner "$workload" "$precision"
+            done
+            torch "$workload" --device cuda --batch 1 4 12 --precision f32 tf32 bf16
+            torch "$workload" --device cuda --batch 1 4 12 --precision bf16 --compile
         done
-        torch --device cuda --batch 1 4 12 --precision f32 tf32 bf16
-        torch --device cuda --batch 1 4 12 --precision bf16 --compile
+        torch sam_vit_b_samed --device cuda --pixels 1024 --batch 1 4 --precision f32 tf32 bf16
     fi
     peer "${BURN_W1:-}" f32,f16
     peer "${MEGANEURA_W1:-}" f32,auto,f16coop
