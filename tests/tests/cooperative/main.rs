@@ -1,0 +1,64 @@
+//! Products and attention by cooperative matrices, on an adapter that offers them; on others this is said and
+//! nothing is tested.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod attention;
+mod products;
+
+use std::ops::Deref;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use samora_engine::gpu::{Device, DeviceOptions, Precision, adapters};
+use samora_engine::{Graph, Init, Tensor, Value};
+
+static ONE: Mutex<()> = Mutex::new(());
+
+/// A device that no other test has beside it: NVIDIA's driver 580 crashed while several came and went.
+struct Held {
+    device: Device,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Deref for Held {
+    type Target = Device;
+
+    fn deref(&self) -> &Device {
+        &self.device
+    }
+}
+
+/// `None`, with a line that says so, when no adapter offers cooperative matrices.
+fn device(precision: Precision) -> Option<Held> {
+    if adapters().iter().all(|a| a.cooperative.is_none()) {
+        println!("no adapter offers cooperative matrices: {precision:?} is not tested");
+        return None;
+    }
+    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::open(&DeviceOptions {
+        adapter: std::env::var("SAMORA_ADAPTER").ok(),
+        precision,
+        ..Default::default()
+    })
+    .unwrap_or_else(|e| panic!("{e}"));
+    println!("{} with {:?}", device.adapter.name, device.adapter.caps);
+    Some(Held { device, _alone })
+}
+
+/// Largest error, relative to the largest element wanted; NaN if any element is.
+fn relative(got: &Tensor, want: &Tensor) -> f64 {
+    let largest = want.as_f32().iter().fold(0.0f32, |m, x| m.max(x.abs()));
+    let pairs = got.as_f32().iter().zip(want.as_f32());
+    let error = pairs.fold(0.0f64, |worst, (a, b)| {
+        let error = (f64::from(*a) - f64::from(*b)).abs();
+        match error.is_nan() {
+            true => f64::NAN,
+            false if worst.is_nan() => worst,
+            false => worst.max(error),
+        }
+    });
+    error / f64::from(largest)
+}
+
+fn normal(g: &mut Graph, name: &str, shape: &[usize]) -> Value {
+    g.param(name, shape, Init::Normal(1.0))
+}
