@@ -90,8 +90,10 @@ impl RunDir {
             } else if !differences.is_empty() {
                 return Err(refuse(format!(
                     "holds a run of another configuration, which differs in:\n  {}\n\
-                     give --fresh to start over, or --out for another directory",
-                    differences.join("\n  ")
+                     give --fresh to start over, or --out for another directory, with --reuse {} \
+                     to keep its first stages that are the same",
+                    differences.join("\n  "),
+                    root.display()
                 )));
             }
         }
@@ -140,6 +142,28 @@ impl RunDir {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes over what another run trained in the stages that are the same in both pipelines, and returns how many
+    /// those are.
+    ///
+    /// # Errors
+    /// A damaged checkpoint there, a full disk here.
+    pub fn take_over(
+        &self,
+        pipeline: &Pipeline,
+        (root, other): (&Path, &Pipeline),
+    ) -> Result<usize> {
+        let mut taken = 0;
+        for stage in shared(pipeline, other) {
+            let trained = checkpoint(root, stage);
+            if trained.exists() && !self.is_trained(stage) {
+                self.finish(stage, &Weights::read(&trained)?)?;
+                eprintln!("{stage}: as in {}", root.display());
+                taken += 1;
+            }
+        }
+        Ok(taken)
     }
 
     /// Where an unfinished stage stands; `None` before its first save.
@@ -222,6 +246,22 @@ pub fn checkpoint(root: &Path, stage: &str) -> PathBuf {
 /// A full disk or a folder that cannot be written; an earlier file is then intact.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, bytes).map_err(|e| Error::file(path, "write", e))
+}
+
+/// The stages whose result is the same in both pipelines: the first ones, as far as they are equal,
+/// when all else but the name is.
+fn shared<'a>(one: &'a Pipeline, other: &Pipeline) -> Vec<&'a str> {
+    let renamed = Pipeline {
+        name: one.name.clone(),
+        stages: one.stages.clone(),
+        ..other.clone()
+    };
+    if renamed != *one {
+        return Vec::new();
+    }
+    let pairs = one.stages.iter().zip(&other.stages);
+    let equal = pairs.take_while(|(a, b)| a == b);
+    equal.map(|(stage, _)| stage.name()).collect()
 }
 
 fn holds_something(root: &Path) -> Result<bool> {

@@ -33,8 +33,12 @@ const PIPELINE: &str = r#"Pipeline(
 
 /// What the comparison prints.
 fn compare(folder: &Path) -> String {
+    runner(folder, "compare decoder.ron samed.ron --seeds 1 --out out")
+}
+
+fn runner(folder: &Path, arguments: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_runner"))
-        .args("compare decoder.ron samed.ron --seeds 1 --out out".split(' '))
+        .args(arguments.split(' '))
         .current_dir(folder)
         // Kernels that passed the self-test in an earlier run need not pass it again: that takes long.
         .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
@@ -80,4 +84,17 @@ fn shared_stages_are_trained_once_and_finished_runs_are_kept() {
     assert_eq!(compare(folder), table);
     let again = String::from_utf8(file("samed/seed_7/events.jsonl")).unwrap();
     assert_eq!(again, log);
+
+    // Another fine-tuning of the same expert.
+    let changed = "--set seed=7 --set stages.finetune.max_steps=1";
+    runner(
+        folder,
+        &format!("run decoder.ron {changed} --out out/changed --reuse out/decoder/seed_7"),
+    );
+    assert_eq!(
+        file("changed/checkpoints/pixel.safetensors"),
+        file(&format!("decoder/{pixel}"))
+    );
+    let log = String::from_utf8(file("changed/events.jsonl")).unwrap();
+    assert!(log.contains("finetune") && !log.contains("pixel"), "{log}");
 }

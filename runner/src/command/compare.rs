@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use samora_engine::gpu::Device;
-use samora_engine::weights::Weights;
 
 use super::open_device;
 use super::run::{execute, warn_of_random_encoder};
@@ -12,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Comparison, Report, print_result};
 use crate::pipeline::{Pipeline, Stage};
-use crate::run_dir::{RunDir, checkpoint};
+use crate::run_dir::RunDir;
 
 /// Runs every pipeline with its own seed and those that follow, seed by seed, each in
 /// `OUT/NAME/seed_SEED`. Finished runs are only read. After each run the table is written to
@@ -82,31 +81,9 @@ fn report(
         return Ok(report);
     }
     for (other_root, other) in finished {
-        for stage in shared(pipeline, other) {
-            let trained = checkpoint(other_root, stage);
-            if trained.exists() && !run.is_trained(stage) {
-                run.finish(stage, &Weights::read(&trained)?)?;
-                eprintln!("{stage}: as in {}", other_root.display());
-            }
-        }
+        run.take_over(pipeline, (other_root, other))?;
     }
     execute(&run, pipeline, device, fuse, &cache)?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
     Report::read(root)?.ok_or_else(missing)
-}
-
-/// The stages whose result is the same in both pipelines: the first ones, as far as they are equal,
-/// when all else but the name is.
-fn shared<'a>(one: &'a Pipeline, other: &Pipeline) -> Vec<&'a str> {
-    let renamed = Pipeline {
-        name: one.name.clone(),
-        stages: one.stages.clone(),
-        ..other.clone()
-    };
-    if renamed != *one {
-        return Vec::new();
-    }
-    let pairs = one.stages.iter().zip(&other.stages);
-    let equal = pairs.take_while(|(a, b)| a == b);
-    equal.map(|(stage, _)| stage.name()).collect()
 }

@@ -6,9 +6,9 @@ use samora_engine::gpu::Device;
 
 use super::open_device;
 use crate::cli::RunArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, load};
 use crate::provenance;
 use crate::run_dir::RunDir;
 use crate::splits;
@@ -26,7 +26,18 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let root = args.out.clone().unwrap_or_else(default);
     // First, so that a run that no adapter here can do leaves no directory.
     let device = open_device(&args.device, pipeline.precision)?;
+    let reused = args.reuse.as_deref().map(|other| {
+        let resolved = load(&other.join("resolved.ron"), &[])?;
+        Ok::<_, Error>((other, resolved))
+    });
+    let reused = reused.transpose()?;
     let run = RunDir::open(&root, &pipeline, args.fresh)?;
+    if let Some((other, resolved)) = &reused
+        && run.take_over(&pipeline, (other, resolved))? == 0
+    {
+        let other = other.display();
+        eprintln!("warning: no stage of {other} is the same and missing here; nothing is reused");
+    }
     let cache = root.with_file_name("cache");
     execute(&run, &pipeline, &device, !args.device.no_fuse, &cache)?;
     eprintln!("results: {}", root.display());
