@@ -15,6 +15,8 @@ type Shape = ([usize; 2], [usize; 2], usize);
 
 /// By rule the first that gives enough workgroups: many small parts, which hide each other's waits.
 const BY_RULE: [Shape; 2] = [([128, 64], [32, 32], 32), ([64, 64], [32, 32], 64)];
+/// The same for [`Products::Split`], whose three products wait less.
+const BY_RULE_SPLIT: [Shape; 2] = [([128, 128], [64, 32], 32), ([64, 64], [32, 32], 32)];
 /// Others that may be faster.
 const OTHERS: [Shape; 7] = [
     ([128, 128], [64, 64], 32),
@@ -30,11 +32,11 @@ const OTHERS: [Shape; 7] = [
 /// offered or not worth it.
 pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let &Gemm { batch, m, n, k, .. } = kernel;
-    let (size, shallower) = match caps.products {
+    let (size, shallower, by_rule) = match caps.products {
         Products::Exact => return Vec::new(),
-        Products::Half { size } => (size, 1),
+        Products::Half { size } => (size, 1, BY_RULE),
         // Two tiles of each operand.
-        Products::Split { size } => (size, 2),
+        Products::Split { size } => (size, 2, BY_RULE_SPLIT),
     };
     if m.min(n).min(k) < SIDE || batch * m * n * k < LEAST {
         return Vec::new();
@@ -65,7 +67,7 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
         } => batch * m.div_ceil(block_m) * n.div_ceil(block_n),
         _ => 0,
     };
-    let mut all: Vec<Tile> = BY_RULE.iter().filter_map(tile).collect();
+    let mut all: Vec<Tile> = by_rule.iter().filter_map(tile).collect();
     if all
         .first()
         .is_some_and(|widest| workgroups(widest) < WORKGROUPS)
