@@ -95,9 +95,9 @@ pub fn minimise(
 ) -> Minimised {
     let scope = g.replace_scope(vec!["optim".into()]);
     let scale = backward.scaled.then(|| LossScale::new(g));
-    let scaled = scale.as_ref().map_or(loss, |s| g.mul(loss, s.factor));
+    let scaled_loss = scale.as_ref().map_or(loss, |s| g.mul(loss, s.factor));
     g.replace_scope(scope);
-    let gradients = differentiate(g, scaled, trainable, backward.remat);
+    let gradients = differentiate(g, scaled_loss, trainable, backward.remat);
     let scope = g.replace_scope(vec!["optim".into()]);
     let mut pairs: Vec<(Value, Value)> = trainable
         .iter()
@@ -111,17 +111,16 @@ pub fn minimise(
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
-    let scaled = scale.zip(norm).map(|(scale, scaled)| {
-        let (true_norm, finite) = scale.undo(g, scaled, &mut pairs);
-        norm = Some(true_norm);
-        (scale, finite)
-    });
-    let gradient_norm = norm.zip(config.clip_norm).map(|(norm, limit)| {
+    let mut finite = None;
+    if let (Some(scale), Some(scaled)) = (scale, norm) {
+        let (true_norm, is_finite) = scale.undo(g, scaled, &mut pairs);
+        (norm, finite) = (Some(true_norm), Some(is_finite));
+    }
+    if let (Some(norm), Some(limit)) = (norm, config.clip_norm) {
         clip(g, &mut pairs, norm, limit);
-        norm
-    });
+    }
     let update = |g: &mut Graph| config.rule.update(g, &pairs, learning_rate);
-    match scaled {
+    match scale.zip(finite) {
         Some((scale, finite)) => {
             g.assigning_if(finite, update);
             scale.adapt(g, finite);
@@ -131,7 +130,7 @@ pub fn minimise(
     g.replace_scope(scope);
     Minimised {
         learning_rate,
-        gradient_norm,
+        gradient_norm: config.clip_norm.and(norm),
         updated: pairs.into_iter().map(|(param, _)| param).collect(),
     }
 }
