@@ -18,7 +18,7 @@ impl Graph {
         let centred = self.sub(x, mean);
         let squared = self.square(centred);
         let var = self.mean(squared, &leading);
-        let y = self.batch_norm_inference(x, gamma, beta, mean, var, eps);
+        let y = self.scale_centred(centred, [gamma, beta, var], eps);
         (y, mean, var)
     }
 
@@ -32,11 +32,15 @@ impl Graph {
         var: Value,
         eps: f32,
     ) -> Value {
+        let centred = self.sub(x, mean);
+        self.scale_centred(centred, [gamma, beta, var], eps)
+    }
+
+    fn scale_centred(&mut self, x: Value, [gamma, beta, var]: [Value; 3], eps: f32) -> Value {
         let stable = self.offset(var, eps);
         let deviation = self.sqrt(stable);
         let factor = self.div(gamma, deviation);
-        let centred = self.sub(x, mean);
-        let scaled = self.mul(centred, factor);
+        let scaled = self.mul(x, factor);
         self.add(scaled, beta)
     }
 }

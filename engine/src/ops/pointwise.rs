@@ -21,6 +21,8 @@ enum Pointwise {
     Select,
     /// An op of its own, so that its gradient needs its operand alone.
     Gelu,
+    /// An op of its own, so that its gradient needs its result alone.
+    Relu,
 }
 
 /// Builders. Operands of binary ops broadcast by the trailing-dimension rule.
@@ -121,9 +123,7 @@ impl Graph {
     }
     /// max(x, 0)
     pub fn relu(&mut self, x: Value) -> Value {
-        let zero = self.scalar(0.0);
-        let positive = self.lt(zero, x);
-        self.mul(x, positive)
+        self.push(Pointwise::Relu, &[x])
     }
     /// 1/(1 + e⁻ˣ), as ½·tanh(x/2) + ½
     pub fn sigmoid(&mut self, x: Value) -> Value {
@@ -199,6 +199,8 @@ impl Pointwise {
                     x[2]
                 }
             }
+            // Not a maximum: NaN stays NaN.
+            Self::Relu => x[0] * f64::from(u8::from(x[0] > 0.0)),
             Self::Gelu => 0.5 * x[0] * (1.0 + libm::erf(x[0] * std::f64::consts::FRAC_1_SQRT_2)),
         }
     }
@@ -211,6 +213,11 @@ impl Pointwise {
             Self::Offset(c) => Scalar::Binary(Binary::Add, x[0], expr.push(Scalar::Const(c))),
             Self::Select => Scalar::Select(x[0], x[1], x[2]),
             Self::Gelu => Scalar::Binary(Binary::Mul, x[0], normal_cdf(expr, x[0])),
+            Self::Relu => {
+                let zero = expr.push(Scalar::Const(0.0));
+                let positive = expr.push(Scalar::Binary(Binary::Lt, zero, x[0]));
+                Scalar::Binary(Binary::Mul, x[0], positive)
+            }
         };
         expr.push(node)
     }
@@ -242,6 +249,7 @@ impl Op for Pointwise {
             Self::Offset(_) => "offset",
             Self::Select => "select",
             Self::Gelu => "gelu",
+            Self::Relu => "relu",
         }
     }
 
@@ -294,6 +302,11 @@ impl Op for Pointwise {
                 vec![None, a, b]
             }
             Self::Gelu => vec![Some(gelu_grad(g, x[0], dy))],
+            Self::Relu => {
+                let zero = g.scalar(0.0);
+                let positive = g.lt(zero, y);
+                vec![Some(g.mul(dy, positive))]
+            }
             Self::Unary(op) => vec![unary_grad(g, op, x[0], y, dy)],
             Self::Binary(op) => {
                 let a = if ctx.needs[0] {
