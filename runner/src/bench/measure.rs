@@ -126,7 +126,8 @@ pub fn measure(
         list.sort_by(f64::total_cmp);
     }
     let milliseconds = median(&seconds) * 1e3;
-    log::info!("{}, batch {}: {milliseconds:.1} ms", case.name, case.batch);
+    // The table comes when all is measured.
+    eprintln!("{}, batch {}: {milliseconds:.1} ms", case.name, case.batch);
     let profile = match profile {
         true => {
             let times = program.profile(&feeds)?;

@@ -67,9 +67,6 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let mut progress = Progress::new("predict", volumes.len(), 0, 1);
     let mut failed = 0;
     for (input, output) in &volumes {
-        if interrupt::requested() {
-            return Err(Error::Interrupted);
-        }
         match segment(input, output) {
             // The fault is that volume's: the others can be segmented all the same.
             Err(Error::Data(error)) if volumes.len() > 1 => {

@@ -7,8 +7,7 @@ use crate::data::intensity::normalize;
 use crate::data::slice::slice;
 use crate::data::source::Intensity;
 use crate::data::volume::Volume;
-use crate::error::{Error, Result};
-use crate::interrupt;
+use crate::error::Result;
 use crate::journal::{Overlay, Progress, Report, Subject, draw_overlay, print_result};
 use crate::metrics::volume::{CaseScores, NSD_MM, score_case};
 use crate::pipeline::Evaluate;
@@ -36,12 +35,15 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
     let mut progress = Progress::new(&stage.name, test.len(), 0, 1);
     let mut scores: Vec<CaseScores> = Vec::new();
     for (done, &case) in test.iter().enumerate() {
-        if interrupt::requested() {
-            return Err(Error::Interrupted);
-        }
         let (image, truth) = (data.image(case)?, data.label(case)?);
         let predicted = segmenter.segment(&image)?;
         let name = &data.cases()[case].name;
+        progress.line(&format!(
+            "{} {}/{}: {name}",
+            stage.name,
+            done + 1,
+            test.len()
+        ));
         scores.push(score_case(name, &predicted, &truth, classes.len(), NSD_MM)?);
         if done < stage.overlays
             && let Some(index) = fullest_slice(&truth, axis)

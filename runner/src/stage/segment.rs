@@ -14,7 +14,8 @@ use crate::data::slice::{Plane, depth, set_slice, slice};
 use crate::data::source::Axis;
 use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::pipeline::{self, Finetune, Pipeline, Stage};
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
@@ -123,7 +124,7 @@ impl<'d> Segmenter<'d> {
     /// Segments a volume with intensities scaled as in training. Returns classes on the same grid.
     ///
     /// # Errors
-    /// A device that fails.
+    /// A device that fails, or the user interrupts.
     pub fn segment(&mut self, image: &Volume<f32>) -> Result<Volume<u8>> {
         let mut labels = blank(image)?;
         let (axis, quirks) = (self.axis, self.quirks.clone());
@@ -138,7 +139,7 @@ impl<'d> Segmenter<'d> {
     /// would not fit the memory of small machines.
     ///
     /// # Errors
-    /// A device that fails.
+    /// A device that fails, or the user interrupts.
     pub fn probabilities(
         &mut self,
         image: &Volume<f32>,
@@ -159,6 +160,9 @@ impl<'d> Segmenter<'d> {
     }
 
     /// Calls `each` with the number of every slice, its logits and its height and width.
+    ///
+    /// # Errors
+    /// A device that fails, or the user interrupts.
     fn each_slice(
         &mut self,
         image: &Volume<f32>,
@@ -167,6 +171,9 @@ impl<'d> Segmenter<'d> {
         let count = depth(image.grid.shape, self.axis);
         let pixels = self.size * self.size;
         for start in (0..count).step_by(self.batch) {
+            if interrupt::requested() {
+                return Err(Error::Interrupted);
+            }
             let planes: Vec<Plane<f32>> = (start..start + self.batch)
                 .filter_map(|i| slice(image, self.axis, i.min(count - 1)))
                 .collect();
