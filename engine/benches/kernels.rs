@@ -152,7 +152,7 @@ fn main() {
     for row in rows.iter().filter(|r| r.name.contains(&wanted)) {
         let mut graph = Graph::new();
         let y = (row.build)(&mut graph);
-        let planned = plan(&graph, &[y], Planning::EXACT).expect("a plan");
+        let planned = plan(&graph, &[y], Planning::exact(true)).expect("a plan");
         let tensors: BTreeMap<String, Tensor> = graph
             .params()
             .map(|p| {

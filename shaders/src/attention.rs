@@ -44,6 +44,19 @@ pub struct Attention {
     pub bindings: Vec<Binding>,
 }
 
+impl Attention {
+    /// Bindings of the rows of heads: queries, keys, values and what has their shapes.
+    pub fn rows(&self) -> Vec<usize> {
+        let mut rows = vec![self.q.buffer, self.k.buffer, self.v.buffer];
+        match self.pass {
+            AttentionPass::Forward { out, .. } => rows.push(out),
+            AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
+            AttentionPass::BackwardKv { dout, dk, dv, .. } => rows.extend([dout, dk, dv]),
+        }
+        rows
+    }
+}
+
 /// How the rows of a `[batch, tokens, …]` tensor form attention sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tokens {

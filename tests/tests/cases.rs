@@ -19,15 +19,7 @@ const VECTOR_BITS: &str = "LP_NATIVE_VECTOR_WIDTH";
 fn plans_on_the_host_agree_with_the_reference() {
     for fuse in [false, true] {
         compare(TOLERANCE, |built, wanted| {
-            let planned = plan(
-                &built.graph,
-                wanted,
-                Planning {
-                    fuse,
-                    ..Planning::EXACT
-                },
-            )
-            .expect("a plan");
+            let planned = plan(&built.graph, wanted, Planning::exact(fuse)).expect("a plan");
             let mut program = HostProgram::new(&built.graph, planned, &feeds());
             program.step();
             wanted.iter().map(|v| program.read(*v)).collect()

@@ -25,7 +25,7 @@ fn weights(shape: &[usize]) -> BTreeMap<String, Tensor> {
 
 fn program<'d>(device: &'d Device, tensors: &BTreeMap<String, Tensor>) -> Result<Program<'d>> {
     let (g, y) = product();
-    Program::new(device, &g, plan(&g, &[y], Planning::EXACT)?, tensors)
+    Program::new(device, &g, plan(&g, &[y], Planning::exact(true))?, tensors)
 }
 
 #[track_caller]
@@ -90,7 +90,7 @@ fn values_too_large_to_bind_name_their_place() {
             let wide = g.broadcast(x, &[rows, 1024]);
             g.gelu(wide)
         });
-        let planned = plan(&g, &[y], Planning::EXACT)?;
+        let planned = plan(&g, &[y], Planning::exact(true))?;
         Program::new(device(), &g, planned, &BTreeMap::new())
     };
     let advice = "reduce the batch or the image size";
@@ -110,7 +110,7 @@ fn mistakes_in_a_graph_stay() {
     // Building goes on from the placeholder.
     let z = g.softmax(y);
     for wanted in [z, x] {
-        let error = plan(&g, &[wanted], Planning::EXACT).expect_err("it cannot be planned");
+        let error = plan(&g, &[wanted], Planning::exact(true)).expect_err("it cannot be planned");
         let Error::Graph { op, scope, message } = error else {
             panic!("{error}");
         };

@@ -75,14 +75,14 @@ fn results_differ_by_rounding_alone() {
     let (g, wanted) = training();
     let halves = Planning {
         halves: true,
-        ..Planning::EXACT
+        ..Planning::exact(true)
     };
     for device in [device(), gpu_device()] {
         if !device.adapter.f16 {
             println!("{} has no f16: not tested", device.adapter.name);
             continue;
         }
-        let [exact, rounded] = [Planning::EXACT, halves].map(|planning| {
+        let [exact, rounded] = [Planning::exact(true), halves].map(|planning| {
             let planned = plan(&g, &wanted, planning).expect("a plan");
             run(device, &g, &wanted, planned)
         });
@@ -102,10 +102,10 @@ fn results_differ_by_rounding_alone() {
 #[test]
 fn what_products_read_is_halved() {
     let (g, wanted) = training();
-    let exact = plan(&g, &wanted, Planning::EXACT).unwrap();
+    let exact = plan(&g, &wanted, Planning::exact(true)).unwrap();
     let halves = Planning {
         halves: true,
-        ..Planning::EXACT
+        ..Planning::exact(true)
     };
     let halves = plan(&g, &wanted, halves).unwrap();
     let ratio = halves.live as f64 / exact.live as f64;

@@ -13,15 +13,7 @@ use samora_tests::training::{Training, is_expert, small_encoder};
 type Tensors = BTreeMap<String, Tensor>;
 
 fn program(training: &Training, tensors: &Tensors, fuse: bool) -> Program<'static> {
-    let planned = plan(
-        &training.graph,
-        &[training.loss],
-        Planning {
-            fuse,
-            ..Planning::EXACT
-        },
-    )
-    .expect("a plan");
+    let planned = plan(&training.graph, &[training.loss], Planning::exact(fuse)).expect("a plan");
     Program::new(device(), &training.graph, planned, tensors).expect("a program")
 }
 
@@ -115,7 +107,7 @@ fn steps_create_nothing_on_the_device() {
     };
     let device = Device::open(&options).expect("a device");
     let training = Training::new(Remat::None, |_| true);
-    let planned = plan(&training.graph, &[training.loss], Planning::EXACT).expect("a plan");
+    let planned = plan(&training.graph, &[training.loss], Planning::exact(true)).expect("a plan");
     let before = device.created();
     let mut program =
         Program::new(&device, &training.graph, planned, &training.parameters()).expect("a program");
@@ -184,7 +176,7 @@ fn expert_gradients_reach_every_block() {
     let mut feeds: HashMap<String, Tensor> = tensors.clone().into_iter().collect();
     feeds.extend(inputs.iter().map(|(n, t)| ((*n).to_string(), t.clone())));
     let want = cpu::evaluate(&training.graph, &feeds, &wanted).expect("the reference");
-    let planned = plan(&training.graph, &wanted, Planning::EXACT).expect("a plan");
+    let planned = plan(&training.graph, &wanted, Planning::exact(true)).expect("a plan");
     let mut program =
         Program::new(device(), &training.graph, planned, &tensors).expect("a program");
     let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();

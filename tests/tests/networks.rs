@@ -95,7 +95,7 @@ fn compare(policies: &[Remat], build: impl Fn(&mut Graph) -> Value, trains: impl
         }
         let feeds = feeds(&g);
         let want = cpu::evaluate(&g, &feeds, &wanted).unwrap();
-        let planned = plan(&g, &wanted, Planning::EXACT).unwrap();
+        let planned = plan(&g, &wanted, Planning::exact(true)).unwrap();
         let parameters: BTreeMap<String, Tensor> = feeds.clone().into_iter().collect();
         let mut program = Program::new(device(), &g, planned, &parameters).unwrap();
         let inputs: Vec<(&str, &Tensor)> = g

@@ -10,15 +10,7 @@ use samora_shaders::Kernel;
 use samora_tests::training::{Training, is_expert, small_encoder};
 
 fn planned(training: &Training, fuse: bool) -> Plan {
-    plan(
-        &training.graph,
-        &[training.loss],
-        Planning {
-            fuse,
-            ..Planning::EXACT
-        },
-    )
-    .expect("a plan")
+    plan(&training.graph, &[training.loss], Planning::exact(fuse)).expect("a plan")
 }
 
 /// Matrix products that sum over all tokens of the batch: what gradients of weights do.
@@ -68,7 +60,7 @@ fn vit_b(adapter: &Adapter, remat: Remat, trains: impl Fn(&str) -> bool) -> Plan
         scaled: false,
     };
     minimise(&mut g, loss, &trained, &optimiser, 100, backward);
-    plan(&g, &[loss], Planning::EXACT).expect("a plan")
+    plan(&g, &[loss], Planning::exact(true)).expect("a plan")
 }
 
 /// Slots cannot be split, so they need more than what is alive at once, but not much.

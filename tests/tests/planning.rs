@@ -84,15 +84,7 @@ fn plans_give_what_the_graph_means() {
         let want = cpu::evaluate(&g, &feeds, &wanted).expect("the reference");
         let mut kernels = Vec::new();
         for fuse in [false, true] {
-            let planned = plan(
-                &g,
-                &wanted,
-                Planning {
-                    fuse,
-                    ..Planning::EXACT
-                },
-            )
-            .expect("a plan");
+            let planned = plan(&g, &wanted, Planning::exact(fuse)).expect("a plan");
             kernels.push(planned.steps.len());
             let mut program = HostProgram::new(&g, planned, &feeds);
             program.step();

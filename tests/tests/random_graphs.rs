@@ -158,15 +158,7 @@ fn plans_of_random_graphs_give_what_the_graphs_mean() {
         let random = random_graph(seed);
         let g = &random.graph;
         for fuse in [false, true] {
-            let planned = plan(
-                g,
-                &random.wanted,
-                Planning {
-                    fuse,
-                    ..Planning::EXACT
-                },
-            )
-            .expect("a plan");
+            let planned = plan(g, &random.wanted, Planning::exact(fuse)).expect("a plan");
             let outputs: usize = planned.steps.iter().map(|s| s.places.len()).sum();
             shared += usize::from(planned.slots.len() < outputs);
             let mut state = feeds(g);
@@ -202,15 +194,7 @@ fn assignments_see_old_values() {
     g.assign(c, sum);
     g.assign(d, sum);
     for fuse in [false, true] {
-        let planned = plan(
-            &g,
-            &[a, sum],
-            Planning {
-                fuse,
-                ..Planning::EXACT
-            },
-        )
-        .expect("a plan");
+        let planned = plan(&g, &[a, sum], Planning::exact(fuse)).expect("a plan");
         let mut program = HostProgram::new(&g, planned, &HashMap::new());
         program.step();
         assert_eq!(program.read(a), start(1.0));
@@ -233,15 +217,7 @@ fn updates_that_read_elsewhere_are_not_in_place() {
     let sum = g.add(w, transposed);
     g.assign(w, sum);
     for fuse in [false, true] {
-        let planned = plan(
-            &g,
-            &[],
-            Planning {
-                fuse,
-                ..Planning::EXACT
-            },
-        )
-        .expect("a plan");
+        let planned = plan(&g, &[], Planning::exact(fuse)).expect("a plan");
         assert_eq!(planned.copies.len(), 1);
         let mut program = HostProgram::new(&g, planned, &HashMap::new());
         program.step();

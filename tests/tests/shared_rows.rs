@@ -73,7 +73,7 @@ fn windows(
 }
 
 fn run(device: &Device, built: &Built) -> Vec<Tensor> {
-    let planned = plan(&built.graph, &built.wanted, Planning::EXACT).unwrap();
+    let planned = plan(&built.graph, &built.wanted, Planning::exact(true)).unwrap();
     let mut program = Program::new(device, &built.graph, planned, &BTreeMap::new()).unwrap();
     let sources = built.graph.sources().iter().enumerate();
     let sources = sources.filter(|(_, source)| matches!(source.kind, SourceKind::Input));

@@ -110,7 +110,7 @@ fn the_fastest_variant_is_measured_once_and_kept() {
     let [a, b] = ["a", "b"].map(|name| g.input(name, &[512, 512], crate::DType::F32));
     let b = g.slice(b, 1, 0, 256);
     let product = g.matmul(a, b);
-    let plan = crate::plan(&g, &[product], crate::Planning::EXACT).unwrap();
+    let plan = crate::plan(&g, &[product], crate::Planning::exact(true)).unwrap();
     let step = &plan.steps[0];
     let choose = |tune| {
         let device = opened(tune);

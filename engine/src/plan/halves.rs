@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use samora_shaders::{Attention, AttentionPass};
-
 use crate::fuse::Groups;
 use crate::lower::{Body, Buffer, Lowered};
 
@@ -30,7 +28,7 @@ pub(super) fn halves(
             for (k, &input) in inputs.filter(|(_, b)| outside(b)) {
                 let operand = match &node.body {
                     Body::Gemm(product) => [product.a.buffer, product.b.buffer].contains(&k),
-                    Body::Attention(a) => rows(a).contains(&k),
+                    Body::Attention(a) => a.rows().contains(&k),
                     Body::Map(_) | Body::Rows(_) => false,
                 };
                 match (operand, anchor) {
@@ -41,7 +39,8 @@ pub(super) fn halves(
                 };
             }
             if let Body::Attention(a) = &node.body {
-                let rows = rows(a);
+                // Inputs are bound first, then outputs.
+                let rows = a.rows();
                 let others =
                     (0..node.lens.len()).filter(|o| !rows.contains(&(node.inputs.len() + o)));
                 exact.extend(others.map(|output| Buffer::Computed { node: n, output }));
@@ -55,15 +54,4 @@ pub(super) fn halves(
     let rounded = |b: &&Buffer| operands.contains(*b) || !elsewhere.contains(*b);
     let all = stored.iter().filter(|b| large(b) && !exact.contains(*b));
     all.filter(rounded).copied().collect()
-}
-
-/// Bindings of the rows of heads. Inputs come first, then outputs.
-fn rows(a: &Attention) -> Vec<usize> {
-    let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
-    match a.pass {
-        AttentionPass::Forward { out, .. } => rows.push(out),
-        AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
-        AttentionPass::BackwardKv { dout, dk, dv, .. } => rows.extend([dout, dk, dv]),
-    }
-    rows
 }

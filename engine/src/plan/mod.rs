@@ -59,11 +59,13 @@ pub struct Planning {
 }
 
 impl Planning {
-    /// Fused, in f32.
-    pub const EXACT: Self = Self {
-        fuse: true,
-        halves: false,
-    };
+    /// In f32.
+    pub const fn exact(fuse: bool) -> Self {
+        Self {
+            fuse,
+            halves: false,
+        }
+    }
 }
 
 /// A plan: everything a program needs besides the weights.

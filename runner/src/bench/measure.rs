@@ -181,7 +181,7 @@ impl<'d> Ceiling<'d> {
         let [a, b] = ["a", "b"].map(|name| graph.param(name, &[n, n], Init::Uniform(1.0)));
         let b = graph.transpose(b);
         let product = graph.matmul(a, b);
-        let planned = plan(&graph, &[product], Planning::EXACT)?;
+        let planned = plan(&graph, &[product], Planning::exact(true))?;
         let flops = planned.flops() as f64;
         let drawn = |p: &samora_engine::Source| {
             let tensor = Init::Uniform(1.0).draw(graph.shape(p.value), 1, &p.name);

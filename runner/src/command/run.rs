@@ -6,7 +6,7 @@ use samora_engine::gpu::Device;
 
 use super::open_device;
 use crate::cli::RunArgs;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::interrupt;
 use crate::pipeline::{Pipeline, load};
 use crate::provenance;
@@ -26,11 +26,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let root = args.out.clone().unwrap_or_else(default);
     // First, so that a run that no adapter here can do leaves no directory.
     let device = open_device(&args.device, pipeline.precision)?;
-    let reused = args.reuse.as_deref().map(|other| {
-        let resolved = load(&other.join("resolved.ron"), &[])?;
-        Ok::<_, Error>((other, resolved))
-    });
-    let reused = reused.transpose()?;
+    let reused = match &args.reuse {
+        Some(other) => Some((other, load(&other.join("resolved.ron"), &[])?)),
+        None => None,
+    };
     let run = RunDir::open(&root, &pipeline, args.fresh)?;
     if let Some((other, resolved)) = &reused
         && run.take_over(&pipeline, (other, resolved))? == 0

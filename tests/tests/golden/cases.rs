@@ -2,8 +2,8 @@
 
 use super::attention::{Pass, attention, biased_attention, long_sequence, tiled_attention};
 use samora_shaders::{
-    Access, AttentionPass, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map,
-    Operand, Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
+    Access, Axis, Binary, Binding, BufferType, Caps, Expr, Gemm, Kernel, Leaf, Map, Operand,
+    Output, Products, Reduce, Rows, RowsOutput, Scalar, Stage, Unary, View,
 };
 
 pub(crate) const READ: Binding = Binding {
@@ -203,10 +203,7 @@ fn halved(mut kernel: Kernel) -> Kernel {
         Kernel::Gemm(gemm) => &mut gemm.bindings,
         // `lse` stays as it is.
         Kernel::Attention(a) => {
-            let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
-            if let AttentionPass::Forward { out, .. } = a.pass {
-                rows.push(out);
-            }
+            let rows = a.rows();
             rows.into_iter()
                 .for_each(|b| a.bindings[b].ty = BufferType::F16);
             return kernel;

@@ -40,7 +40,7 @@ fn adamw_takes_pytorchs_steps() {
         let tensor = reference[&format!("start.{n}")].clone();
         (format!("model.{n}"), tensor)
     });
-    let planned = plan(&g, &[loss], Planning::EXACT).unwrap();
+    let planned = plan(&g, &[loss], Planning::exact(true)).unwrap();
     let mut program = Program::new(device(), &g, planned, &start.into()).unwrap();
     for step in 0..6 {
         program.step(&[]).unwrap();

@@ -69,7 +69,7 @@ fn check(
         Backward::default(),
     );
     g.check().unwrap();
-    let planned = plan(&g, &[loss], Planning::EXACT).unwrap();
+    let planned = plan(&g, &[loss], Planning::exact(true)).unwrap();
     let mut program = Program::new(device(), &g, planned, &reference.tensors).unwrap();
     let off = (0..want.len()).map(|step| {
         let batch = batches[step % BATCHES].iter();

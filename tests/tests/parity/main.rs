@@ -30,7 +30,7 @@ fn fixture(name: &str) -> Weights {
 /// Values on the adapter under test, with parameters and inputs by name.
 fn on_adapter(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> Vec<Tensor> {
     g.check().unwrap();
-    let planned = plan(g, wanted, Planning::EXACT).unwrap();
+    let planned = plan(g, wanted, Planning::exact(true)).unwrap();
     let mut program = Program::new(device(), g, planned, feeds).unwrap();
     let inputs: Vec<(&str, &Tensor)> = g
         .sources()

@@ -295,15 +295,11 @@ impl<'a> Emitter<'a> {
 
 /// Bindings made of head rows, which are read as vec4 where possible.
 fn row_buffers(a: &Attention) -> Vec<usize> {
-    let mut rows = vec![a.q.buffer, a.k.buffer, a.v.buffer];
+    let mut rows = a.rows();
     rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
     rows.extend(a.pad_kv.into_iter().flat_map(|((k, _), (v, _))| [k, v]));
-    match a.pass {
-        AttentionPass::Forward { out, .. } => rows.push(out),
-        AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
-        AttentionPass::BackwardKv {
-            dout, dk, dv, dpad, ..
-        } => rows.extend([dout, dk, dv].into_iter().chain(dpad)),
+    if let AttentionPass::BackwardKv { dpad, .. } = a.pass {
+        rows.extend(dpad);
     }
     rows
 }
