@@ -62,6 +62,12 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         Subject::Pipeline(pipeline) => pipeline.precision,
     };
     let device = open_device(&args.device, precision)?;
+    // Before anything is measured.
+    if how(args).2 && !device.adapter.timestamps {
+        let name = &device.adapter.name;
+        let message = format!("{name} cannot time kernels; leave out --profile and --trace");
+        return Err(Error::Usage(message));
+    }
     print_result(format_args!(
         "{} ({}, {})\n\n",
         device.adapter.name, device.adapter.backend, device.adapter.driver
