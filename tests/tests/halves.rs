@@ -52,18 +52,20 @@ fn training() -> (Graph, Vec<Value>) {
     (g, wanted)
 }
 
-/// `wanted` of a step on random numbers.
-fn run(device: &Device, g: &Graph, wanted: &[Value], planned: Plan) -> Vec<Tensor> {
-    let draw = |name: &str, shape: &[usize], scale| Init::Normal(scale).draw(shape, 5, name);
-    let parameters = g.params().map(|p| {
-        let tensor = draw(&p.name, g.shape(p.value), 0.2);
+fn parameters(g: &Graph) -> BTreeMap<String, Tensor> {
+    let drawn = g.params().map(|p| {
+        let tensor = Init::Normal(0.2).draw(g.shape(p.value), 5, &p.name);
         (p.name.clone(), tensor)
     });
-    let parameters: BTreeMap<String, Tensor> = parameters.collect();
-    let mut program = Program::new(device, g, planned, &parameters).expect("a program");
+    drawn.collect()
+}
+
+/// `wanted` of a step on random numbers.
+fn run(device: &Device, g: &Graph, wanted: &[Value], planned: Plan) -> Vec<Tensor> {
+    let mut program = Program::new(device, g, planned, &parameters(g)).expect("a program");
     let inputs = ["image", "target"].map(|name| {
         let source = g.sources().iter().find(|s| s.name == name).unwrap();
-        (name, draw(name, g.shape(source.value), 1.0))
+        (name, Init::Normal(1.0).draw(g.shape(source.value), 5, name))
     });
     let feeds: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
     program.step(&feeds).expect("a step");
@@ -94,6 +96,47 @@ fn results_differ_by_rounding_alone() {
             let same = pairs().all(|(a, b)| a == b);
             assert!(i == 0 || !same, "{i} was not rounded at all");
         }
+    }
+}
+
+/// Weights that no step changes are kept as f16 where products alone read them, and are not read back.
+#[test]
+fn frozen_weights_are_halved() {
+    let (mut g, mut wanted) = training();
+    wanted.truncate(1);
+    let trained = g.params().filter(|p| p.name.contains(".linear_"));
+    let trained: Vec<Value> = trained.map(|p| p.value).collect();
+    for value in trained {
+        let smaller = g.scale(value, 0.5);
+        g.assign(value, smaller);
+    }
+    let halves = Planning {
+        halves: true,
+        ..Planning::exact(true)
+    };
+    let [exact, halves] = [Planning::exact(true), halves].map(|p| plan(&g, &wanted, p).unwrap());
+    let is_half = |name: &str| {
+        let source = g.sources().iter().position(|s| s.name == name);
+        halves.half_sources.contains(&source.expect(name))
+    };
+    let block = "image_encoder.blocks.0";
+    let weight = format!("{block}.attn.qkv.weight");
+    assert!(exact.half_sources.is_empty());
+    assert!(is_half(&weight));
+    for exact in [
+        "norm1.weight",
+        "attn.rel_pos_h",
+        "attn.qkv.linear_a_q.weight",
+    ] {
+        assert!(!is_half(&format!("{block}.{exact}")), "{exact}");
+    }
+    let weights = |plan: &Plan| plan.source_bytes(&g)[1] as f64;
+    let ratio = weights(&halves) / weights(&exact);
+    assert!((0.5..0.7).contains(&ratio), "{ratio}");
+    if device().adapter.f16 {
+        let program = Program::new(device(), &g, halves, &parameters(&g)).expect("a program");
+        let read = program.tensor(&weight).expect_err("what was rounded");
+        assert!(read.to_string().contains("rounded to f16"), "{read}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use samora_shaders::Products;
 use serde::{Deserialize, Serialize};
 
@@ -266,6 +267,15 @@ impl Device {
         len: usize,
     ) -> Result<Vec<T>> {
         self.read_through(&self.staging(len), buffer, len)
+    }
+
+    /// Writes numbers into a buffer of f16, from its start.
+    pub(super) fn write_halves(&self, buffer: &wgpu::Buffer, numbers: &[f32]) {
+        // Whole words are written.
+        let mut halves = vec![f16::ZERO; numbers.len().next_multiple_of(2)];
+        halves[..numbers.len()].convert_from_f32_slice(numbers);
+        self.queue
+            .write_buffer(buffer, 0, bytemuck::cast_slice(&halves));
     }
 
     /// Reads single elements of a buffer of f16.

@@ -60,7 +60,7 @@ impl<'d> Program<'d> {
         plan: Plan,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
-        let (sources, input_bytes) = allocate(device, graph, tensors)?;
+        let (sources, input_bytes) = allocate(device, graph, &plan.half_sources, tensors)?;
         let slots = plan
             .slots
             .iter()
@@ -149,23 +149,17 @@ impl<'d> Program<'d> {
         }
     }
 
-    /// Reads all parameters and state, by full name. Waits for the last step.
-    ///
-    /// # Errors
-    /// A failed device.
-    pub fn tensors(&self) -> Result<BTreeMap<String, Tensor>> {
-        let kept = self.sources.iter().filter(|s| matches!(s.role, Role::Kept));
-        kept.map(|s| Ok((s.name.clone(), self.download(&s.buffer, &s.ty)?)))
-            .collect()
-    }
-
     /// Reads one parameter or state by full name. Waits for the last step.
     ///
     /// # Errors
-    /// An unknown name, or a failed device.
+    /// An unknown name, a parameter that never changes and is kept as f16, or a failed device.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
-        match self.by_name.get(name) {
-            Some(&i) => self.download(&self.sources[i].buffer, &self.sources[i].ty),
+        match self.by_name.get(name).map(|&i| &self.sources[i]) {
+            Some(s) if matches!(s.role, Role::Half) => {
+                let message = "is rounded to f16; no step changes it, so take what was given";
+                tensor_error(name, message.into())
+            }
+            Some(s) => self.download(&s.buffer, &s.ty),
             None => tensor_error(name, "is not part of this program".into()),
         }
     }
@@ -187,7 +181,7 @@ impl<'d> Program<'d> {
             let source = self.by_name.get(*name).map(|&i| (i, &self.sources[i]));
             let Some((i, source, offset)) = source.and_then(|(i, s)| match s.role {
                 Role::Input { offset } => Some((i, s, offset)),
-                Role::Kept | Role::Constant => None,
+                Role::Kept | Role::Constant | Role::Half => None,
             }) else {
                 return tensor_error(name, "is not an input of this program".into());
             };

@@ -180,12 +180,10 @@ impl<'a> Trial<'a> {
     fn fill(&self) {
         let bound = self.buffers.iter().zip(self.kernel.bindings());
         for ((buffer, binding), words) in bound.zip(&self.before) {
-            let mut halves: Vec<f16> = Vec::new();
             let bytes: &[u8] = match words {
                 Words::F32(v) if binding.ty == BufferType::F16 => {
-                    halves.extend(v.iter().copied().map(f16::from_f32));
-                    halves.resize(halves.len().next_multiple_of(2), f16::ZERO);
-                    bytemuck::cast_slice(&halves)
+                    self.device.write_halves(buffer, v);
+                    continue;
                 }
                 Words::F32(v) => bytemuck::cast_slice(v),
                 Words::U32(v) => bytemuck::cast_slice(v),

@@ -1,9 +1,9 @@
 //! The buffers of a graph's sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::device::Device;
-use crate::{Error, Graph, Result, SourceKind, Tensor, Type};
+use crate::{Data, Error, Graph, Result, SourceKind, Tensor, Type};
 
 /// A source of the graph on the device.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) enum Role {
     Kept,
     /// Never changes.
     Constant,
+    /// Parameter or constant that never changes and is kept as f16.
+    Half,
 }
 
 impl SourceBuffer {
@@ -45,18 +47,20 @@ impl SourceBuffer {
     }
 }
 
-/// Allocates and fills the sources of a graph. Also returns the bytes of all inputs together.
+/// Allocates and fills the sources of a graph, those of `halves` as f16. Also returns the bytes of all inputs
+/// together.
 ///
 /// # Errors
 /// A parameter that is missing or of another shape, a buffer the adapter cannot bind or allocate.
 pub(super) fn allocate(
     device: &Device,
     graph: &Graph,
+    halves: &HashSet<usize>,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<(Vec<SourceBuffer>, u64)> {
     let mut input_bytes = 0;
     let mut sources = Vec::with_capacity(graph.sources().len());
-    for source in graph.sources() {
+    for (i, source) in graph.sources().iter().enumerate() {
         let given = tensors.get(&source.name);
         let (start, role) = match &source.kind {
             SourceKind::Input => {
@@ -72,15 +76,22 @@ pub(super) fn allocate(
             SourceKind::Param(_) => (given, Role::Kept),
         };
         let ty = graph.ty(source.value).clone();
+        let (words, role) = match halves.contains(&i) {
+            true => (ty.len().div_ceil(2), Role::Half),
+            false => (ty.len(), role),
+        };
         let buffer = SourceBuffer {
             name: source.name.clone(),
-            buffer: device.buffer(&source.name, ty.len())?,
+            buffer: device.buffer(&source.name, words)?,
             ty,
             role,
         };
         if let Some(t) = start {
             buffer.check(&t.ty())?;
-            device.queue.write_buffer(&buffer.buffer, 0, t.bytes());
+            match (role, &t.data) {
+                (Role::Half, Data::F32(numbers)) => device.write_halves(&buffer.buffer, numbers),
+                _ => device.queue.write_buffer(&buffer.buffer, 0, t.bytes()),
+            }
         }
         sources.push(buffer);
     }

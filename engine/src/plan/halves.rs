@@ -2,16 +2,19 @@
 
 use std::collections::HashSet;
 
-use crate::fuse::Groups;
+use crate::fuse::{Groups, computed};
 use crate::lower::{Body, Buffer, Lowered};
+use crate::{DType, Graph, SourceKind};
 
 /// Elements from which it is worth it.
 const LEAST: usize = 4096;
 
 /// Of the `stored` values, those that products and attention read as operands, which they round to f16
 /// anyway, and those that nothing but the epilogues of products reads, which come from products as a rule.
+/// Of the sources, weights and constants that no step changes and that are operands and nothing else.
 /// What is wanted after the step stays f32, and so does all that is summed over many steps.
 pub(super) fn halves(
+    graph: &Graph,
     lowered: &Lowered,
     groups: &Groups<'_>,
     stored: &HashSet<Buffer>,
@@ -23,7 +26,7 @@ pub(super) fn halves(
         let anchor = group.anchor.map(|n| &lowered.nodes[n].body);
         for &n in &group.nodes {
             let node = &lowered.nodes[n];
-            let outside = |b: &Buffer| crate::fuse::computed(b).is_some_and(|m| groups.of[m] != g);
+            let outside = |b: &Buffer| computed(b).is_none_or(|m| groups.of[m] != g);
             let inputs = node.inputs.iter().enumerate();
             for (k, &input) in inputs.filter(|(_, b)| outside(b)) {
                 let operand = match &node.body {
@@ -31,11 +34,12 @@ pub(super) fn halves(
                     Body::Attention(a) => a.rows().contains(&k),
                     Body::Map(_) | Body::Rows(_) => false,
                 };
-                match (operand, anchor) {
-                    (true, _) => operands.insert(input),
-                    (false, Some(Body::Gemm(_))) => false,
-                    (false, Some(Body::Attention(_))) => exact.insert(input),
-                    (false, _) => elsewhere.insert(input),
+                match (operand, anchor, input) {
+                    (true, _, _) => operands.insert(input),
+                    (false, _, Buffer::Source(_)) => exact.insert(input),
+                    (false, Some(Body::Gemm(_)), _) => false,
+                    (false, Some(Body::Attention(_)), _) => exact.insert(input),
+                    (false, _, _) => elsewhere.insert(input),
                 };
             }
             if let Body::Attention(a) = &node.body {
@@ -49,9 +53,27 @@ pub(super) fn halves(
     }
     let large = |b: &Buffer| match *b {
         Buffer::Computed { node, output } => lowered.nodes[node].lens[output] >= LEAST,
-        Buffer::Source(_) => false,
+        Buffer::Source(s) => graph.ty(graph.sources()[s].value).len() >= LEAST,
     };
     let rounded = |b: &&Buffer| operands.contains(*b) || !elsewhere.contains(*b);
-    let all = stored.iter().filter(|b| large(b) && !exact.contains(*b));
+    let sources = operands.iter().filter(|b| is_frozen(graph, b));
+    let all = stored.iter().chain(sources);
+    let all = all.filter(|b| large(b) && !exact.contains(*b));
     all.filter(rounded).copied().collect()
+}
+
+/// Whether a buffer holds the same f32 numbers in every step.
+fn is_frozen(graph: &Graph, buffer: &Buffer) -> bool {
+    let &Buffer::Source(s) = buffer else {
+        return false;
+    };
+    let source = &graph.sources()[s];
+    let given = matches!(source.kind, SourceKind::Param(_) | SourceKind::Constant(_));
+    let changes = || {
+        graph
+            .assigns()
+            .iter()
+            .any(|(target, _)| *target == source.value)
+    };
+    given && graph.ty(source.value).dtype == DType::F32 && !changes()
 }

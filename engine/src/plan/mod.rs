@@ -81,6 +81,8 @@ pub struct Plan {
     pub copies: Vec<(Place, usize)>,
     /// Where each wanted value is after a step.
     pub outputs: HashMap<Value, Place>,
+    /// Indices of [`Graph::sources`] that are kept as f16.
+    pub half_sources: HashSet<usize>,
 }
 
 /// Plans a step that computes `wanted` and the graph's assignments.
@@ -102,7 +104,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         .copied()
         .collect();
     let halves = match planning.halves {
-        true => halves(&lowered, &groups, &in_slots),
+        true => halves(graph, &lowered, &groups, &in_slots),
         false => HashSet::new(),
     };
     let slots = assign_slots(&lowered, &groups.groups, &order, (&in_slots, &halves));
@@ -126,7 +128,12 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         .map(|v| (*v, place(&lowered.values[v])))
         .collect();
     let copies = updates.copies.iter().map(|(b, s)| (place(b), *s));
+    let half_sources = halves.iter().filter_map(|b| match b {
+        Buffer::Source(s) => Some(*s),
+        Buffer::Computed { .. } => None,
+    });
     Ok(Plan {
+        half_sources: half_sources.collect(),
         steps,
         copies: copies.collect(),
         outputs,
@@ -151,17 +158,18 @@ impl Plan {
         4 * self.slots.iter().sum::<usize>() as u64
     }
 
-    /// Bytes of the graph's sources by kind: (inputs, parameters, state, constants).
-    pub fn source_bytes(graph: &Graph) -> [u64; 4] {
+    /// Bytes of the sources of the plan's graph by kind: (inputs, parameters, state, constants).
+    pub fn source_bytes(&self, graph: &Graph) -> [u64; 4] {
         let mut bytes = [0; 4];
-        for s in graph.sources() {
+        for (i, s) in graph.sources().iter().enumerate() {
             let class = match s.kind {
                 SourceKind::Input => 0,
                 SourceKind::Param(_) => 1,
                 SourceKind::State(_) => 2,
                 SourceKind::Constant(_) => 3,
             };
-            bytes[class] += 4 * graph.ty(s.value).len() as u64;
+            let each = if self.half_sources.contains(&i) { 2 } else { 4 };
+            bytes[class] += each * graph.ty(s.value).len() as u64;
         }
         bytes
     }

@@ -67,7 +67,7 @@ pub struct Memory {
 
 impl Memory {
     pub(super) fn new(graph: &Graph, plan: &Plan, copies: u64) -> Self {
-        let [inputs, weights, state, constants] = Plan::source_bytes(graph);
+        let [inputs, weights, state, constants] = plan.source_bytes(graph);
         Self {
             weights: weights + constants,
             optimiser: state,

@@ -34,10 +34,10 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
     Ok(StagePlan {
-        plan,
         trained: elements(&is_trained),
         frozen: elements(&|name| !is_trained(name)),
-        source_bytes: Plan::source_bytes(&graph),
+        source_bytes: plan.source_bytes(&graph),
+        plan,
     })
 }
 

@@ -145,7 +145,8 @@ pub(super) fn train(
         tensors.extend(state.tensors);
     }
     let mut program = Program::new(ctx.device, &built.graph, planned, &tensors)?;
-    drop(tensors);
+    let unchanged = |name: &String| !built.trained.contains(name) && built.saved.contains(name);
+    tensors.retain(|name, _| unchanged(name));
     let random = built.graph.sources().iter().any(|s| s.name == "random");
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
     let mut progress = Progress::new(stage, length.steps, done, batch);
@@ -203,15 +204,13 @@ pub(super) fn train(
     let losses: Vec<(usize, f32)> = events.iter().map(|e| (e.step, e.loss)).collect();
     let curve = ctx.run.path(&format!("curves/{stage}.png"));
     draw_curve(&curve, &format!("{stage}: loss over steps"), &losses)?;
-    let mut weights = Weights {
+    let trained = built.saved.iter().filter(|n| built.trained.contains(n));
+    let trained = trained.map(|name| finite(&program, name, (stage, done)));
+    tensors.extend(trained.collect::<Result<Vec<_>>>()?);
+    let weights = Weights {
         metadata: built.metadata.clone(),
-        ..Weights::default()
+        tensors,
     };
-    for name in &built.saved {
-        weights
-            .tensors
-            .extend([finite(&program, name, (stage, done))?]);
-    }
     ctx.run.finish(stage, &weights)
 }
 
