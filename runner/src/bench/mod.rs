@@ -1,11 +1,13 @@
 //! What `runner bench` times: the stages of a pipeline, or the workloads that engines are compared by.
 
+mod growth;
 mod measure;
 mod predict;
 mod profile;
 mod vit_b_lora;
 mod workload;
 
+pub use growth::Growth;
 pub use measure::{Ceiling, Measured, Memory, measure};
 pub use predict::predict;
 pub use profile::{by_kernel, by_scope, write_trace};

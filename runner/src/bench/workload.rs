@@ -4,6 +4,7 @@ use std::path::Path;
 
 use samora_engine::gpu::{Device, Precision};
 
+use super::growth::grown;
 use super::vit_b_lora::{self, Sizes};
 use super::{Case, Ceiling, Measured, measure, predict};
 use crate::error::{Error, Result};
@@ -38,6 +39,8 @@ pub enum Workload {
     SamoraStage1,
     /// A volume of 512×512×128, NIfTI in, NIfTI out, with ViT-B at 512 pixels
     Predict,
+    /// `vit_b_lora` with more images, tokens and blocks, and stage 2 without and with experts
+    Scaling,
 }
 
 /// How large a workload is.
@@ -104,22 +107,39 @@ impl Workload {
             }
             (format!("{stage}, {pixels} px"), Work::Stage(stage, sets))
         };
+        let (blocks, tokens) = match size {
+            Size::Full => (12, 1024),
+            Size::Small => (2, 196),
+        };
+        let vit_b = |batch, blocks, tokens| {
+            Work::Network(Sizes {
+                blocks,
+                tokens,
+                dim: 768,
+                heads: 12,
+                batch,
+            })
+        };
         match (self, size) {
             (Self::VitBLora, _) => {
-                let (blocks, tokens, batches): (_, _, &[usize]) = match size {
-                    Size::Full => (12, 1024, &[1, 4, 12]),
-                    Size::Small => (2, 196, &[1]),
-                };
+                let batches: &[usize] = if small { &[1] } else { &[1, 4, 12] };
                 let name = format!("{blocks} blocks, {tokens} tokens");
-                let sizes = |batch: &usize| Sizes {
-                    blocks,
-                    tokens,
-                    dim: 768,
-                    heads: 12,
-                    batch: *batch,
-                };
-                let case = |batch| (name.clone(), Work::Network(sizes(batch)));
+                let case = |batch: &usize| (name.clone(), vit_b(*batch, blocks, tokens));
                 batches.iter().map(case).collect()
+            }
+            (Self::Scaling, _) => {
+                let images = [1, 2, 4].map(|n| (grown("images", n), vit_b(n, blocks, tokens)));
+                let longer = [1, 2, 4].map(|n| n * tokens);
+                let longer = longer.map(|n| (grown("tokens", n), vit_b(1, blocks, n)));
+                let deeper = [1, 2, 4].map(|n| n * blocks / 2);
+                let deeper = deeper.map(|n| (grown("blocks", n), vit_b(1, n, tokens)));
+                // Every block computes the frozen signal, and one for each expert.
+                let fused = [(1, SAMED), (4, &[])].map(|(n, sets)| {
+                    let (_, work) = stage("finetune", 224, 1, sets);
+                    (grown("signals", n), work)
+                });
+                let cases = [images, longer, deeper].into_iter().flatten();
+                cases.chain(fused).collect()
             }
             (Self::SamVitBSamed, Size::Full) => {
                 let cases = [(512, 1), (512, 4), (512, 12), (1024, 1), (1024, 4)];

@@ -7,7 +7,7 @@ use samora_engine::gpu::Device;
 
 use super::open_device;
 use crate::bench::{
-    Case, Ceiling, Measured, Size, Workload, by_kernel, by_scope, measure, write_trace,
+    Case, Ceiling, Growth, Measured, Size, Workload, by_kernel, by_scope, measure, write_trace,
 };
 use crate::cli::BenchArgs;
 use crate::error::{Error, Result};
@@ -83,8 +83,13 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     print_result(times(&rows));
     print_result("\n");
     print_result(memory(&rows));
-    if workload == Some(Workload::VitBLora) {
-        print_losses(&rows);
+    match workload {
+        Some(Workload::VitBLora) => print_losses(&rows),
+        Some(Workload::Scaling) => {
+            print_result("\n");
+            print_result(growth(&rows));
+        }
+        _ => (),
     }
     for row in rows.iter().filter(|row| !row.profile.is_empty()) {
         let profile = &row.profile;
@@ -219,6 +224,33 @@ fn memory(rows: &[Measured]) -> Table {
             mib(memory.alive),
             mib(memory.copies),
             mib(memory.total()),
+        ]);
+    }
+    table
+}
+
+/// The exponents with which time and memory grow: 1 where twice the size takes twice as much.
+fn growth(rows: &[Measured]) -> Table {
+    let mut table = Table::new(&[
+        "growing",
+        "sizes",
+        "ms",
+        "exponent",
+        "activations MiB",
+        "exponent",
+    ]);
+    for series in Growth::of(rows) {
+        let list = |values: &[f64], unit: f64, digits: usize| {
+            let values = values.iter().map(|v| format!("{:.digits$}", v / unit));
+            values.collect::<Vec<_>>().join(", ")
+        };
+        table.row([
+            series.what.clone(),
+            list(&series.sizes, 1.0, 0),
+            list(&series.seconds, 1e-3, 1),
+            format!("{:.2}", series.of_time()),
+            list(&series.activations, f64::from(1 << 20), 1),
+            format!("{:.2}", series.of_activations()),
         ]);
     }
     table

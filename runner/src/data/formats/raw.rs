@@ -132,10 +132,12 @@ impl Raw {
     pub(super) fn labels(self) -> Result<Volume<u8>> {
         let mut unusable = None;
         let volume = self.canonical(|label| {
-            if label.fract() != 0.0 || !(0.0..=255.0).contains(&label) {
+            // Without its fraction, brought to 0…255, and 0 for NaN.
+            let class = label as u8;
+            if f64::from(class) != label {
                 unusable = Some(label);
             }
-            label as u8
+            class
         })?;
         if let Some(value) = unusable {
             let problem = format!("label value {value} is not a whole number in 0…255");
