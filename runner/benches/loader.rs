@@ -36,6 +36,8 @@ const SIZES: (usize, usize) = (224, 56);
 /// scipy blanks the last row and column of these sizes.
 const QUIRKS: &[Quirk] = &[Quirk::SamedLastRow];
 const EPOCHS: u64 = 4;
+/// Volumes of a larger data set.
+const MANY: usize = 16;
 /// Stands for the device.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -89,15 +91,22 @@ fn main() {
             compare(row, python, root);
         }
         for (epochs, what) in [(1, "first epoch"), (EPOCHS, "all epochs")] {
-            let data = open(row, root);
-            let time = train(&data, 0..epochs * order(&data).0, STEP);
-            println!(
-                "  {what}, steps of {STEP:?}: {:.1} % waiting, after {:.2} s for the first batch",
-                100.0 * time.waited / time.all,
-                time.first_batch
-            );
+            print_waiting(&open(row, root), epochs, what);
         }
     }
+    let row = many(root);
+    println!("\n{}", row.name);
+    print_waiting(&open(&row, root), 1, "first epoch");
+}
+
+/// Prints the share of the time that a device waits.
+fn print_waiting(data: &Arc<Dataset>, epochs: u64, what: &str) {
+    let time = train(data, 0..epochs * order(data).0, STEP);
+    println!(
+        "  {what}, steps of {STEP:?}: {:.1} % waiting, after {:.2} s for the first batch",
+        100.0 * time.waited / time.all,
+        time.first_batch
+    );
 }
 
 /// Slices per second of both sides.
@@ -120,6 +129,30 @@ impl Rates {
                 median(&mut ratios)
             ),
         }
+    }
+}
+
+/// The phantoms of the first row under many names: a data set that is not decoded when training begins.
+fn many(root: &Path) -> Row {
+    let (few, many) = (root.join("volumes"), root.join("many"));
+    for (folder, prefix) in [("img", "img"), ("label", "label")] {
+        fs::create_dir_all(many.join(folder)).unwrap();
+        let mut files: Vec<PathBuf> = fs::read_dir(few.join(folder))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+        for n in 0..MANY {
+            let link = many.join(folder).join(format!("{prefix}{n:04}.nii.gz"));
+            fs::hard_link(&files[n % files.len()], link).unwrap();
+        }
+    }
+    let text =
+        format!("Synapse(root: {many:?}, split: First(train: {MANY}, test: 0), labelled: All)");
+    Row {
+        name: ".nii.gz, 16 volumes",
+        source: ron::from_str(&text).unwrap(),
+        memory: 4 << 30,
     }
 }
 

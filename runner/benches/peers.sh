@@ -5,8 +5,9 @@
 #     PYTHON=python3 sh runner/benches/peers.sh              # small, on the CPU
 #     PYTHON=python3 SIZE=full sh runner/benches/peers.sh    # on an NVIDIA GPU
 #
-# PYTHON has PyTorch and, for the second, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS, W1_TOKENS, W1_BATCHES and
-# W1_DTYPES and print a line for each case. Those that are not set are left out. ROUNDS is 3 unless set.
+# PYTHON has PyTorch and, for the second, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS,
+# W1_TOKENS, W1_BATCHES and W1_DTYPES (all f32 on the CPU) and print a line for each case. Those that are not set
+# are left out. ROUNDS is 3 unless set.
 set -eu
 cd "$(dirname "$0")/../.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
@@ -35,9 +36,11 @@ peer() {
 case "$size" in
     small)
         export W1_BLOCKS=2 W1_TOKENS=196 W1_BATCHES=1 W1_ITERS=5 W1_WARMUP=3
+        burn_dtypes=f32 meganeura_dtypes=f32
         ;;
     full)
         export W1_BLOCKS=12 W1_TOKENS=1024 W1_BATCHES=1,4,12
+        burn_dtypes=f32,f16 meganeura_dtypes=f32,auto,f16coop
         ;;
     *)
         echo "SIZE is small or full, not $size" >&2
@@ -59,6 +62,6 @@ for round in $(seq "${ROUNDS:-3}"); do
         done
         torch sam_vit_b_samed --device cuda --pixels 1024 --batch 1 4 --precision f32 tf32 bf16
     fi
-    peer "${BURN_W1:-}" f32,f16
-    peer "${MEGANEURA_W1:-}" f32,auto,f16coop
+    peer "${BURN_W1:-}" "$burn_dtypes"
+    peer "${MEGANEURA_W1:-}" "$meganeura_dtypes"
 done

@@ -194,7 +194,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Pipeline file (.ron), every stage of which is timed, or a workload of fixed size: vit_b_lora,
-    /// sam_vit_b_samed, samora_stage2, samora_stage1 or predict
+    /// sam_vit_b_samed, samora_stage2, samora_stage1, predict or scaling
     #[arg(value_name = "FILE|WORKLOAD")]
     pub what: String,
     /// Replace a field of the pipeline, such as `stages.finetune.batch=2`; may be given several times

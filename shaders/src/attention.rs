@@ -50,8 +50,8 @@ impl Attention {
         let mut rows = vec![self.q.buffer, self.k.buffer, self.v.buffer];
         match self.pass {
             AttentionPass::Forward { out, .. } => rows.push(out),
-            AttentionPass::BackwardQ { dout, dq, .. } => rows.extend([dout, dq]),
-            AttentionPass::BackwardKv { dout, dk, dv, .. } => rows.extend([dout, dk, dv]),
+            AttentionPass::BackwardQ { saved, dq, .. } => rows.extend([saved.dout, dq]),
+            AttentionPass::BackwardKv { saved, dk, dv, .. } => rows.extend([saved.dout, dk, dv]),
         }
         rows
     }
@@ -110,34 +110,21 @@ pub enum AttentionPass {
         /// Saved relative position terms.
         rel: Option<usize>,
     },
-    /// Reads `dout`, `lse`, `rel`, `delta = Σ dout·out`; writes `dq` (through both terms) and the
-    /// gradient of `rel`.
+    /// Writes `dq` (through both terms) and the gradient of `rel`.
     BackwardQ {
-        /// Upstream gradient.
-        dout: usize,
-        /// Saved by the forward pass.
-        lse: usize,
-        /// Row sums of `dout·out`.
-        delta: usize,
-        /// Saved by the forward pass.
-        rel: Option<usize>,
+        /// What it reads.
+        saved: Saved,
         /// Gradient of the queries.
         dq: usize,
         /// Gradient of `rel`, from which the tables' gradients are summed.
         drel: Option<usize>,
     },
-    /// Reads the same; writes `dk` and `dv`, `[batch, K, heads·head_dim]` for the full batch, where
-    /// `K` counts keys. With `pad_kv` and overhanging windows, `dpad` (`[batch, windows, 2,
-    /// heads·head_dim]`) gets the sums over each window's padding keys and values.
+    /// Writes `dk` and `dv`, `[batch, K, heads·head_dim]` for the full batch, where `K` counts keys. With
+    /// `pad_kv` and overhanging windows, `dpad` (`[batch, windows, 2, heads·head_dim]`) gets the sums over
+    /// each window's padding keys and values.
     BackwardKv {
-        /// Upstream gradient.
-        dout: usize,
-        /// Saved by the forward pass.
-        lse: usize,
-        /// Row sums of `dout·out`.
-        delta: usize,
-        /// Saved by the forward pass.
-        rel: Option<usize>,
+        /// What it reads.
+        saved: Saved,
         /// Gradient of the keys.
         dk: usize,
         /// Gradient of the values.
@@ -145,4 +132,17 @@ pub enum AttentionPass {
         /// Gradient through padding tokens.
         dpad: Option<usize>,
     },
+}
+
+/// Bindings of what a backward pass reads beside the operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Saved {
+    /// Upstream gradient.
+    pub dout: usize,
+    /// Log-sum-exp of each row, from the forward pass.
+    pub lse: usize,
+    /// `Σ dout·out` of each row.
+    pub delta: usize,
+    /// Relative position terms, from the forward pass.
+    pub rel: Option<usize>,
 }

@@ -6,6 +6,7 @@
 //! A software adapter compiles a kernel when it first runs, one at a time on each device. New kernels
 //! are therefore tested on several devices at once; the driver's cache on disk passes them on.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
@@ -82,6 +83,8 @@ impl Passed {
                 new.push(kernel);
             }
         }
+        // Long modules take longest to compile; the short ones even out what workers have left.
+        new.sort_by_key(|k| Reverse(k.shader.source.len()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = match device.adapter.caps.cpu {
             true => cores.min(WORKERS).min(new.len() / WORTH_A_DEVICE).max(1),
@@ -312,7 +315,7 @@ fn normaliser(kernel: &Kernel) -> Option<(usize, f32)> {
     let Kernel::Attention(a) = kernel else {
         return None;
     };
-    let (AttentionPass::BackwardQ { lse, .. } | AttentionPass::BackwardKv { lse, .. }) = a.pass
+    let (AttentionPass::BackwardQ { saved, .. } | AttentionPass::BackwardKv { saved, .. }) = a.pass
     else {
         return None;
     };
@@ -324,7 +327,7 @@ fn normaliser(kernel: &Kernel) -> Option<(usize, f32)> {
     };
     let terms = 2 * usize::from(a.rel_pos.is_some()) + usize::from(a.distance_bias.is_some());
     let score = a.scale * a.head_dim as f32 * MEAN * MEAN + terms as f32 * MEAN;
-    Some((lse, score + (keys as f32).ln()))
+    Some((saved.lse, score + (keys as f32).ln()))
 }
 
 /// `len` elements, those beyond [`PERIOD`] copied.

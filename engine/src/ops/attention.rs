@@ -2,7 +2,7 @@
 //! SAM's decomposed relative positions (image_encoder.py). [`samora_shaders::Attention`] has the
 //! equations; no matrix of all pairs is ever stored.
 
-use samora_shaders::{Attention, AttentionPass, HeadRows, Tokens};
+use samora_shaders::{Attention, AttentionPass, HeadRows, Saved, Tokens};
 
 use super::attention_gradient::{row_products, sum_batches};
 use super::attention_reference::Reference;
@@ -253,14 +253,19 @@ impl Op for AttentionOp {
     fn lower(&self, inputs: &[Type], outputs: &[Type]) -> Lowering {
         let layout = self.layout;
         let n = inputs.len();
-        let saved = layout.saved();
+        let first = layout.saved();
+        let saved = Saved {
+            dout: first,
+            lse: first + 1,
+            delta: first + 2,
+            rel: layout.tables.then_some(first + 3),
+        };
         let rows = |k: usize| HeadRows {
             buffer: k,
             offset: 0,
             row_stride: channels(inputs),
             batch: inputs[k].shape[0],
         };
-        let rel = layout.tables.then_some(saved + 3);
         let pass = match self.pass {
             Pass::Forward => AttentionPass::Forward {
                 out: n,
@@ -268,18 +273,12 @@ impl Op for AttentionOp {
                 rel: layout.tables.then_some(n + 2),
             },
             Pass::BackwardQ => AttentionPass::BackwardQ {
-                dout: saved,
-                lse: saved + 1,
-                delta: saved + 2,
-                rel,
+                saved,
                 dq: n,
                 drel: layout.tables.then_some(n + 1),
             },
             Pass::BackwardKv => AttentionPass::BackwardKv {
-                dout: saved,
-                lse: saved + 1,
-                delta: saved + 2,
-                rel,
+                saved,
                 dk: n,
                 dv: n + 1,
                 dpad: (outputs.len() > 2).then_some(n + 2),
@@ -297,7 +296,7 @@ impl Op for AttentionOp {
             v: rows(2),
             rel_pos: layout.tables.then_some((3, 4)),
             distance_bias: layout.biased.then_some(layout.bias_input()),
-            pad_kv: layout.pads.then_some(((saved - 2, 0), (saved - 1, 0))),
+            pad_kv: layout.pads.then_some(((first - 2, 0), (first - 1, 0))),
             bindings: Vec::new(),
         })
     }

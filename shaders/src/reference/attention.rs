@@ -1,7 +1,7 @@
 //! Host evaluation of single rows of attention and its gradients.
 
 use super::Words;
-use crate::{Attention, AttentionPass, HeadRows, Tokens};
+use crate::{Attention, AttentionPass, HeadRows, Saved, Tokens};
 
 /// Element `i` of binding `output`.
 pub(super) fn element(a: &Attention, buffers: &[Words], output: usize, i: usize) -> Option<f64> {
@@ -37,20 +37,7 @@ pub(super) fn element(a: &Attention, buffers: &[Words], output: usize, i: usize)
                 None
             }
         }
-        AttentionPass::BackwardQ {
-            dout,
-            lse,
-            delta,
-            rel,
-            dq,
-            drel,
-        } => {
-            let saved = Saved {
-                dout,
-                lse,
-                delta,
-                rel,
-            };
+        AttentionPass::BackwardQ { saved, dq, drel } => {
             if output == dq {
                 let (b, n, h, d) = column(i);
                 let ds: Vec<_> = run
@@ -83,20 +70,11 @@ pub(super) fn element(a: &Attention, buffers: &[Words], output: usize, i: usize)
             }
         }
         AttentionPass::BackwardKv {
-            dout,
-            lse,
-            delta,
-            rel,
+            saved,
             dk,
             dv,
             dpad,
         } => {
-            let saved = Saved {
-                dout,
-                lse,
-                delta,
-                rel,
-            };
             let gradient = |b, h, d, key: &Key, values: bool| -> f64 {
                 let queries = (0..t).filter(|n| run.keys_of(*n).contains(key));
                 let term = |n: usize| match values {
@@ -142,13 +120,6 @@ struct Key {
     window: usize,
     y: usize,
     x: usize,
-}
-
-struct Saved {
-    dout: usize,
-    lse: usize,
-    delta: usize,
-    rel: Option<usize>,
 }
 
 struct Run<'a> {

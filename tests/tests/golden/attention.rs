@@ -1,6 +1,6 @@
 //! Attention configurations.
 
-use samora_shaders::{Attention, AttentionPass, Binding, HeadRows, Kernel, Tokens};
+use samora_shaders::{Attention, AttentionPass, Binding, HeadRows, Kernel, Saved, Tokens};
 
 use super::cases::{READ, WRITE};
 
@@ -44,29 +44,29 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
         let bias = bind(READ);
         ((bias, 16), (bias, 32))
     });
-    let rel = |bind: &mut dyn FnMut(Binding) -> usize, binding| windows.then(|| bind(binding));
+    let rel = |bind: &mut dyn FnMut(Binding) -> usize| windows.then(|| bind(WRITE));
+    let saved = |bind: &mut dyn FnMut(Binding) -> usize| Saved {
+        dout: bind(READ),
+        lse: bind(READ),
+        delta: bind(READ),
+        rel: windows.then(|| bind(READ)),
+    };
     let pass = match pass {
         Pass::Forward => AttentionPass::Forward {
             out: bind(WRITE),
             lse: bind(WRITE),
-            rel: rel(&mut bind, WRITE),
+            rel: rel(&mut bind),
         },
         Pass::Queries => AttentionPass::BackwardQ {
-            dout: bind(READ),
-            lse: bind(READ),
-            delta: bind(READ),
-            rel: rel(&mut bind, READ),
+            saved: saved(&mut bind),
             dq: bind(WRITE),
-            drel: rel(&mut bind, WRITE),
+            drel: rel(&mut bind),
         },
         Pass::Keys => AttentionPass::BackwardKv {
-            dout: bind(READ),
-            lse: bind(READ),
-            delta: bind(READ),
-            rel: rel(&mut bind, READ),
+            saved: saved(&mut bind),
             dk: bind(WRITE),
             dv: bind(WRITE),
-            dpad: rel(&mut bind, WRITE),
+            dpad: rel(&mut bind),
         },
     };
     Kernel::Attention(Attention {

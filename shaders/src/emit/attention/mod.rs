@@ -14,7 +14,7 @@ use self::cooperative::Cooperative;
 use self::share::Share;
 use super::form::Form;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Attention, AttentionPass, Caps, Shader};
+use crate::{Attention, AttentionPass, Caps, Saved, Shader};
 
 /// Invocations per workgroup where lanes share rows.
 const SHARED_WORKGROUP: usize = 128;
@@ -56,51 +56,21 @@ fn emit(kernel: &Attention, mut e: Emitter<'_>) -> Shader {
             e.forward(out, lse, rel);
             "attention"
         }
-        AttentionPass::BackwardQ {
-            dout,
-            lse,
-            delta,
-            rel,
-            dq,
-            drel,
-        } => {
-            let saved = Saved {
-                dout,
-                lse,
-                delta,
-                rel,
-            };
+        AttentionPass::BackwardQ { saved, dq, drel } => {
             e.backward_q(&saved, dq, drel);
             "attention dq"
         }
         AttentionPass::BackwardKv {
-            dout,
-            lse,
-            delta,
-            rel,
+            saved,
             dk,
             dv,
             dpad,
         } => {
-            let saved = Saved {
-                dout,
-                lse,
-                delta,
-                rel,
-            };
             e.backward_kv(&saved, [dk, dv], dpad);
             "attention dkv"
         }
     };
     e.finish(pass)
-}
-
-/// Bindings of what a backward pass reads.
-struct Saved {
-    dout: usize,
-    lse: usize,
-    delta: usize,
-    rel: Option<usize>,
 }
 
 /// How the walked rows reach an invocation.

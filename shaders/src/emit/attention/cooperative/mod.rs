@@ -101,38 +101,16 @@ impl<'a> Cooperative<'a> {
                 self.forward(out, lse, rel);
                 "attention"
             }
-            AttentionPass::BackwardQ {
-                dout,
-                lse,
-                delta,
-                rel,
-                dq,
-                drel,
-            } => {
-                let saved = Saved {
-                    dout,
-                    lse,
-                    delta,
-                    rel,
-                };
+            AttentionPass::BackwardQ { saved, dq, drel } => {
                 self.backward_q(&saved, dq, drel);
                 "attention dq"
             }
             AttentionPass::BackwardKv {
-                dout,
-                lse,
-                delta,
-                rel,
+                saved,
                 dk,
                 dv,
                 dpad,
             } => {
-                let saved = Saved {
-                    dout,
-                    lse,
-                    delta,
-                    rel,
-                };
                 self.backward_kv(&saved, [dk, dv], dpad);
                 "attention dkv"
             }
@@ -247,11 +225,11 @@ fn saves_terms(a: &Attention) -> bool {
     let tables = a.rel_pos.is_some();
     match a.pass {
         AttentionPass::Forward { rel, .. } => rel.is_some() == tables,
-        AttentionPass::BackwardQ { rel, drel, .. } => {
-            rel.is_some() == tables && drel.is_some() == tables
+        AttentionPass::BackwardQ { saved, drel, .. } => {
+            saved.rel.is_some() == tables && drel.is_some() == tables
         }
-        AttentionPass::BackwardKv { rel, dpad, .. } => {
-            rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
+        AttentionPass::BackwardKv { saved, dpad, .. } => {
+            saved.rel.is_some() == tables && (dpad.is_none() || a.pad_kv.is_some())
         }
     }
 }
