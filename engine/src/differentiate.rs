@@ -13,7 +13,8 @@ use crate::{Gradient, Graph, Lowering, Node, Type, Value};
 /// Which forward values the backward pass recomputes instead of keeping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Remat {
-    /// Keep everything the gradients use.
+    /// Keep what the gradients use, but recompute copies that are at least twice as large as what they are
+    /// made of, such as the windows of a convolution's image.
     #[default]
     None,
     /// Recompute pointwise values; keep results of products, attention and reductions.
@@ -87,7 +88,6 @@ pub fn differentiate(
 /// Re-emits forward nodes for the backward pass, by policy. Clones are appended as the backward
 /// pass asks for them, so they run late and live shortly.
 struct Recompute {
-    policy: Remat,
     /// Nodes whose value is kept.
     kept: Vec<bool>,
     clones: HashMap<usize, usize>,
@@ -96,13 +96,22 @@ struct Recompute {
 impl Recompute {
     fn new(g: &Graph, policy: Remat) -> Self {
         let nodes = g.nodes();
-        let is_kept = |n: &Node| match policy {
-            Remat::None => true,
-            Remat::Pointwise => n.inputs.is_empty() || !is_pointwise(g, n),
-            Remat::Blocks if block(&n.scope).is_some() => n.inputs.is_empty(),
-            Remat::Blocks => n.inputs.is_empty() || !is_pointwise(g, n),
-        };
-        let mut kept: Vec<bool> = nodes.iter().map(is_kept).collect();
+        let mut kept: Vec<bool> = Vec::with_capacity(nodes.len());
+        for n in nodes {
+            let source = n.inputs.is_empty();
+            kept.push(match policy {
+                _ if source => true,
+                Remat::None => match lower(g, n) {
+                    Lowering::View(_) => kept[n.inputs[0].node],
+                    Lowering::Map(_) => !is_enlarged(g, n),
+                    _ => true,
+                },
+                Remat::Blocks if block(&n.scope).is_some() => false,
+                Remat::Pointwise | Remat::Blocks => {
+                    !matches!(lower(g, n), Lowering::Map(_) | Lowering::View(_))
+                }
+            });
+        }
         if policy == Remat::Blocks {
             // What leaves a block is kept: it is the next block's starting point.
             for n in nodes {
@@ -112,14 +121,13 @@ impl Recompute {
             }
         }
         Self {
-            policy,
             kept,
             clones: HashMap::new(),
         }
     }
 
     fn value(&mut self, g: &mut Graph, v: Value) -> Value {
-        if self.policy == Remat::None || self.kept.get(v.node).copied().unwrap_or(true) {
+        if self.kept.get(v.node).copied().unwrap_or(true) {
             return v;
         }
         if let Some(&node) = self.clones.get(&v.node) {
@@ -149,9 +157,14 @@ fn block(scope: &str) -> Option<&str> {
     Some(&scope[..at + digits])
 }
 
-/// Whether a node costs no more than reading its inputs: pointwise, or a view.
-fn is_pointwise(g: &Graph, node: &Node) -> bool {
+fn lower(g: &Graph, node: &Node) -> Lowering {
     let inputs: Vec<Type> = node.inputs.iter().map(|&v| g.ty(v).clone()).collect();
-    let lowered = node.op.lower(&inputs, &node.types);
-    matches!(lowered, Lowering::Map(_) | Lowering::View(_))
+    node.op.lower(&inputs, &node.types)
+}
+
+/// Whether a node makes at least twice as many numbers as it reads.
+fn is_enlarged(g: &Graph, node: &Node) -> bool {
+    let made: usize = node.types.iter().map(Type::len).sum();
+    let read: usize = node.inputs.iter().map(|&v| g.ty(v).len()).sum();
+    made >= 2 * read
 }

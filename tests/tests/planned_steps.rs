@@ -5,7 +5,7 @@ use samora_engine::models::sam::{Adapter, Fusion, SamConfig, encode};
 use samora_engine::nn::loss::mse;
 use samora_engine::nn::{HlAttn, Level};
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
-use samora_engine::{DType, Graph, Plan, Planning, Remat, Value, plan};
+use samora_engine::{DType, Graph, Init, Plan, Planning, Remat, Value, differentiate, plan};
 use samora_shaders::Kernel;
 use samora_tests::training::{Training, is_expert, small_encoder};
 
@@ -37,6 +37,30 @@ fn recomputation_saves_memory() {
     let [none, pointwise, blocks] = [Remat::None, Remat::Pointwise, Remat::Blocks].map(live);
     assert!(pointwise < none, "pointwise {pointwise}, none {none}");
     assert!(blocks < none, "blocks {blocks}, none {none}");
+}
+
+/// Windows of an image take nine times what it takes: of eight convolutions one at a time has its windows
+/// and their gradient in memory, beside what all keep.
+#[test]
+fn windows_of_convolutions_are_not_kept() {
+    let mut g = Graph::new();
+    let mut x = g.input("image", &[1, 32, 32, 16], DType::F32);
+    let image = g.ty(x).len();
+    let weights: Vec<Value> = (0..8)
+        .map(|n| g.param(&format!("conv{n}"), &[16, 16, 3, 3], Init::Zeros))
+        .collect();
+    for &weight in &weights {
+        let y = g.conv2d(x, weight, None, 1, [1; 4]);
+        x = g.relu(y);
+    }
+    let loss = g.mean(x, &[0, 1, 2, 3]);
+    let gradients = differentiate(&mut g, loss, &weights, Remat::None);
+    let wanted: Vec<Value> = gradients.into_iter().flatten().collect();
+    let live = plan(&g, &wanted, Planning::exact(true))
+        .expect("a plan")
+        .live;
+    println!("{} images alive at once", live as f64 / image as f64);
+    assert!(live < (9 + 2 * 9) * image);
 }
 
 /// A step of SAM ViT-B at 224 pixels, batch 2, with this adapter, updating what `trains`.

@@ -6,7 +6,6 @@
 //! A software adapter compiles a kernel when it first runs, one at a time on each device. New kernels
 //! are therefore tested on several devices at once; the driver's cache on disk passes them on.
 
-use std::cmp::Reverse;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
@@ -83,8 +82,6 @@ impl Passed {
                 new.push(kernel);
             }
         }
-        // Long modules take longest to compile; the short ones even out what workers have left.
-        new.sort_by_key(|k| Reverse(k.shader.source.len()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = match device.adapter.caps.cpu {
             true => cores.min(WORKERS).min(new.len() / WORTH_A_DEVICE).max(1),
