@@ -98,19 +98,16 @@ impl Recompute {
         let nodes = g.nodes();
         let mut kept: Vec<bool> = Vec::with_capacity(nodes.len());
         for n in nodes {
-            let source = n.inputs.is_empty();
-            kept.push(match policy {
-                _ if source => true,
-                Remat::None => match lower(g, n) {
-                    Lowering::View(_) => kept[n.inputs[0].node],
-                    Lowering::Map(_) => !is_enlarged(g, n),
+            let is_kept = match n.inputs.first() {
+                None => true,
+                Some(_) if policy == Remat::Blocks && block(&n.scope).is_some() => false,
+                Some(first) => match lower(g, n) {
+                    Lowering::View(_) => kept[first.node],
+                    Lowering::Map(_) => policy == Remat::None && !is_enlarged(g, n),
                     _ => true,
                 },
-                Remat::Blocks if block(&n.scope).is_some() => false,
-                Remat::Pointwise | Remat::Blocks => {
-                    !matches!(lower(g, n), Lowering::Map(_) | Lowering::View(_))
-                }
-            });
+            };
+            kept.push(is_kept);
         }
         if policy == Remat::Blocks {
             // What leaves a block is kept: it is the next block's starting point.
