@@ -35,9 +35,9 @@ const AHEAD: usize = 4;
 const SIZES: (usize, usize) = (224, 56);
 /// scipy blanks the last row and column of these sizes.
 const QUIRKS: &[Quirk] = &[Quirk::SamedLastRow];
-const EPOCHS: u64 = 4;
-/// Volumes of a larger data set.
-const MANY: usize = 16;
+const EPOCHS: u64 = 2;
+/// Names of each phantom: more volumes than the first batch asks for.
+const NAMES: usize = 4;
 /// Stands for the device.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -94,9 +94,6 @@ fn main() {
             print_waiting(&open(row, root), epochs, what);
         }
     }
-    let row = many(root);
-    println!("\n{}", row.name);
-    print_waiting(&open(&row, root), 1, "first epoch");
 }
 
 /// Prints the share of the time that a device waits.
@@ -132,27 +129,22 @@ impl Rates {
     }
 }
 
-/// The phantoms of the first row under many names: a data set that is not decoded when training begins.
-fn many(root: &Path) -> Row {
-    let (few, many) = (root.join("volumes"), root.join("many"));
-    for (folder, prefix) in [("img", "img"), ("label", "label")] {
-        fs::create_dir_all(many.join(folder)).unwrap();
-        let mut files: Vec<PathBuf> = fs::read_dir(few.join(folder))
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .collect();
-        files.sort();
-        for n in 0..MANY {
-            let link = many.join(folder).join(format!("{prefix}{n:04}.nii.gz"));
-            fs::hard_link(&files[n % files.len()], link).unwrap();
+/// Gives every file below `folder` more names, of cases 100, 200, … further on.
+fn repeat(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            repeat(&path);
+            continue;
         }
-    }
-    let text =
-        format!("Synapse(root: {many:?}, split: First(train: {MANY}, test: 0), labelled: All)");
-    Row {
-        name: ".nii.gz, 16 volumes",
-        source: ron::from_str(&text).unwrap(),
-        memory: 4 << 30,
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let at = name.find(|c: char| c.is_ascii_digit()).unwrap();
+        let (prefix, number, rest) = (&name[..at], &name[at..at + 4], &name[at + 4..]);
+        let case: usize = number.parse().unwrap();
+        for n in 1..NAMES {
+            let other = format!("{prefix}{:04}{rest}", case + 100 * n);
+            fs::hard_link(&path, path.with_file_name(other)).unwrap();
+        }
     }
 }
 
@@ -172,6 +164,9 @@ fn rows(root: &Path) -> Vec<Row> {
     let preprocessed = write(Layout::SynapsePreprocessed, "preprocessed", 5);
     let h5 = root.join("h5");
     fs::rename(preprocessed.join("test_vol_h5"), &h5).unwrap();
+    for folder in [&volumes, &preprocessed, &h5] {
+        repeat(folder);
+    }
     let source = |text: String| -> Source { ron::from_str(&text).unwrap() };
     let synapse = |root: &PathBuf, train, order| {
         source(format!(
@@ -189,11 +184,11 @@ fn rows(root: &Path) -> Vec<Row> {
         memory,
     };
     vec![
-        row(".nii.gz", synapse(&volumes, 4, ""), 4 << 30),
-        row(".nii.gz beyond memory", synapse(&volumes, 4, ""), 0),
+        row(".nii.gz", synapse(&volumes, 4 * NAMES, ""), 4 << 30),
+        row(".nii.gz beyond memory", synapse(&volumes, 4 * NAMES, ""), 0),
         row(
             ".npz",
-            synapse(&preprocessed, 3, ", label_order: Some(Samed)"),
+            synapse(&preprocessed, 3 * NAMES, ", label_order: Some(Samed)"),
             4 << 30,
         ),
         row(".h5", in_folders, 4 << 30),
