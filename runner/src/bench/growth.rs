@@ -2,7 +2,7 @@
 
 use super::Measured;
 
-/// What a case is called whose size `what` is `n`, among others that differ in that alone.
+/// What a case is called whose size `what` is `n`, among others that differ in that alone ([`Growth::of`]).
 pub(super) fn grown(what: &str, n: usize) -> String {
     format!("{what} {n}")
 }
@@ -21,7 +21,7 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// The series among cases called as [`grown`] says.
+    /// The series among cases that are called by what grows and its size, such as `tokens 196`.
     pub fn of(rows: &[Measured]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for row in rows {
