@@ -1,5 +1,6 @@
 //! Lengths that a damaged file claims. The parser makes room for a value before it reads it, so a file with a
-//! value longer than itself is refused before it is parsed.
+//! value longer than itself is refused before it is parsed; and so is one with a part of a number, which the
+//! parser leaves unread and takes for the next element.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -22,8 +23,8 @@ const SHORT: [&[u8; 2]; 21] = [
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 ];
 
-/// Fails where an element claims a value longer than the file. What is wrong otherwise is left to the parser,
-/// and deflated data sets are not looked into.
+/// Fails where an element claims a value longer than the file, or a part of a number. What is wrong otherwise
+/// is left to the parser, and deflated data sets are not looked into.
 pub(super) fn check(path: &Path) -> Result<()> {
     let failed = |e| DataError::io(path, "read", e);
     let file = File::open(path).map_err(failed)?;
@@ -60,11 +61,31 @@ pub(super) fn check(path: &Path) -> Result<()> {
         if u64::from(claim.1) > size {
             return Err(too_long((claim.0, claim.1.into())));
         }
+        if let LazyDataToken::LazyValue { header, .. } = &token
+            && !claim.1.is_multiple_of(number_bytes(&header.vr.to_bytes()))
+        {
+            let vr = header.vr.to_string();
+            let problem = format!(
+                "element {} claims {} bytes of numbers that are {vr}: damaged; copy it again",
+                claim.0, claim.1
+            );
+            return Err(DataError::content(path, problem));
+        }
         if token.skip().is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// Bytes of each number of a value representation; 1 for text and bytes.
+fn number_bytes(vr: &[u8; 2]) -> u32 {
+    match vr {
+        b"US" | b"SS" | b"OW" => 2,
+        b"AT" | b"FL" | b"OF" | b"OL" | b"SL" | b"UL" => 4,
+        b"FD" | b"OD" | b"OV" | b"SV" | b"UV" => 8,
+        _ => 1,
+    }
 }
 
 enum Meta {

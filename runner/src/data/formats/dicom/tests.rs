@@ -204,6 +204,22 @@ fn values_longer_than_their_file_are_refused() {
     }
 }
 
+/// The parser would take what is left of the number for the next element.
+#[test]
+fn parts_of_numbers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.dcm", slice(2.0));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let rows = b"\x28\x00\x10\x00US";
+    let mut places = bytes.windows(rows.len());
+    let at = places.position(|place| place == rows).unwrap() + rows.len();
+    bytes[at] = 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let message = read_folder(&path).unwrap_err().to_string();
+    let expected = "element (0028,0010) claims 1 bytes of numbers that are US";
+    assert!(message.contains(expected), "{message}");
+}
+
 #[test]
 fn damaged_files_are_errors_or_volumes() {
     let folder = tempfile::tempdir().unwrap();
