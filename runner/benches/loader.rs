@@ -36,7 +36,8 @@ const SIZES: (usize, usize) = (224, 56);
 /// scipy blanks the last row and column of these sizes.
 const QUIRKS: &[Quirk] = &[Quirk::SamedLastRow];
 const EPOCHS: u64 = 2;
-/// Names of each phantom: more volumes than the first batch asks for.
+/// Names of each phantom: more volumes than the first batch asks for. The disk cache, keyed by content, decodes
+/// each phantom once all the same.
 const NAMES: usize = 4;
 /// Stands for the device.
 const STEP: Duration = Duration::from_millis(100);

@@ -145,8 +145,8 @@ pub(super) fn train(
         tensors.extend(state.tensors);
     }
     let mut program = Program::new(ctx.device, &built.graph, planned, &tensors)?;
-    let unchanged = |name: &String| !built.trained.contains(name) && built.saved.contains(name);
-    tensors.retain(|name, _| unchanged(name));
+    // What is saved although no step changes it; the device may have rounded it.
+    tensors.retain(|name, _| built.saved.contains(name) && !built.trained.contains(name));
     let random = built.graph.sources().iter().any(|s| s.name == "random");
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
     let mut progress = Progress::new(stage, length.steps, done, batch);
@@ -204,12 +204,16 @@ pub(super) fn train(
     let losses: Vec<(usize, f32)> = events.iter().map(|e| (e.step, e.loss)).collect();
     let curve = ctx.run.path(&format!("curves/{stage}.png"));
     draw_curve(&curve, &format!("{stage}: loss over steps"), &losses)?;
-    let trained = built.saved.iter().filter(|n| built.trained.contains(n));
-    let trained = trained.map(|name| finite(&program, name, (stage, done)));
-    tensors.extend(trained.collect::<Result<Vec<_>>>()?);
+    let saved = built.saved.iter().map(|name| {
+        let tensor = match tensors.remove(name) {
+            Some(unchanged) => unchanged,
+            None => program.tensor(name)?,
+        };
+        finite(name, tensor, (stage, done))
+    });
     let weights = Weights {
+        tensors: saved.collect::<Result<_>>()?,
         metadata: built.metadata.clone(),
-        tensors,
     };
     ctx.run.finish(stage, &weights)
 }
@@ -255,20 +259,15 @@ fn state(program: &Program<'_>, built: &Built, stage: &str, steps: usize) -> Res
         .iter()
         .filter(|s| matches!(s.kind, SourceKind::State(_)));
     let names = states.map(|s| &s.name).chain(&built.trained);
-    let tensors = names.map(|name| finite(program, name, (stage, steps)));
+    let tensors = names.map(|name| finite(name, program.tensor(name)?, (stage, steps)));
     Ok(State {
         steps,
         tensors: tensors.collect::<Result<_>>()?,
     })
 }
 
-/// Reads a tensor that is about to be saved. A checkpoint with NaN would replace a good one for ever.
-fn finite(
-    program: &Program<'_>,
-    name: &str,
-    (stage, step): (&str, usize),
-) -> Result<(String, Tensor)> {
-    let tensor = program.tensor(name)?;
+/// A tensor that is about to be saved, with its name. A checkpoint with NaN would replace a good one for ever.
+fn finite(name: &str, tensor: Tensor, (stage, step): (&str, usize)) -> Result<(String, Tensor)> {
     if tensor.as_f32().iter().all(|x| x.is_finite()) {
         return Ok((name.into(), tensor));
     }

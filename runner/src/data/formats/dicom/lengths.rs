@@ -53,21 +53,20 @@ pub(super) fn check(path: &Path) -> Result<()> {
         return Ok(());
     };
     while let Some(Ok(token)) = reader.advance() {
-        let claim = match &token {
-            LazyDataToken::LazyValue { header, .. } => (header.tag, header.len.0),
-            LazyDataToken::LazyItemValue { len, .. } => (Tag(0xfffe, 0xe000), *len),
+        let (tag, length, number) = match &token {
+            LazyDataToken::LazyValue { header, .. } => {
+                let number = number_bytes(&header.vr.to_bytes());
+                (header.tag, header.len.0, number)
+            }
+            LazyDataToken::LazyItemValue { len, .. } => (Tag(0xfffe, 0xe000), *len, 1),
             _ => continue,
         };
-        if u64::from(claim.1) > size {
-            return Err(too_long((claim.0, claim.1.into())));
+        if u64::from(length) > size {
+            return Err(too_long((tag, length.into())));
         }
-        if let LazyDataToken::LazyValue { header, .. } = &token
-            && !claim.1.is_multiple_of(number_bytes(&header.vr.to_bytes()))
-        {
-            let vr = header.vr.to_string();
+        if !length.is_multiple_of(number) {
             let problem = format!(
-                "element {} claims {} bytes of numbers that are {vr}: damaged; copy it again",
-                claim.0, claim.1
+                "element {tag} claims {length} bytes of numbers of {number} bytes: damaged; copy it again"
             );
             return Err(DataError::content(path, problem));
         }

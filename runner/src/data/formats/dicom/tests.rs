@@ -216,7 +216,7 @@ fn parts_of_numbers_are_refused() {
     bytes[at] = 1;
     std::fs::write(&path, &bytes).unwrap();
     let message = read_folder(&path).unwrap_err().to_string();
-    let expected = "element (0028,0010) claims 1 bytes of numbers that are US";
+    let expected = "element (0028,0010) claims 1 bytes of numbers of 2 bytes";
     assert!(message.contains(expected), "{message}");
 }
 
