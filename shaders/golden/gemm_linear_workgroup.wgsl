@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         tiles[at_10 + 10u] = vec4<f32>(held_1_0.z, held_1_1.z, held_1_2.z, held_1_3.z);
         tiles[at_10 + 15u] = vec4<f32>(held_1_0.w, held_1_1.w, held_1_2.w, held_1_3.w);
         workgroupBarrier();
-        for (var step = part; step < 32u; step += 16u) {
+        for (var step = part; step < 32u; step += 32u) {
             let a = 0u + step * 5u + local_row;
             let b = 160u + step * 5u + local_col;
             let a_0_0 = tiles[a];
@@ -106,6 +106,54 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             acc_1_0 = fma(vec4<f32>(a_7_0.y), b_7_0, acc_1_0);
             acc_2_0 = fma(vec4<f32>(a_7_0.z), b_7_0, acc_2_0);
             acc_3_0 = fma(vec4<f32>(a_7_0.w), b_7_0, acc_3_0);
+            let a_8_0 = tiles[a + 80u];
+            let b_8_0 = tiles[b + 80u];
+            acc_0_0 = fma(vec4<f32>(a_8_0.x), b_8_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_8_0.y), b_8_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_8_0.z), b_8_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_8_0.w), b_8_0, acc_3_0);
+            let a_9_0 = tiles[a + 90u];
+            let b_9_0 = tiles[b + 90u];
+            acc_0_0 = fma(vec4<f32>(a_9_0.x), b_9_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_9_0.y), b_9_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_9_0.z), b_9_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_9_0.w), b_9_0, acc_3_0);
+            let a_10_0 = tiles[a + 100u];
+            let b_10_0 = tiles[b + 100u];
+            acc_0_0 = fma(vec4<f32>(a_10_0.x), b_10_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_10_0.y), b_10_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_10_0.z), b_10_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_10_0.w), b_10_0, acc_3_0);
+            let a_11_0 = tiles[a + 110u];
+            let b_11_0 = tiles[b + 110u];
+            acc_0_0 = fma(vec4<f32>(a_11_0.x), b_11_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_11_0.y), b_11_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_11_0.z), b_11_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_11_0.w), b_11_0, acc_3_0);
+            let a_12_0 = tiles[a + 120u];
+            let b_12_0 = tiles[b + 120u];
+            acc_0_0 = fma(vec4<f32>(a_12_0.x), b_12_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_12_0.y), b_12_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_12_0.z), b_12_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_12_0.w), b_12_0, acc_3_0);
+            let a_13_0 = tiles[a + 130u];
+            let b_13_0 = tiles[b + 130u];
+            acc_0_0 = fma(vec4<f32>(a_13_0.x), b_13_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_13_0.y), b_13_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_13_0.z), b_13_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_13_0.w), b_13_0, acc_3_0);
+            let a_14_0 = tiles[a + 140u];
+            let b_14_0 = tiles[b + 140u];
+            acc_0_0 = fma(vec4<f32>(a_14_0.x), b_14_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_14_0.y), b_14_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_14_0.z), b_14_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_14_0.w), b_14_0, acc_3_0);
+            let a_15_0 = tiles[a + 150u];
+            let b_15_0 = tiles[b + 150u];
+            acc_0_0 = fma(vec4<f32>(a_15_0.x), b_15_0, acc_0_0);
+            acc_1_0 = fma(vec4<f32>(a_15_0.y), b_15_0, acc_1_0);
+            acc_2_0 = fma(vec4<f32>(a_15_0.z), b_15_0, acc_2_0);
+            acc_3_0 = fma(vec4<f32>(a_15_0.w), b_15_0, acc_3_0);
         }
         workgroupBarrier();
     }

@@ -13,7 +13,7 @@ pub fn validate(source: &str) -> Result<(), String> {
         .map_err(|e| format!("WGSL: {}", e.emit_to_string(source)))?;
     let cooperative = source.contains("enable wgpu_cooperative_matrix;");
     let halves = source.contains("enable f16;");
-    let mut capabilities = Capabilities::SUBGROUP;
+    let mut capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     capabilities.set(Capabilities::COOPERATIVE_MATRIX, cooperative);
     capabilities.set(Capabilities::SHADER_FLOAT16, halves);
     let info = Validator::new(ValidationFlags::all(), capabilities)

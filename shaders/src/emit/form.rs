@@ -17,6 +17,8 @@ pub(crate) enum Form {
     Half,
     /// An array of vec4 of f16.
     Halves,
+    /// An array of vec4 of words, each of two f16 numbers.
+    Packed,
     /// A texture with four numbers in each texel, read number by number. Mesa's CPU adapters read a buffer
     /// one component of one lane at a time, through memory; a texture about ten times faster.
     Texel,
@@ -59,16 +61,17 @@ impl Form {
             Self::Quad => "vec4<f32>",
             Self::Half => "f16",
             Self::Halves => "vec4<f16>",
+            Self::Packed => "vec4<u32>",
             Self::Texel | Self::Texels => return format!("var b{b}: texture_2d<f32>;"),
         };
         let access = if binding.write { "read_write" } else { "read" };
         format!("var<storage, {access}> b{b}: array<{ty}>;")
     }
 
-    /// Element `index` of the array: a number, or four of them.
+    /// Element `index` of the array: a number, or four of them, or four words.
     pub(crate) fn read(self, buffer: usize, index: &str) -> String {
         match self {
-            Self::Scalar | Self::Quad => format!("b{buffer}[{index}]"),
+            Self::Scalar | Self::Quad | Self::Packed => format!("b{buffer}[{index}]"),
             Self::Half => format!("f32(b{buffer}[{index}])"),
             Self::Halves => format!("vec4<f32>(b{buffer}[{index}])"),
             Self::Texel => self.read_scalar(buffer, &format!("({index})")),
@@ -81,6 +84,10 @@ impl Form {
         let whole = match self {
             Self::Scalar | Self::Half => return self.read(buffer, at),
             Self::Halves => return format!("f32(b{buffer}[{at} / 4u][{at} % 4u])"),
+            Self::Packed => {
+                let word = format!("b{buffer}[{at} / 8u][{at} / 2u % 4u]");
+                return format!("unpack2x16float({word})[{at} % 2u]");
+            }
             Self::Quad => self,
             Self::Texel | Self::Texels => Self::Texels,
         };

@@ -18,9 +18,9 @@ use super::gemm::{epilogue_forms, locate};
 use super::gemm_tile::lanes;
 use super::matrix::{Matrix, Wide};
 use crate::wgsl::{Builtin, Interface, Module, Writer};
-use crate::{Caps, Gemm, Products};
+use crate::{BufferType, Caps, Gemm, Products};
 
-/// Numbers per read.
+/// Numbers of a result that are stored together.
 const UNIT: usize = 4;
 /// Numbers between the end of a line and the next, so that lines start in different banks.
 const GAP: usize = 8;
@@ -62,12 +62,20 @@ struct Side {
     line: usize,
     /// Lines of the tile.
     lines: usize,
+    /// Numbers per read: eight f16, four f32.
+    run: usize,
 }
 
 impl Side {
     /// Numbers from the start of a line to that of the next.
     fn pitch(&self) -> usize {
         self.line + GAP
+    }
+
+    /// Whether so many invocations each make the same number of reads, a whole number of lines apart.
+    fn even(&self, threads: usize) -> bool {
+        let reads = self.line / self.run;
+        threads.is_multiple_of(reads) && (reads * self.lines).is_multiple_of(threads)
     }
 }
 
@@ -104,16 +112,12 @@ impl<'a> Cooperative<'a> {
             self.block[d].is_multiple_of(self.part[d]) && self.part[d].is_multiple_of(self.size)
         });
         let threads = self.threads();
-        let even = |side: &Side| {
-            let reads = side.line / UNIT;
-            threads.is_multiple_of(reads) && (reads * side.lines).is_multiple_of(threads)
-        };
         fragments
             && self.lanes > 1
             && self.depth.is_multiple_of(self.size)
             && threads <= self.caps.workgroup_size as usize
             && self.bytes() <= self.caps.workgroup_memory as usize
-            && self.sides().iter().all(even)
+            && self.sides().iter().all(|side| side.even(threads))
     }
 
     /// Bytes of workgroup memory.
@@ -165,7 +169,10 @@ impl<'a> Cooperative<'a> {
         for side in &sides {
             if side.matrix.wide != Wide::No {
                 let buffer = side.matrix.buffer;
-                forms[buffer] = Form::of(self.kernel.bindings[buffer], true, self.caps);
+                forms[buffer] = match side.run {
+                    8 => Form::Packed,
+                    _ => Form::of(self.kernel.bindings[buffer], true, self.caps),
+                };
             }
         }
         let builtins = [Builtin::Workgroup, Builtin::Local, Builtin::Subgroup];
@@ -297,6 +304,8 @@ impl<'a> Cooperative<'a> {
                 true => (self.depth, block),
                 false => (block, self.depth),
             };
+            let half = self.kernel.bindings[matrix.buffer].ty == BufferType::F16;
+            let run = if half && matrix.eights { 8 } else { 4 };
             Side {
                 matrix,
                 name,
@@ -305,11 +314,21 @@ impl<'a> Cooperative<'a> {
                 along_k,
                 line,
                 lines,
+                run,
             }
         };
-        [
+        let mut sides = [
             side(a, "a", "row", self.block[0]),
             side(b, "b", "col", self.block[1]),
-        ]
+        ];
+        // One buffer has one form.
+        let same = sides[0].matrix.buffer == sides[1].matrix.buffer;
+        let uneven = sides.each_ref().map(|side| !side.even(self.threads()));
+        for (side, alone) in sides.iter_mut().zip(uneven) {
+            if alone || same && uneven.contains(&true) {
+                side.run = 4;
+            }
+        }
+        sides
     }
 }

@@ -19,7 +19,7 @@ use crate::{Caps, Gemm};
 /// Components of a vec4.
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 /// Products per invocation that are written out per turn of the inner loop: enough to read ahead.
-const WRITTEN_OUT: usize = 256;
+const WRITTEN_OUT: usize = 1024;
 /// Rows and columns of invocations that read the same vec4s of workgroup memory together.
 const PATCH: [usize; 2] = [4, 8];
 
@@ -214,7 +214,7 @@ impl<'a> Shared<'a> {
         let [rows, cols] = self.each;
         let fits =
             |n: &usize| steps.is_multiple_of(n * self.split) && n * rows * cols <= WRITTEN_OUT;
-        let turns = [8, 4, 2].into_iter().find(fits).unwrap_or(1);
+        let turns = [16, 8, 4, 2].into_iter().find(fits).unwrap_or(1);
         let from = if self.split > 1 { "part" } else { "0u" };
         let stride = format!("{}u", turns * self.split);
         w.open_loop("step", from, &format!("{steps}u"), &stride);

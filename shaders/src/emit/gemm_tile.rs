@@ -16,6 +16,8 @@ pub(super) const WORKGROUPS: usize = 128;
 /// Steps along k that are worth an invocation of their own, once there are as many as run together anyway.
 const SHARE: usize = 16;
 const WARP: usize = 32;
+/// Accumulators of an invocation with which four subgroups of 32 on a core are worth more than eight.
+const BUSY: usize = 64;
 /// Extents along k that are worth blocks only 8 wide.
 const LONG: usize = 1024;
 /// Accumulators of an invocation times squares of four by four that it holds on their way to workgroup
@@ -60,7 +62,7 @@ pub(crate) fn tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
                 block[0] < 2 * m && block[1] < 2 * n && threads(*block, *each) <= invocations(caps)
             });
             let tiles = tried.flat_map(|(block, each)| {
-                let most = shared_split(k, caps, threads(block, each));
+                let most = shared_split(k, caps, block, each);
                 let splits = if most > 1 {
                     vec![most, most / 2]
                 } else {
@@ -127,11 +129,11 @@ fn lane_tile(kernel: &Gemm, lanes: usize) -> Tile {
 }
 
 /// Blocks of up to 128×128, smaller where the result is small or would give too few workgroups.
-/// Workgroups have as many invocations whatever their block: those that a small block leaves over share
-/// the sums along k.
+/// Workgroups have 256 invocations whatever their block, or 128 with many results each: those that a small
+/// block leaves over share the sums along k.
 fn shared_tile(kernel: &Gemm, caps: &Caps) -> Tile {
     let (block, each) = shared_blocks(kernel, caps);
-    let split = shared_split(kernel.k, caps, threads(block, each));
+    let split = shared_split(kernel.k, caps, block, each);
     of_block(kernel.k, caps, (block, each, split))
 }
 
@@ -154,10 +156,13 @@ fn threads(block: [usize; 2], each: [usize; 2]) -> usize {
 }
 
 /// Invocations that share the sums of the same results.
-fn shared_split(k: usize, caps: &Caps, threads: usize) -> usize {
+fn shared_split(k: usize, caps: &Caps, block: [usize; 2], each: [usize; 2]) -> usize {
+    let threads = threads(block, each);
+    let busy = each[0] * each[1] >= BUSY;
+    let most = invocations(caps).min(if busy { 4 * WARP } else { usize::MAX });
     let pays = |split: usize| {
         let share = if split * threads > WARP { SHARE } else { 4 };
-        split * threads <= invocations(caps) && k >= split * share
+        split * threads <= most && k >= split * share
     };
     let mut split = 1;
     while pays(2 * split) {

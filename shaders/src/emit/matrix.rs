@@ -18,6 +18,8 @@ pub(crate) struct Matrix {
     pub(crate) inner: usize,
     /// How it is read.
     pub(crate) wide: Wide,
+    /// Whether it may be read eight numbers at a time too.
+    pub(crate) eights: bool,
 }
 
 /// How an operand is read.
@@ -45,10 +47,12 @@ impl Matrix {
         };
         let same = both[0].buffer == both[1].buffer;
         let any_narrow = both.iter().any(|m| m.wide == Wide::No);
+        let any_fours = both.iter().any(|m| !m.eights);
         for matrix in &mut both {
             if !alone(matrix) || (same && any_narrow) {
                 matrix.wide = Wide::No;
             }
+            matrix.eights &= matrix.wide != Wide::No && !(same && any_fours);
         }
         both
     }
@@ -57,18 +61,19 @@ impl Matrix {
         operand: &Operand,
         (batch, [extent, depth], [outer, inner]): (View, [usize; 2], [usize; 2]),
     ) -> Self {
-        let aligned = batch
-            .strides
-            .iter()
-            .chain([&batch.offset])
-            .all(|step| step % 4 == 0);
-        let wide = if aligned && inner == 1 && depth % 4 == 0 && outer % 4 == 0 {
-            Wide::Inner
-        } else if aligned && outer == 1 && extent % 4 == 0 && inner % 4 == 0 {
-            Wide::Outer
-        } else {
-            Wide::No
+        let by = |run: usize| {
+            let mut starts = batch.strides.iter().chain([&batch.offset]);
+            let aligned = starts.all(|step| step % run == 0);
+            if aligned && inner == 1 && depth % run == 0 && outer % run == 0 {
+                Wide::Inner
+            } else if aligned && outer == 1 && extent % run == 0 && inner % run == 0 {
+                Wide::Outer
+            } else {
+                Wide::No
+            }
         };
+        let wide = by(4);
+        let eights = wide != Wide::No && wide == by(8);
         Self {
             buffer: operand.buffer,
             batch,
@@ -76,6 +81,7 @@ impl Matrix {
             outer,
             inner,
             wide,
+            eights,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::geometry::{Slot, both};
 use super::{Emitter, Supply};
 use crate::HeadRows;
+use crate::emit::form::Form;
 use crate::wgsl::sum;
 
 /// Slots per turn where nothing else decides.
@@ -23,6 +24,15 @@ pub(super) enum Source {
     Head(HeadRows),
     /// A contiguous `[batch, tokens, heads·head_dim]` buffer.
     Plain(usize),
+}
+
+impl Walked {
+    fn buffer(&self) -> usize {
+        match &self.source {
+            Source::Head(rows) => rows.buffer,
+            Source::Plain(buffer) => *buffer,
+        }
+    }
 }
 
 impl Emitter<'_> {
@@ -213,18 +223,35 @@ impl Emitter<'_> {
 
     /// Register `r` (an expression) of a side's row at a slot that [`Emitter::find_row`] has seen.
     pub(super) fn element(&self, side: &Walked, slot: &str, r: &str) -> String {
-        let buffer = match &side.source {
-            Source::Head(rows) => rows.buffer,
-            Source::Plain(buffer) => *buffer,
-        };
-        let real = self.forms[buffer].read(buffer, &format!("{}_{slot} + {r}", side.name));
-        match side.pad {
-            Some((pad, offset)) if self.overhangs() => {
-                let pad = self.forms[pad].read(pad, &format!("{} + {r}", self.pad_row(offset)));
-                format!("select({pad}, {real}, {slot}_real)")
-            }
-            _ => real,
+        let at = format!("{}_{slot} + {r}", side.name);
+        let real = self.forms[side.buffer()].read(side.buffer(), &at);
+        match self.pad_element(side, r) {
+            Some(pad) => format!("select({pad}, {real}, {slot}_real)"),
+            None => real,
         }
+    }
+
+    /// The same as memory holds it, in [`Emitter::raw_type`].
+    pub(super) fn raw_element(&self, side: &Walked, slot: &str, r: &str) -> String {
+        match self.raw_type(side) {
+            "vec4<f16>" => format!("b{}[{}_{slot} + {r}]", side.buffer(), side.name),
+            _ => self.element(side, slot, r),
+        }
+    }
+
+    /// The type of [`Emitter::raw_element`]: padding rows are f32.
+    pub(super) fn raw_type(&self, side: &Walked) -> &'static str {
+        match self.forms[side.buffer()] {
+            Form::Halves if self.pad_element(side, "0u").is_none() => "vec4<f16>",
+            _ => "vec4<f32>",
+        }
+    }
+
+    /// Register `r` of the row that padding slots have instead, where there are any.
+    fn pad_element(&self, side: &Walked, r: &str) -> Option<String> {
+        let (pad, offset) = side.pad.filter(|_| self.overhangs())?;
+        let at = format!("{} + {r}", self.pad_row(offset));
+        Some(self.forms[pad].read(pad, &at))
     }
 
     /// Copies the next `tile` rows of both sides into workgroup memory.

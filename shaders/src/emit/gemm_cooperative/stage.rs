@@ -1,6 +1,6 @@
 //! From the operands through registers into workgroup memory.
 
-use super::{Cooperative, SCALE, Side, UNIT};
+use super::{Cooperative, SCALE, Side};
 use crate::BufferType;
 use crate::emit::matrix::Wide;
 use crate::wgsl::{Writer, sum, times};
@@ -13,13 +13,16 @@ impl Cooperative<'_> {
     /// are read into.
     pub(super) fn start(&self, w: &mut Writer, side: &Side) {
         let name = side.name;
-        let reads = side.line / UNIT;
+        let reads = side.line / side.run;
         w.line(format!(
             "let {name}_start = {};",
             side.matrix.start("batch")
         ));
         w.line(format!("let {name}_line = local / {reads}u;"));
-        w.line(format!("let {name}_in_line = local % {reads}u * {UNIT}u;"));
+        w.line(format!(
+            "let {name}_in_line = local % {reads}u * {}u;",
+            side.run
+        ));
         for p in 0..self.reads(side) {
             w.line(format!("var {name}_{p}: {};", self.held(side)));
         }
@@ -28,6 +31,7 @@ impl Cooperative<'_> {
     /// What an operand is read into.
     fn held(&self, side: &Side) -> &'static str {
         match self.kernel.bindings[side.matrix.buffer].ty {
+            BufferType::F16 if side.run == 8 => "vec4<u32>",
             BufferType::F16 => "vec4<f16>",
             _ => "vec4<f32>",
         }
@@ -53,6 +57,16 @@ impl Cooperative<'_> {
         for p in 0..self.reads(side) {
             let at = p * self.apart(side) * pitch;
             let mut head = format!("{name}_{p}");
+            if side.run == 8 {
+                for (half, words) in [["x", "y"], ["z", "w"]].iter().enumerate() {
+                    let [low, high] = words.map(|word| format!("unpack2x16float({head}.{word})"));
+                    // Drivers take the conversion there and back for nothing.
+                    let four = w.bind("high", format!("vec4<f16>(vec4<f32>({low}, {high}))"));
+                    let at = at + half * 4 / self.word;
+                    self.put(w, &format!("{name}_high"), (&slot, at), &four);
+                }
+                continue;
+            }
             if self.split {
                 // Not by converting to f16 and back, which drivers take for doing nothing.
                 let bits = format!("bitcast<vec4<u32>>({head}) & vec4<u32>({HEAD}u)");
@@ -67,7 +81,7 @@ impl Cooperative<'_> {
     }
 
     fn put(&self, w: &mut Writer, tile: &str, (slot, at): (&str, usize), value: &str) {
-        if self.word == UNIT {
+        if self.word == 4 {
             w.line(format!("{tile}[{slot} + {at}u] = {value};"));
             return;
         }
@@ -79,12 +93,12 @@ impl Cooperative<'_> {
 
     /// Reads per invocation and tile.
     fn reads(&self, side: &Side) -> usize {
-        side.line / UNIT * side.lines / self.threads()
+        side.line / side.run * side.lines / self.threads()
     }
 
     /// Lines between an invocation's reads.
     fn apart(&self, side: &Side) -> usize {
-        self.threads() / (side.line / UNIT)
+        self.threads() / (side.line / side.run)
     }
 
     /// The text of read number `p` of the tile at `k`.
@@ -130,13 +144,14 @@ impl Cooperative<'_> {
         };
         let value = match matrix.wide {
             Wide::No => {
-                let parts: Vec<String> = (0..UNIT)
+                let parts: Vec<String> = (0..side.run)
                     .map(|part| format!("b{}[{}]", matrix.buffer, index(part, 1)))
                     .collect();
                 format!("{}({})", self.held(side), parts.join(", "))
             }
             Wide::Inner | Wide::Outer => {
-                format!("b{}[({}) / {UNIT}u]", matrix.buffer, index(0, UNIT))
+                let run = side.run;
+                format!("b{}[({}) / {run}u]", matrix.buffer, index(0, run))
             }
         };
         if !deep {

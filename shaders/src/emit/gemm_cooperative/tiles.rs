@@ -2,7 +2,8 @@
 
 use super::Cooperative;
 use crate::emit::gemm_tile::WORKGROUPS;
-use crate::{Caps, Gemm, Products, Tile};
+use crate::emit::matrix::Matrix;
+use crate::{BufferType, Caps, Gemm, Products, Tile};
 
 /// Least extents, and least multiplications, of a product for cooperative matrices.
 const SIDE: usize = 32;
@@ -13,10 +14,24 @@ const MEMORY: u32 = 48 << 10;
 /// A block, the part of it that a subgroup computes, and the summed extent per stage.
 type Shape = ([usize; 2], [usize; 2], usize);
 
-/// By rule the first that gives enough workgroups: many small parts, which hide each other's waits.
-const BY_RULE: [Shape; 2] = [([128, 64], [32, 32], 32), ([64, 64], [32, 32], 64)];
-/// The same for [`Products::Split`], whose three products wait less.
-const BY_RULE_SPLIT: [Shape; 2] = [([128, 128], [64, 32], 32), ([64, 64], [32, 32], 32)];
+/// By rule the first that gives so many workgroups, or the last: many of small parts hide each other's waits.
+type ByRule = &'static [(Shape, usize)];
+/// For operands that are read eight numbers at a time.
+const EIGHTS: ByRule = &[
+    (([128, 128], [64, 32], 64), 2 * WORKGROUPS),
+    (([128, 64], [32, 32], 64), WORKGROUPS),
+    (([64, 64], [32, 32], 64), 0),
+];
+/// For others, of which more numbers wait in registers.
+const FOURS: ByRule = &[
+    (([128, 64], [32, 32], 32), WORKGROUPS),
+    (([64, 64], [32, 32], 64), 0),
+];
+/// For [`Products::Split`], whose three products wait less.
+const SPLIT: ByRule = &[
+    (([128, 128], [64, 32], 32), WORKGROUPS),
+    (([64, 64], [32, 32], 32), 0),
+];
 /// Others that may be faster.
 const OTHERS: [Shape; 7] = [
     ([128, 128], [64, 64], 32),
@@ -34,9 +49,10 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let &Gemm { batch, m, n, k, .. } = kernel;
     let (size, shallower, by_rule) = match caps.products {
         Products::Exact => return Vec::new(),
-        Products::Half { size } => (size, 1, BY_RULE),
+        Products::Half { size: 16 } if in_eights(kernel) => (16, 1, EIGHTS),
+        Products::Half { size } => (size, 1, FOURS),
         // Two tiles of each operand.
-        Products::Split { size } => (size, 2, BY_RULE_SPLIT),
+        Products::Split { size } => (size, 2, SPLIT),
     };
     if m.min(n).min(k) < SIDE || batch * m * n * k < LEAST {
         return Vec::new();
@@ -61,19 +77,27 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
             word,
         })
     };
-    let workgroups = |tile: &Tile| match *tile {
-        Tile::Cooperative {
-            block_m, block_n, ..
-        } => batch * m.div_ceil(block_m) * n.div_ceil(block_n),
-        _ => 0,
-    };
-    let mut all: Vec<Tile> = by_rule.iter().filter_map(tile).collect();
-    if all
-        .first()
-        .is_some_and(|widest| workgroups(widest) < WORKGROUPS)
-    {
-        all.reverse();
+    let workgroups =
+        |[block_m, block_n]: [usize; 2]| batch * m.div_ceil(block_m) * n.div_ceil(block_n);
+    let suits =
+        |&(shape, least): &(Shape, usize)| workgroups(shape.0) >= least && tile(&shape).is_some();
+    let mut shapes: Vec<Shape> = by_rule.iter().map(|(shape, _)| *shape).collect();
+    let suitable = by_rule.iter().position(suits).unwrap_or(0);
+    shapes.rotate_left(suitable);
+    shapes.extend(OTHERS);
+    let mut all: Vec<Tile> = Vec::new();
+    for tile in shapes.iter().filter_map(tile) {
+        if !all.contains(&tile) {
+            all.push(tile);
+        }
     }
-    all.extend(OTHERS.iter().filter_map(tile));
     all
+}
+
+/// Whether both operands are read eight numbers at a time.
+fn in_eights(kernel: &Gemm) -> bool {
+    let half = |matrix: &Matrix| kernel.bindings[matrix.buffer].ty == BufferType::F16;
+    Matrix::operands(kernel)
+        .iter()
+        .all(|matrix| matrix.eights && half(matrix))
 }

@@ -26,9 +26,8 @@ impl Cooperative<'_> {
         self.own_second("g", Source::Plain(saved.dout), self.e.queries());
         self.sums("dq", head + terms);
         let sides = self.e.key_value();
-        self.walk(|c| {
-            c.stage_keys(&sides, &sides);
-            c.barrier();
+        let mark = |c: &mut Self| c.mark_keys(&sides);
+        self.walk(&sides, self.e.keys(), mark, |c| {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
             for j in 0..c.words() {
@@ -67,7 +66,7 @@ impl Cooperative<'_> {
             pad: None,
         };
         let keys = side("k", Source::Head(a.k));
-        self.stage(self.own_span(), &[keys], self.e.keys(), 1.0);
+        self.stage(self.own_span(), &[keys], self.e.keys());
         self.stage_terms(self.own_span(), Terms::Hot);
         self.barrier();
         self.hold("own_a", 0..head + terms);
@@ -79,14 +78,13 @@ impl Cooperative<'_> {
             side("q", Source::Head(a.q)),
             side("g", Source::Plain(saved.dout)),
         ];
-        self.walk(|c| {
-            let span = c.walked_span();
-            c.stage(span, &sides, c.e.queries(), a.scale);
+        let mark = |c: &mut Self| {
             if let Some(rel) = saved.rel {
-                c.stage_terms(span, Terms::Saved(rel));
+                c.stage_terms(c.walked_span(), Terms::Saved(rel));
             }
             c.stage_statistics(saved);
-            c.barrier();
+        };
+        self.walk(&sides, self.e.queries(), mark, |c| {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
             for j in 0..c.words() {
@@ -122,7 +120,7 @@ impl Cooperative<'_> {
             pad: None,
         };
         let [head, _] = self.across();
-        self.stage(self.own_span(), &[side], tokens, 1.0);
+        self.stage(self.own_span(), &[side], tokens);
         self.barrier();
         self.hold("own_b", 0..head);
         self.barrier();

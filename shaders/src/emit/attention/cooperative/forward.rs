@@ -29,9 +29,8 @@ impl Cooperative<'_> {
         self.line(format!("var peak = {};", float(MASKED)));
         self.line("var total = 0.0f;");
         self.sums("out", head);
-        self.walk(|c| {
-            c.stage_keys(&sides, &sides);
-            c.barrier();
+        let mark = |c: &mut Self| c.mark_keys(&sides);
+        self.walk(&sides, self.e.keys(), mark, |c| {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
             let scores: Vec<String> = (0..c.words()).map(|j| c.masked(j, &sides)).collect();
@@ -115,25 +114,43 @@ impl Cooperative<'_> {
             pad: None,
         };
         let [head, _] = self.across();
-        self.stage(self.own_span(), &[side], self.e.queries(), 1.0);
+        self.stage(self.own_span(), &[side], self.e.queries());
         self.barrier();
         self.hold("own_a", 0..head);
         self.barrier();
     }
 
-    /// Stages keys, which carry the scale, with their terms, and values if `staged` has both; `sides` say
-    /// who takes part.
-    pub(super) fn stage_keys(&mut self, staged: &[Walked], sides: &[Walked]) {
-        let span = self.walked_span();
-        self.stage(span, staged, self.e.keys(), self.e.a.scale);
-        self.stage_terms(span, Terms::Hot);
+    /// Stages what keys have beside their heads: terms and masks. `sides` say who takes part.
+    pub(super) fn mark_keys(&mut self, sides: &[Walked]) {
+        self.stage_terms(self.walked_span(), Terms::Hot);
         self.stage_masks(sides);
     }
 
-    /// One walk over the other side of the window.
-    pub(super) fn walk(&mut self, body: impl Fn(&mut Self)) {
-        let (walked, step) = (format!("{}u", self.e.walked), format!("{}u", self.step));
-        self.e.w.open_loop("start", "0u", &walked, &step);
+    /// One walk over the other side of the window: rows of the sides, of which the first carry the scale, and what
+    /// `beside` adds are staged, and `body` computes with them while the next rows are read.
+    pub(super) fn walk(
+        &mut self,
+        sides: &[Walked],
+        tokens: usize,
+        beside: impl Fn(&mut Self),
+        body: impl Fn(&mut Self),
+    ) {
+        let span = self.walked_span();
+        let (walked, step) = (self.e.walked, self.step);
+        self.declare(span, sides);
+        self.fetch(span, "0u", sides, tokens);
+        self.e
+            .w
+            .open_loop("start", "0u", &format!("{walked}u"), &format!("{step}u"));
+        self.keep(span, sides, self.e.a.scale);
+        beside(self);
+        self.barrier();
+        if step < walked {
+            self.line(format!("let next = start + {step}u;"));
+            self.e.w.open(format!("if next < {walked}u"));
+            self.fetch(span, "next", sides, tokens);
+            self.e.w.close();
+        }
         body(self);
         self.e.w.close();
     }

@@ -54,32 +54,59 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Copies rows of the sides to `tile_a`, multiplied by `factor`, and `tile_b`.
-    pub(super) fn stage(&mut self, span: Span, sides: &[Walked], tokens: usize, factor: f32) {
-        let regs = self.e.row_regs;
-        let tiles = [self.tile_a(), self.tile_b()];
-        let mut stores = Vec::new();
-        for i in 0..span.rows * regs / THREADS {
-            let [row, word] = self.split(i, regs);
+    /// Copies rows of the sides to `tile_a` and `tile_b`.
+    pub(super) fn stage(&mut self, span: Span, sides: &[Walked], tokens: usize) {
+        self.declare(span, sides);
+        self.fetch(span, span.base, sides, tokens);
+        self.keep(span, sides, 1.0);
+    }
+
+    /// Declares the registers `{side}_{copy}` of an invocation's part of a span.
+    pub(super) fn declare(&mut self, span: Span, sides: &[Walked]) {
+        for side in sides {
+            let ty = self.e.raw_type(side);
+            for i in 0..self.copies(span) {
+                self.line(format!("var {}_{i}: {ty};", side.name));
+            }
+        }
+    }
+
+    /// Reads an invocation's part of the span from `base` on (an identifier or number) into its registers.
+    pub(super) fn fetch(&mut self, span: Span, base: &str, sides: &[Walked], tokens: usize) {
+        for i in 0..self.copies(span) {
+            let [row, word] = self.split(i, self.e.row_regs);
             let slot = self.e.w.fresh("m");
-            let at = format!("{} + {row}", span.base);
+            let at = format!("{base} + {row}");
             self.e.slot(&slot, &at, span.slots, span.partial());
             self.e.find_row(sides, tokens, &slot);
+            for side in sides {
+                let value = self.e.raw_element(side, &slot, &word);
+                self.line(format!("{}_{i} = {value};", side.name));
+            }
+        }
+    }
+
+    /// Writes the registers to `tile_a`, multiplied by `factor`, and `tile_b`.
+    pub(super) fn keep(&mut self, span: Span, sides: &[Walked], factor: f32) {
+        let tiles = [self.tile_a(), self.tile_b()];
+        for i in 0..self.copies(span) {
+            let [row, word] = self.split(i, self.e.row_regs);
             for (n, (side, (tile, pitch))) in sides.iter().zip(tiles).enumerate() {
-                let value = self.e.element(side, &slot, &word);
-                let value = self.e.w.bind("four", value);
+                let name = format!("{}_{i}", side.name);
                 let value = match n == 0 && factor != 1.0 {
-                    true => format!("{value} * {}", float(factor)),
-                    false => value,
+                    true => format!("vec4<f32>({name}) * {}", float(factor)),
+                    false => name,
                 };
-                stores.push(format!(
+                self.line(format!(
                     "{tile}[{row} * {pitch}u + {word}] = vec4<f16>({value});"
                 ));
             }
         }
-        for store in stores {
-            self.line(store);
-        }
+    }
+
+    /// Words of a row of each side that an invocation copies.
+    fn copies(&self, span: Span) -> usize {
+        span.rows * self.e.row_regs / THREADS
     }
 
     /// Writes what follows the heads in `tile_a`.
