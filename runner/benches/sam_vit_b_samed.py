@@ -27,6 +27,7 @@ from decoder import decode
 from networks import Parameters
 
 DIM, RANK, CLASSES = 768, 4, 9
+WARM_UP = 0.5  # seconds after the first step in which a GPU raises its clocks
 
 
 class Trained(Parameters):
@@ -87,8 +88,9 @@ def measure(args, batch, precision):
     fixed = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
     trained = [w for w in network.parameters() if w.requires_grad] + [w for n, w in p.items() if n != fixed]
     optimiser = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=args.device == "cuda")
-    run, times = torch.compile(forward) if args.compile else forward, []
-    for _ in range(args.rounds + 3):
+    run = torch.compile(forward) if args.compile else forward
+    steps, times, warm = 0, [], None
+    while len(times) < args.rounds:
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bf16"):
@@ -97,13 +99,15 @@ def measure(args, batch, precision):
         loss.backward()
         optimiser.step()
         loss.item()
-        times.append((time.perf_counter() - begin) * 1e3)
+        steps, warm = steps + 1, warm or time.perf_counter()
+        if steps > 3 and begin - warm > WARM_UP:
+            times.append((time.perf_counter() - begin) * 1e3)
     memory = ""
     if args.device == "cuda":
         memory = f", {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
         torch.cuda.reset_peak_memory_stats()
     name = f"torch {torch.__version__} {args.device} {precision}{' compiled' if args.compile else ''}"
-    median = statistics.median(times[3:])
+    median = statistics.median(times)
     print(f"{name} {args.pixels} px batch {batch}: {median:.1f} ms{memory}", flush=True)
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 RANK, OUTPUTS, DEVIATION = 4, 9, 0.02
+WARM_UP = 0.5  # seconds after the first step in which a GPU raises its clocks
 
 
 def numbers(name, shape, deviation=DEVIATION):
@@ -94,8 +95,8 @@ def measure(args, untrained, batch, precision, compiled):
     x = numbers("x", (batch, args.tokens, args.dim), 1.0).to(args.device)
     target = numbers("target", (batch, args.tokens, OUTPUTS), 1.0).to(args.device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=args.device == "cuda")
-    losses, times = [], []
-    for step in range(args.rounds + 3):
+    losses, times, warm = [], [], None
+    while len(times) < args.rounds:
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bf16"):
@@ -106,14 +107,16 @@ def measure(args, untrained, batch, precision, compiled):
         losses.append(loss.item())
         if args.device == "cuda":
             torch.cuda.synchronize()
-        times.append((time.perf_counter() - begin) * 1e3)
+        warm = warm or time.perf_counter()
+        if len(losses) > 3 and begin - warm > WARM_UP:
+            times.append((time.perf_counter() - begin) * 1e3)
     memory = ""
     if args.device == "cuda":
         memory = f", {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
         torch.cuda.reset_peak_memory_stats()
     name = f"torch {torch.__version__} {args.device} {precision}{' compiled' if compiled else ''} batch {batch}"
     losses = ", ".join(f"{loss:.6f}" for loss in losses[:3])
-    print(f"{name}: {statistics.median(times[3:]):.1f} ms{memory}; losses {losses}", flush=True)
+    print(f"{name}: {statistics.median(times):.1f} ms{memory}; losses {losses}", flush=True)
 
 
 def main():

@@ -9,8 +9,9 @@ use samora_engine::{Graph, Init, Plan, Planning, Step, Tensor, plan};
 use super::Case;
 use crate::error::Result;
 
-/// Steps before the timed ones.
+/// Fewest steps before the timed ones, and how many seconds after the first: a GPU raises its clocks meanwhile.
 const WARM_UP: usize = 2;
+const WARM_UP_SECONDS: f64 = 0.5;
 /// Losses that are kept, to be compared with those of other engines.
 const FIRST_LOSSES: usize = 3;
 
@@ -83,7 +84,7 @@ impl Memory {
     }
 }
 
-/// Times `rounds` steps after two to warm up, each waited for and its loss read, with a run of the
+/// Times `rounds` steps after some to warm up, each waited for and its loss read, with a run of the
 /// ceiling between them. With `profile`, also times every kernel.
 ///
 /// # Errors
@@ -103,7 +104,8 @@ pub fn measure(
     let loss = loss.filter(|v| case.graph.ty(*v).len() == 1);
     let (mut start, mut losses) = (0.0, Vec::new());
     let (mut seconds, mut host, mut rates) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..rounds + WARM_UP {
+    let (mut steps, mut warm) = (0, begun);
+    while seconds.len() < rounds {
         let begin = Instant::now();
         program.step(&feeds)?;
         let submitted = begin.elapsed().as_secs_f64();
@@ -112,10 +114,11 @@ pub fn measure(
             None => device.wait()?,
         }
         let whole = begin.elapsed().as_secs_f64();
-        if round == 0 {
+        steps += 1;
+        if steps == 1 {
             start = begun.elapsed().as_secs_f64();
-        }
-        if round >= WARM_UP {
+            warm = Instant::now();
+        } else if steps > WARM_UP && (begin - warm).as_secs_f64() >= WARM_UP_SECONDS {
             seconds.push(whole);
             host.push(submitted);
             rates.push(ceiling.rate()?);

@@ -141,7 +141,7 @@ pub struct BenchArgs {
     /// How a workload computes large matrix products [default: exact]; pipelines say so themselves
     #[arg(long, value_parser = precision)]
     pub precision: Option<Precision>,
-    /// Steps timed, after two to warm up
+    /// Steps timed, after some to warm up
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub rounds: u64,
     /// Also time each kernel by the device's clock and list the most expensive kernels and scopes

@@ -2,7 +2,7 @@
 
 use super::Cooperative;
 use crate::emit::gemm_tile::WORKGROUPS;
-use crate::emit::matrix::Matrix;
+use crate::emit::matrix::{Matrix, Wide};
 use crate::{BufferType, Caps, Gemm, Products, Tile};
 
 /// Least extents, and least multiplications, of a product for cooperative matrices.
@@ -16,10 +16,16 @@ type Shape = ([usize; 2], [usize; 2], usize);
 
 /// By rule the first that gives so many workgroups, or the last: many of small parts hide each other's waits.
 type ByRule = &'static [(Shape, usize)];
-/// For operands that are read eight numbers at a time.
+/// For operands that are read eight numbers at a time, the right one along k.
 const EIGHTS: ByRule = &[
     (([128, 128], [64, 32], 64), 2 * WORKGROUPS),
-    (([128, 64], [32, 32], 64), WORKGROUPS),
+    (([128, 64], [32, 32], 64), WORKGROUPS / 2),
+    (([64, 64], [32, 32], 64), 0),
+];
+/// The same for a right one along the columns.
+const EIGHTS_ACROSS: ByRule = &[
+    (([64, 128], [32, 64], 16), 2 * WORKGROUPS),
+    (([128, 64], [32, 32], 64), WORKGROUPS / 2),
     (([64, 64], [32, 32], 64), 0),
 ];
 /// For others, of which more numbers wait in registers.
@@ -49,7 +55,7 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let &Gemm { batch, m, n, k, .. } = kernel;
     let (size, shallower, by_rule) = match caps.products {
         Products::Exact => return Vec::new(),
-        Products::Half { size: 16 } if in_eights(kernel) => (16, 1, EIGHTS),
+        Products::Half { size: 16 } if in_eights(kernel) => (16, 1, eights(kernel)),
         Products::Half { size } => (size, 1, FOURS),
         // Two tiles of each operand.
         Products::Split { size } => (size, 2, SPLIT),
@@ -92,6 +98,14 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
         }
     }
     all
+}
+
+fn eights(kernel: &Gemm) -> ByRule {
+    let [_, right] = Matrix::operands(kernel);
+    match right.wide {
+        Wide::Outer => EIGHTS_ACROSS,
+        _ => EIGHTS,
+    }
 }
 
 /// Whether both operands are read eight numbers at a time.
