@@ -4,11 +4,11 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
-    let first = (group.x) * 16u;
+    let first = (group.x) * 4u;
     let c_1 = lane * 4u;
     let c_2 = min(c_1, 44u);
     let x_3 = b1[(c_2 % 48u) / 4u];
-    for (var row = first + subgroup; row < first + 16u; row += subgroups) {
+    for (var row = first + subgroup; row < first + 4u; row += subgroups) {
         let base = row * 48u;
         let i_4 = base + c_2;
         let x_5 = b0[i_4 / 4u];

@@ -18,9 +18,10 @@ const MANY: usize = 256;
 const LONG: usize = 2048;
 
 /// Rows of a subgroup that share what depends on the column alone, and workgroups that should be left
-/// then.
+/// then on a CPU adapter and on a GPU.
 const SHARE: usize = 8;
 const FILL: usize = 16;
+const FILL_GPU: usize = 1024;
 
 /// Emits a row kernel.
 pub(crate) fn rows(kernel: &Rows, caps: &Caps) -> Shader {
@@ -123,8 +124,9 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Modul
     let count = walk.units();
     let held = Held::new(walk, fewest, most);
     let subgroups = workgroup / fewest;
+    let fill = if caps.cpu { FILL } else { FILL_GPU };
     let each = match &held {
-        Some(held) if held.shares() => (count / (subgroups * FILL)).clamp(1, SHARE),
+        Some(held) if held.shares() => (count / (subgroups * fill)).clamp(1, SHARE),
         _ => 1,
     };
     let per_group = subgroups * each;

@@ -11,37 +11,49 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use samora_engine::gpu::{Device, DeviceOptions, Precision, adapters};
 use samora_engine::{Graph, Init, Tensor, Value};
 
-static ONE: Mutex<()> = Mutex::new(());
+/// Devices stay open, and one test at a time has one: NVIDIA's driver 580 crashed when they came and went on
+/// several threads.
+static OPEN: Mutex<Vec<&'static Device>> = Mutex::new(Vec::new());
 
-/// A device that no other test has beside it: NVIDIA's driver 580 crashed while several came and went.
 struct Held {
-    device: Device,
-    _alone: MutexGuard<'static, ()>,
+    device: &'static Device,
+    _alone: MutexGuard<'static, Vec<&'static Device>>,
 }
 
 impl Deref for Held {
     type Target = Device;
 
     fn deref(&self) -> &Device {
-        &self.device
+        self.device
     }
 }
 
 /// `None`, with a line that says so, when no adapter offers cooperative matrices.
 fn device(precision: Precision) -> Option<Held> {
-    if adapters().iter().all(|a| a.cooperative.is_none()) {
-        println!("no adapter offers cooperative matrices: {precision:?} is not tested");
-        return None;
-    }
-    let _alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let device = Device::open(&DeviceOptions {
-        adapter: std::env::var("SAMORA_ADAPTER").ok(),
-        precision,
-        ..Default::default()
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = open.iter().find(|d| d.precision() == precision).copied();
+    let device = match found {
+        Some(device) => device,
+        None if adapters().iter().all(|a| a.cooperative.is_none()) => {
+            println!("no adapter offers cooperative matrices: {precision:?} is not tested");
+            return None;
+        }
+        None => {
+            let options = DeviceOptions {
+                adapter: std::env::var("SAMORA_ADAPTER").ok(),
+                precision,
+                ..Default::default()
+            };
+            let device = Device::open(&options).unwrap_or_else(|e| panic!("{e}"));
+            println!("{} with {:?}", device.adapter.name, device.adapter.caps);
+            open.push(Box::leak(Box::new(device)));
+            open[open.len() - 1]
+        }
+    };
+    Some(Held {
+        device,
+        _alone: open,
     })
-    .unwrap_or_else(|e| panic!("{e}"));
-    println!("{} with {:?}", device.adapter.name, device.adapter.caps);
-    Some(Held { device, _alone })
 }
 
 /// Largest error, relative to the largest element wanted; NaN if any element is.
