@@ -68,6 +68,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ),
         ("gemm_transposed_half", transposed([2048, 1536, 512]), half),
         ("gemm_square_half_8", square(256), half_8),
+        ("gemm_square_f16_half", halved(square(2048)), half),
         ("gemm_linear_split", linear([256, 256, 128]), split),
         (
             "attention_sequence_software",

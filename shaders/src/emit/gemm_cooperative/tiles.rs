@@ -55,15 +55,19 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let &Gemm { batch, m, n, k, .. } = kernel;
     let (size, shallower, by_rule) = match caps.products {
         Products::Exact => return Vec::new(),
-        Products::Half { size: 16 } if in_eights(kernel) => (16, 1, eights(kernel)),
-        Products::Half { size } => (size, 1, FOURS),
+        // Only Metal has matrices of 8×8.
+        Products::Half { size } => (
+            size,
+            1,
+            eights(kernel).filter(|_| size == 16).unwrap_or(FOURS),
+        ),
         // Two tiles of each operand.
         Products::Split { size } => (size, 2, SPLIT),
     };
     if m.min(n).min(k) < SIDE || batch * m * n * k < LEAST {
         return Vec::new();
     }
-    // Only Metal has matrices of 8×8, and it loads them from single numbers alone.
+    // Metal loads them from single numbers alone.
     let word = if size == 8 { 1 } else { 4 };
     let caps = Caps {
         workgroup_memory: caps.workgroup_memory.min(MEMORY),
@@ -100,18 +104,13 @@ pub(crate) fn cooperative_tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     all
 }
 
-fn eights(kernel: &Gemm) -> ByRule {
-    let [_, right] = Matrix::operands(kernel);
-    match right.wide {
+/// The rule for a product whose operands are both read eight numbers at a time.
+fn eights(kernel: &Gemm) -> Option<ByRule> {
+    let operands = Matrix::operands(kernel);
+    let half = |matrix: &Matrix| kernel.bindings[matrix.buffer].ty == BufferType::F16;
+    let both = operands.iter().all(|matrix| matrix.eights && half(matrix));
+    both.then_some(match operands[1].wide {
         Wide::Outer => EIGHTS_ACROSS,
         _ => EIGHTS,
-    }
-}
-
-/// Whether both operands are read eight numbers at a time.
-fn in_eights(kernel: &Gemm) -> bool {
-    let half = |matrix: &Matrix| kernel.bindings[matrix.buffer].ty == BufferType::F16;
-    Matrix::operands(kernel)
-        .iter()
-        .all(|matrix| matrix.eights && half(matrix))
+    })
 }
