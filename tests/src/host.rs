@@ -13,7 +13,7 @@ pub struct HostProgram<'g> {
     graph: &'g Graph,
     plan: Plan,
     sources: Vec<Words>,
-    slots: Vec<Words>,
+    slots: Vec<Vec<f32>>,
 }
 
 impl<'g> HostProgram<'g> {
@@ -33,11 +33,7 @@ impl<'g> HostProgram<'g> {
         };
         let sources = graph.sources().iter().map(start).collect();
         // NaN marks what no kernel has written, so that a wrong slot shows.
-        let slots = plan
-            .slots
-            .iter()
-            .map(|n| Words::F32(vec![f32::NAN; *n]))
-            .collect();
+        let slots = plan.slots.iter().map(|n| vec![f32::NAN; *n]).collect();
         Self {
             graph,
             plan,
@@ -49,8 +45,8 @@ impl<'g> HostProgram<'g> {
     /// Runs every kernel once.
     pub fn step(&mut self) {
         for step in &self.plan.steps {
-            let all = step.places.iter().map(|p| self.buffer(*p).clone());
-            let before: Vec<Words> = all.collect();
+            let all = step.places.iter().zip(&step.lens);
+            let before: Vec<Words> = all.map(|(p, &len)| self.words(*p, len)).collect();
             let bindings = step.kernel.bindings();
             let written: Vec<usize> = (0..before.len()).filter(|b| bindings[*b].write).collect();
             // A kernel may read what it overwrites only in a source, and only at the element it
@@ -81,15 +77,14 @@ impl<'g> HostProgram<'g> {
                 }
                 match step.places[b] {
                     Place::Source(s) => self.sources[s] = Words::F32(after),
-                    Place::Slot(s) => self.slots[s] = Words::F32(after),
+                    Place::Slot { slot, first } => {
+                        self.slots[slot][first..first + after.len()].copy_from_slice(&after);
+                    }
                 }
             }
         }
         for (from, to) in self.plan.copies.clone() {
-            let words = self.buffer(from).clone();
-            let Words::F32(mut v) = words else { continue };
-            v.truncate(self.sources[to].len());
-            self.sources[to] = Words::F32(v);
+            self.sources[to] = self.words(from, self.sources[to].len());
         }
     }
 
@@ -113,17 +108,23 @@ impl<'g> HostProgram<'g> {
 
     fn tensor(&self, place: Place, value: Value) -> Tensor {
         let ty = self.graph.ty(value);
-        match (self.buffer(place), ty.dtype) {
-            (Words::F32(v), DType::F32) => Tensor::f32(&ty.shape, v[..ty.len()].to_vec()),
-            (Words::U32(v), _) => Tensor::u32(&ty.shape, v[..ty.len()].to_vec()),
+        match (self.words(place, ty.len()), ty.dtype) {
+            (Words::F32(v), DType::F32) => Tensor::f32(&ty.shape, v),
+            (Words::U32(v), _) => Tensor::u32(&ty.shape, v),
             (Words::F32(_), DType::U32) => Tensor::u32(&[0], Vec::new()),
         }
     }
 
-    fn buffer(&self, place: Place) -> &Words {
+    /// The first `len` words of a place.
+    fn words(&self, place: Place, len: usize) -> Words {
         match place {
-            Place::Source(i) => &self.sources[i],
-            Place::Slot(i) => &self.slots[i],
+            Place::Source(i) => match &self.sources[i] {
+                Words::F32(v) => Words::F32(v[..len].to_vec()),
+                Words::U32(v) => Words::U32(v[..len].to_vec()),
+            },
+            Place::Slot { slot, first } => {
+                Words::F32(self.slots[slot][first..first + len].to_vec())
+            }
         }
     }
 }

@@ -87,7 +87,8 @@ fn vit_b(adapter: &Adapter, remat: Remat, trains: impl Fn(&str) -> bool) -> Plan
     plan(&g, &[loss], Planning::exact(true)).expect("a plan")
 }
 
-/// Slots cannot be split, so they need more than what is alive at once, but not much.
+/// What a kernel reads and what it writes are in different slots, so these need more than what is alive at once, but
+/// not much.
 #[test]
 fn slots_stay_close_to_what_is_alive() {
     let level = Level::Image;

@@ -266,7 +266,7 @@ impl Device {
         buffer: &wgpu::Buffer,
         len: usize,
     ) -> Result<Vec<T>> {
-        self.read_through(&self.staging(len), buffer, len)
+        self.read_through(&self.staging(len), (buffer, 0), len)
     }
 
     /// Writes numbers into a buffer of f16, from its start.
@@ -304,16 +304,16 @@ impl Device {
         self.read(&few, places.len())
     }
 
-    /// Reads the first `len` elements of a buffer through an existing staging buffer.
+    /// Reads `len` elements of a buffer, from a byte on, through an existing staging buffer.
     pub(super) fn read_through<T: bytemuck::Pod>(
         &self,
         staging: &wgpu::Buffer,
-        buffer: &wgpu::Buffer,
+        (buffer, offset): (&wgpu::Buffer, u64),
         len: usize,
     ) -> Result<Vec<T>> {
         let size = 4 * len as u64;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, size);
+        encoder.copy_buffer_to_buffer(buffer, offset, staging, 0, size);
         self.queue.submit([encoder.finish()]);
         let slice = staging.slice(..size);
         slice.map_async(wgpu::MapMode::Read, |_| {});

@@ -77,7 +77,7 @@ impl<'d> Program<'d> {
         let read = plan.steps.iter().flat_map(|s| &s.places);
         let read = read.filter_map(|p| match p {
             Place::Source(i) => Some(*i),
-            Place::Slot(_) => None,
+            Place::Slot { .. } => None,
         });
         let mut program = Self {
             device,
@@ -159,7 +159,7 @@ impl<'d> Program<'d> {
                 let message = "is rounded to f16; no step changes it, so take what was given";
                 tensor_error(name, message.into())
             }
-            Some(s) => self.download(&s.buffer, &s.ty),
+            Some(s) => self.download((&s.buffer, 0), &s.ty),
             None => tensor_error(name, "is not part of this program".into()),
         }
     }
@@ -241,30 +241,34 @@ impl<'d> Program<'d> {
         for (from, to) in &self.plan.copies {
             let target = &self.sources[*to];
             let bytes = 4 * target.ty.len() as u64;
-            encoder.copy_buffer_to_buffer(self.place(*from), 0, &target.buffer, 0, bytes);
+            let (buffer, offset) = self.place(*from);
+            encoder.copy_buffer_to_buffer(buffer, offset, &target.buffer, 0, bytes);
             self.textures.written(Place::Source(*to));
         }
     }
 
-    fn place(&self, place: Place) -> &wgpu::Buffer {
+    /// The buffer of a place and the byte where it starts.
+    fn place(&self, place: Place) -> (&wgpu::Buffer, u64) {
         match place {
-            Place::Source(i) => &self.sources[i].buffer,
-            Place::Slot(i) => &self.slots[i],
+            Place::Source(i) => (&self.sources[i].buffer, 0),
+            Place::Slot { slot, first } => (&self.slots[slot], 4 * first as u64),
         }
     }
 
-    fn len(&self, place: Place) -> usize {
-        match place {
-            Place::Source(i) => self.sources[i].ty.len(),
-            Place::Slot(i) => self.plan.slots[i],
-        }
+    fn resource(&self, place: Place) -> wgpu::BindingResource<'_> {
+        let (buffer, offset) = self.place(place);
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer,
+            offset,
+            size: None,
+        })
     }
 
-    fn download(&self, buffer: &wgpu::Buffer, ty: &Type) -> Result<Tensor> {
+    fn download(&self, from: (&wgpu::Buffer, u64), ty: &Type) -> Result<Tensor> {
         let (staging, len) = (&self.staging, ty.len());
         Ok(match ty.dtype {
-            DType::F32 => Tensor::f32(&ty.shape, self.device.read_through(staging, buffer, len)?),
-            DType::U32 => Tensor::u32(&ty.shape, self.device.read_through(staging, buffer, len)?),
+            DType::F32 => Tensor::f32(&ty.shape, self.device.read_through(staging, from, len)?),
+            DType::U32 => Tensor::u32(&ty.shape, self.device.read_through(staging, from, len)?),
         })
     }
 
@@ -295,16 +299,19 @@ impl<'d> Program<'d> {
             shader.textures.iter().map(|&b| step.places[b]).collect()
         };
         let read: Vec<Vec<Place>> = shaders.iter().zip(&self.plan.steps).map(read).collect();
-        let (textures, chosen) =
-            Textures::choose(self.device, &read, |place| self.len(place), BYTES);
+        let mut lens: HashMap<Place, usize> = HashMap::new();
+        for step in &self.plan.steps {
+            for (place, &len) in step.places.iter().zip(&step.lens) {
+                let longest = lens.entry(*place).or_default();
+                *longest = len.max(*longest);
+            }
+        }
+        let (textures, chosen) = Textures::choose(self.device, &read, |place| lens[&place], BYTES);
         let mut dispatches = Vec::with_capacity(shaders.len());
         for ((shader, step), chosen) in shaders.iter().zip(&self.plan.steps).zip(chosen) {
             let pipeline = pipelines[&shader.source].clone();
-            let mut resources: Vec<wgpu::BindingResource<'_>> = step
-                .places
-                .iter()
-                .map(|p| self.place(*p).as_entire_binding())
-                .collect();
+            let mut resources: Vec<wgpu::BindingResource<'_>> =
+                step.places.iter().map(|p| self.resource(*p)).collect();
             let mut reads = Vec::with_capacity(chosen.len());
             for (&binding, texture) in shader.textures.iter().zip(chosen) {
                 resources[binding] = wgpu::BindingResource::TextureView(textures.view(texture));
@@ -331,7 +338,7 @@ impl<'d> Program<'d> {
 fn slot_label(plan: &Plan, slot: usize) -> String {
     let writes = |s: &&Step| {
         let mut bound = s.places.iter().zip(s.kernel.bindings());
-        bound.any(|(p, b)| b.write && *p == Place::Slot(slot))
+        bound.any(|(p, b)| b.write && matches!(p, Place::Slot { slot: s, .. } if *s == slot))
     };
     plan.steps
         .iter()

@@ -209,7 +209,7 @@ impl<'a> Trial<'a> {
             .map(|(b, (buffer, &len))| {
                 shader.textures.contains(&b).then(|| {
                     let texture = Texture::new(device, len);
-                    texture.copy(&mut encoder, buffer, len);
+                    texture.copy(&mut encoder, (buffer, 0), len);
                     texture
                 })
             })

@@ -189,7 +189,7 @@ fn a_lost_device_is_an_error() {
 #[test]
 fn textures_are_taken_over_beyond_the_budget() {
     let device = device(None);
-    let [a, b, c, d] = [0, 1, 2, 3].map(Place::Slot);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|slot| Place::Slot { slot, first: 0 });
     let kernels = [vec![a, b], vec![b, c, b], vec![a, d]];
     let len = |place| if place == d { 100 } else { 12_288 };
     let (plenty, own) = Textures::choose(&device, &kernels, len, 1 << 20);
@@ -201,7 +201,7 @@ fn textures_are_taken_over_beyond_the_budget() {
     let buffer = device.buffer("x", 12_288).unwrap();
     let mut encoder = device.raw().0.create_command_encoder(&Default::default());
     let mut copy = |textures: &mut Textures, texture, place| {
-        textures.copy(&mut encoder, texture, (place, &buffer, len(place)));
+        textures.copy(&mut encoder, texture, (place, (&buffer, 0), len(place)));
     };
     copy(&mut textures, 0, a);
     copy(&mut textures, 1, b);

@@ -62,11 +62,11 @@ impl Texture {
         }
     }
 
-    /// Copies the first `len` numbers of a buffer made by [`Device::buffer`].
+    /// Copies `len` numbers of a buffer made by [`Device::buffer`], from a byte where a row starts.
     pub(super) fn copy(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        buffer: &wgpu::Buffer,
+        (buffer, offset): (&wgpu::Buffer, u64),
         len: usize,
     ) {
         let rows = rows(len);
@@ -75,7 +75,7 @@ impl Texture {
             _ => TEXTURE_WIDTH,
         };
         let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
+            offset,
             bytes_per_row: Some(ROW_BYTES as u32),
             rows_per_image: None,
         };
@@ -171,14 +171,14 @@ impl Textures {
         self.holds[texture] == Some(place)
     }
 
-    /// Copies the place's buffer of `len` numbers into the texture.
+    /// Copies the place's `len` numbers, which start at a byte of a buffer, into the texture.
     pub(super) fn copy(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         texture: usize,
-        (place, buffer, len): (Place, &wgpu::Buffer, usize),
+        (place, from, len): (Place, (&wgpu::Buffer, u64), usize),
     ) {
-        self.textures[texture].copy(encoder, buffer, len);
+        self.textures[texture].copy(encoder, from, len);
         self.holds[texture] = Some(place);
     }
 

@@ -28,8 +28,13 @@ use crate::{Graph, Result, SourceKind, Value};
 pub enum Place {
     /// The buffer of [`Graph::sources`]`[i]`.
     Source(usize),
-    /// A slot shared by values that live at different times.
-    Slot(usize),
+    /// Part of a slot, which other values share.
+    Slot {
+        /// Index into [`Plan::slots`].
+        slot: usize,
+        /// Word where it starts.
+        first: usize,
+    },
 }
 
 /// One kernel of a plan.
@@ -110,7 +115,10 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
     let slots = assign_slots(&lowered, &groups.groups, &order, (&in_slots, &halves));
     let place = |b: &Buffer| match (b, updates.in_place.get(b)) {
         (Buffer::Source(s), _) | (_, Some(s)) => Place::Source(*s),
-        (computed, None) => Place::Slot(slots.of[computed]),
+        (computed, None) => {
+            let (slot, first) = slots.of[computed];
+            Place::Slot { slot, first }
+        }
     };
     let planned = Planned {
         graph,
