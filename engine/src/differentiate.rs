@@ -90,6 +90,8 @@ pub fn differentiate(
 struct Recompute {
     /// Nodes whose value is kept.
     kept: Vec<bool>,
+    /// Copies that are at least twice as large as what they are made of, and views of them.
+    enlarged: Vec<bool>,
     clones: HashMap<usize, usize>,
 }
 
@@ -97,15 +99,24 @@ impl Recompute {
     fn new(g: &Graph, policy: Remat) -> Self {
         let nodes = g.nodes();
         let mut kept: Vec<bool> = Vec::with_capacity(nodes.len());
+        let mut enlarged: Vec<bool> = Vec::with_capacity(nodes.len());
         for n in nodes {
-            let is_kept = match n.inputs.first() {
-                None => true,
-                Some(_) if policy == Remat::Blocks && block(&n.scope).is_some() => false,
-                Some(first) => match lower(g, n) {
-                    Lowering::View(_) => kept[first.node],
-                    Lowering::Map(_) => policy == Remat::None && !is_enlarged(g, n),
-                    _ => true,
-                },
+            let Some(first) = n.inputs.first() else {
+                kept.push(true);
+                enlarged.push(false);
+                continue;
+            };
+            let lowering = lower(g, n);
+            enlarged.push(match lowering {
+                Lowering::View(_) => enlarged[first.node],
+                Lowering::Map(_) => is_enlarged(g, n),
+                _ => false,
+            });
+            let is_kept = match lowering {
+                _ if policy == Remat::Blocks && block(&n.scope).is_some() => false,
+                Lowering::View(_) => kept[first.node],
+                Lowering::Map(_) => policy == Remat::None && !is_enlarged(g, n),
+                _ => true,
             };
             kept.push(is_kept);
         }
@@ -119,6 +130,7 @@ impl Recompute {
         }
         Self {
             kept,
+            enlarged,
             clones: HashMap::new(),
         }
     }
@@ -139,7 +151,10 @@ impl Recompute {
         );
         let inputs: Vec<Value> = inputs.into_iter().map(|i| self.value(g, i)).collect();
         let node = g.push_arc(op, &inputs);
-        self.clones.insert(v.node, node);
+        // What is large and quickly made is made again for each gradient that wants it.
+        if !self.enlarged[v.node] {
+            self.clones.insert(v.node, node);
+        }
         Value {
             node,
             output: v.output,

@@ -99,13 +99,14 @@ impl Op for Matmul {
             return vec![None, None];
         };
         let (a, b) = (ctx.inputs[0], ctx.inputs[1]);
-        let da = ctx.needs[0].then(|| {
-            let bt = g.transpose(b);
-            g.push(Self, &[dy, bt])
-        });
+        // The right one first, weights as a rule: what it reads is often as large as the left one.
         let db = ctx.needs[1].then(|| {
             let at = g.transpose(a);
             g.push(Self, &[at, dy])
+        });
+        let da = ctx.needs[0].then(|| {
+            let bt = g.transpose(b);
+            g.push(Self, &[dy, bt])
         });
         vec![da, db]
     }
