@@ -107,18 +107,18 @@ impl Recompute {
                 continue;
             };
             let lowering = lower(g, n);
-            enlarged.push(match lowering {
+            let large = match lowering {
                 Lowering::View(_) => enlarged[first.node],
                 Lowering::Map(_) => is_enlarged(g, n),
                 _ => false,
-            });
-            let is_kept = match lowering {
+            };
+            enlarged.push(large);
+            kept.push(match lowering {
                 _ if policy == Remat::Blocks && block(&n.scope).is_some() => false,
                 Lowering::View(_) => kept[first.node],
-                Lowering::Map(_) => policy == Remat::None && !is_enlarged(g, n),
+                Lowering::Map(_) => policy == Remat::None && !large,
                 _ => true,
-            };
-            kept.push(is_kept);
+            });
         }
         if policy == Remat::Blocks {
             // What leaves a block is kept: it is the next block's starting point.

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use samora_engine::gpu::{Device, DeviceOptions, Program};
+use samora_engine::gpu::Program;
 use samora_engine::{Graph, Init, Place, Planning, Tensor, Value, cpu, plan};
 use samora_tests::cases::parameters;
+use samora_tests::device;
 use samora_tests::host::HostProgram;
 
 /// A large product, what is summed from it, and two values made from that, both wanted: they share the product's
@@ -46,8 +47,7 @@ fn values_share_a_slot_side_by_side() {
 
     let want = cpu::evaluate(&g, &HashMap::new(), &wanted).expect("a reference");
     let mut host = HostProgram::new(&g, planned.clone(), &HashMap::new());
-    let device = Device::open(&DeviceOptions::default()).expect("a device");
-    let mut program = Program::new(&device, &g, planned, &parameters(&g)).expect("a program");
+    let mut program = Program::new(device(), &g, planned, &parameters(&g)).expect("a program");
     for _ in 0..2 {
         host.step();
         program.step(&[]).expect("a step");

@@ -4,12 +4,14 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use samora_shaders::TEXTURE_WIDTH;
+
 use crate::fuse::Group;
 use crate::lower::{Buffer, Lowered};
 
 /// Words to whose multiples values are placed: whole rows of the textures that stand for buffers on some
 /// adapters, and more than any adapter asks of the offset of a binding.
-const ALIGNMENT: usize = 4096;
+const ALIGNMENT: usize = 4 * TEXTURE_WIDTH;
 /// Words from which a value may lie beside another that lives at the same time. Kernels that write either then
 /// wait for each other, for nothing.
 const LEAST_BESIDE: usize = 1 << 16;
@@ -105,14 +107,14 @@ fn place(mut lifetimes: Vec<Lifetime>, kernels: usize) -> Slots {
 
 /// The first word from which a slot of `size` words has room for a value throughout its lifetime.
 fn gap(tenants: &[Tenant], size: usize, lifetime: &Lifetime) -> Option<usize> {
+    let small = |l: &Lifetime| l.words < LEAST_BESIDE;
+    if small(lifetime) {
+        return None;
+    }
     let neighbours = tenants.iter().filter(|t| t.lifetime.overlaps(lifetime));
     let mut neighbours: Vec<&Tenant> = neighbours.collect();
-    let small = |l: &Lifetime| l.words < LEAST_BESIDE;
-    if small(lifetime)
-        || neighbours
-            .iter()
-            .any(|t| small(&t.lifetime) || t.lifetime.meets(lifetime))
-    {
+    let apart = |t: &&Tenant| !small(&t.lifetime) && !t.lifetime.meets(lifetime);
+    if !neighbours.iter().all(apart) {
         return None;
     }
     neighbours.sort_by_key(|t| t.first);
@@ -185,7 +187,7 @@ fn largest_live(lifetimes: &[Lifetime], kernels: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Values of so many rows of 4096 words, by number: written by the first kernel, read by the others.
+    /// Values of so many rows, by number: written by the first kernel, read by the others.
     fn values(list: &[(usize, &[usize])]) -> Vec<Lifetime> {
         let of = |(node, (rows, kernels)): (usize, &(usize, &[usize]))| Lifetime {
             buffer: Buffer::Computed { node, output: 0 },

@@ -321,13 +321,9 @@ impl<'a> Cooperative<'a> {
             side(a, "a", "row", self.block[0]),
             side(b, "b", "col", self.block[1]),
         ];
-        // One buffer has one form.
-        let same = sides[0].matrix.buffer == sides[1].matrix.buffer;
-        let uneven = sides.each_ref().map(|side| !side.even(self.threads()));
-        for (side, alone) in sides.iter_mut().zip(uneven) {
-            if alone || same && uneven.contains(&true) {
-                side.run = 4;
-            }
+        // Both, since they may be one buffer, which has one form.
+        if !sides.iter().all(|side| side.even(self.threads())) {
+            sides.iter_mut().for_each(|side| side.run = 4);
         }
         sides
     }

@@ -231,20 +231,18 @@ impl Emitter<'_> {
         }
     }
 
-    /// The same as memory holds it, in [`Emitter::raw_type`].
+    /// The same as f16 if [`Emitter::halved`].
     pub(super) fn raw_element(&self, side: &Walked, slot: &str, r: &str) -> String {
-        match self.raw_type(side) {
-            "vec4<f16>" => format!("b{}[{}_{slot} + {r}]", side.buffer(), side.name),
-            _ => self.element(side, slot, r),
+        match self.halved(side) {
+            true => format!("b{}[{}_{slot} + {r}]", side.buffer(), side.name),
+            false => self.element(side, slot, r),
         }
     }
 
-    /// The type of [`Emitter::raw_element`]: padding rows are f32.
-    pub(super) fn raw_type(&self, side: &Walked) -> &'static str {
-        match self.forms[side.buffer()] {
-            Form::Halves if self.pad_element(side, "0u").is_none() => "vec4<f16>",
-            _ => "vec4<f32>",
-        }
+    /// Whether all rows of a side are f16 in memory: padding rows are f32.
+    pub(super) fn halved(&self, side: &Walked) -> bool {
+        let padded = side.pad.is_some() && self.overhangs();
+        self.forms[side.buffer()] == Form::Halves && !padded
     }
 
     /// Register `r` of the row that padding slots have instead, where there are any.

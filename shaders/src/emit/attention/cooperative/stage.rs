@@ -64,7 +64,10 @@ impl Cooperative<'_> {
     /// Declares the registers `{side}_{copy}` of an invocation's part of a span.
     pub(super) fn declare(&mut self, span: Span, sides: &[Walked]) {
         for side in sides {
-            let ty = self.e.raw_type(side);
+            let ty = match self.e.halved(side) {
+                true => "vec4<f16>",
+                false => "vec4<f32>",
+            };
             for i in 0..self.copies(span) {
                 self.line(format!("var {}_{i}: {ty};", side.name));
             }
