@@ -4,6 +4,8 @@
 
 mod attention;
 mod cases;
+mod products;
+mod rows;
 
 use std::path::Path;
 
