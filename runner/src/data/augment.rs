@@ -3,7 +3,7 @@
 use super::elastic::Elastic;
 use super::quirk::Quirk;
 use super::slice::Plane;
-use super::zoom::rotate_nearest;
+use super::zoom::NearestRotation;
 use samora_engine::random::Stream;
 
 /// SAMed's recipe. Half of the time a random quarter turn and flip; otherwise half of the time a rotation
@@ -51,17 +51,8 @@ pub fn hsam(
 fn rotated(image: &Plane<f32>, label: &Plane<u8>, stream: &mut Stream) -> (Plane<f32>, Plane<u8>) {
     let degrees = stream.below(40) as f64 - 20.0;
     // Where a pixel comes from takes most of the time, and is the same for both.
-    let pairs = image.pixels.iter().copied();
-    let both = Plane {
-        height: image.height,
-        width: image.width,
-        pixels: pairs.zip(label.pixels.iter().copied()).collect(),
-    };
-    let turned = rotate_nearest(&both, degrees);
-    (
-        turned.map(|(value, _)| value),
-        turned.map(|(_, class)| class),
-    )
+    let rotation = NearestRotation::new(image.height, image.width, degrees);
+    (rotation.of(image), rotation.of(label))
 }
 
 /// H-SAM's `random_scale`; the last place in either direction is never drawn.

@@ -37,20 +37,27 @@ pub(super) fn label(
 
 /// Turns stored label values into classes.
 fn map_classes(volume: &mut Volume<u8>, layout: &Layout, names: &[String]) -> Result<()> {
-    let mut classes = [None; 256];
-    for (value, class) in &layout.values {
-        classes[usize::from(*value)] = Some(*class);
+    let mut seen = [false; 256];
+    for voxel in &volume.voxels {
+        seen[usize::from(*voxel)] = true;
     }
-    for voxel in &mut volume.voxels {
-        let Some(class) = classes[usize::from(*voxel)] else {
-            let problem = format!(
-                "label value {voxel} stands for no class; known are {}, the classes {}",
-                ranges(layout.values.keys().copied()),
-                names.join(", ")
-            );
-            return Err(DataError::content(&volume.path, problem));
-        };
-        *voxel = class;
+    let mut seen = (0..=255).filter(|value| seen[usize::from(*value)]);
+    if let Some(value) = seen.find(|value| !layout.values.contains_key(value)) {
+        let problem = format!(
+            "label value {value} stands for no class; known are {}, the classes {}",
+            ranges(layout.values.keys().copied()),
+            names.join(", ")
+        );
+        return Err(DataError::content(&volume.path, problem));
+    }
+    if layout.values.iter().any(|(value, class)| value != class) {
+        let mut classes = [0; 256];
+        for (value, class) in &layout.values {
+            classes[usize::from(*value)] = *class;
+        }
+        for voxel in &mut volume.voxels {
+            *voxel = classes[usize::from(*voxel)];
+        }
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ pub fn normalize(voxels: &mut [f32], intensity: Intensity) {
     let extent = high - low;
     for voxel in voxels {
         *voxel = if extent > 0.0 {
-            ((voxel.clamp(low, high) - low) / extent).clamp(0.0, 1.0)
+            (voxel.clamp(low, high) - low) / extent
         } else {
             0.0
         };

@@ -28,60 +28,14 @@ impl<T: Copy> Volume<T> {
         Ok(Self { grid, voxels, path })
     }
 
-    /// Takes the values of voxels `stored` in the file's own axes into canonical order.
-    ///
-    /// # Errors
-    /// The number of voxels differs from the grid's.
-    pub fn from_stored<S: Copy>(
-        grid: Grid,
-        stored: &[S],
-        mut value: impl FnMut(S) -> T,
-        path: PathBuf,
-    ) -> Result<Self> {
-        if stored.len() != grid.len() {
-            let problem = format!("{} voxels for a grid of {:?}", stored.len(), grid.shape);
-            return Err(DataError::content(&path, problem));
-        }
-        let mut voxels = Vec::with_capacity(stored.len());
-        let [width, height, depth] = grid.shape;
-        let (start, steps) = grid.orientation.walk(grid.shape);
-        for z in 0..depth {
-            for y in 0..height {
-                let row = start + steps[1] * y as isize + steps[2] * z as isize;
-                // Rows that lie in one piece, as nearly all do, are converted several voxels at a time.
-                match steps[0] {
-                    1 => voxels.extend(stored[row as usize..][..width].iter().map(|s| value(*s))),
-                    -1 => {
-                        let row = &stored[row as usize + 1 - width..][..width];
-                        voxels.extend(row.iter().rev().map(|s| value(*s)));
-                    }
-                    step => {
-                        let at = |x: usize| (row + step * x as isize) as usize;
-                        voxels.extend((0..width).map(|x| value(stored[at(x)])));
-                    }
-                }
-            }
-        }
-        Ok(Self { grid, voxels, path })
-    }
-
-    /// The voxels in the axes and directions of the file the grid came from: the inverse of
-    /// [`Volume::from_stored`].
-    pub fn to_stored(&self) -> Vec<T>
-    where
-        T: Default,
-    {
-        let mut stored = vec![T::default(); self.voxels.len()];
-        let shape = self.grid.shape;
-        let (start, steps) = self.grid.orientation.walk(shape);
-        let mut voxels = self.voxels.iter();
-        for z in 0..shape[2] {
-            for y in 0..shape[1] {
-                let row = start + steps[1] * y as isize + steps[2] * z as isize;
-                for (x, value) in (0..shape[0]).zip(voxels.by_ref()) {
-                    stored[(row + steps[0] * x as isize) as usize] = *value;
-                }
-            }
+    /// The voxels in the axes and directions of the file the grid came from.
+    pub fn to_stored(&self) -> Vec<T> {
+        let width = self.grid.stored_shape()[0] as isize;
+        let (rows, step) = self.grid.stored_rows();
+        let mut stored = Vec::with_capacity(self.voxels.len());
+        for first in rows {
+            let index = |i: isize| first.wrapping_add_signed(i * step);
+            stored.extend((0..width).map(|i| self.voxels[index(i)]));
         }
         stored
     }
@@ -166,6 +120,26 @@ impl Grid {
         }
         shape
     }
+
+    /// The canonical index of the first voxel of each of the file's rows, in the file's order, and the step
+    /// from one voxel of a row to the next.
+    pub fn stored_rows(&self) -> (impl Iterator<Item = usize> + use<>, isize) {
+        let Orientation { axes, flipped } = self.orientation;
+        let strides = [1, self.shape[0], self.shape[0] * self.shape[1]];
+        let mut first = 0;
+        let mut steps = [0; 3];
+        for c in 0..3 {
+            steps[axes[c]] = strides[c] as isize;
+            if flipped[c] {
+                first += strides[c] * (self.shape[c] - 1);
+                steps[axes[c]] *= -1;
+            }
+        }
+        let [_, height, depth] = self.stored_shape().map(|n| n as isize);
+        let row = move |j, k| first.wrapping_add_signed(j * steps[1] + k * steps[2]);
+        let rows = (0..depth).flat_map(move |k| (0..height).map(move |j| row(j, k)));
+        (rows, steps[0])
+    }
 }
 
 /// How a file stores the canonical axes: a permutation and directions.
@@ -219,30 +193,6 @@ impl Orientation {
         }
         codes.into_iter().collect()
     }
-
-    /// Stored offset of canonical voxel (0, 0, 0) and the stored step along each canonical axis.
-    fn walk(&self, shape: [usize; 3]) -> (isize, [isize; 3]) {
-        let mut strides = [0_isize; 3];
-        let mut stride = 1;
-        for (stored, step) in strides.iter_mut().enumerate() {
-            *step = stride;
-            for (c, extent) in shape.into_iter().enumerate() {
-                if self.axes[c] == stored {
-                    stride *= extent as isize;
-                }
-            }
-        }
-        let mut start = 0;
-        let mut steps = [0; 3];
-        for c in 0..3 {
-            let step = strides[self.axes[c]];
-            steps[c] = if self.flipped[c] { -step } else { step };
-            if self.flipped[c] {
-                start += step * (shape[c] as isize - 1);
-            }
-        }
-        (start, steps)
-    }
 }
 
 fn column_length(affine: &[[f64; 4]; 4], column: usize) -> f64 {
@@ -270,18 +220,23 @@ mod tests {
     ];
 
     #[test]
-    fn reorients_and_returns() {
+    fn rows_of_the_file_lie_where_its_axes_say() {
         let grid = Grid::from_stored([2, 3, 4], ILA).unwrap();
         assert_eq!(grid.orientation.codes(), "ILA");
         assert_eq!(grid.shape, [3, 4, 2]);
         assert_eq!(grid.stored_shape(), [2, 3, 4]);
-        let stored: Vec<u8> = (0..24).collect();
-        let volume = Volume::from_stored(grid, &stored, |v| v, PathBuf::new()).unwrap();
+        let volume = Volume::new(grid, (0..24).collect(), PathBuf::new()).unwrap();
+        let stored = volume.to_stored();
         // Canonical (0,0,0) is stored (1,2,0): element 1 + 2·2.
-        assert_eq!(volume.voxels[0], 5);
+        assert_eq!(stored[5], 0);
         // One step right is one step back along stored axis 1.
-        assert_eq!(volume.voxels[1], 3);
-        assert_eq!(volume.to_stored(), stored);
+        assert_eq!(stored[3], 1);
+        let (rows, step) = volume.grid.stored_rows();
+        assert_eq!(
+            rows.zip(stored.iter().step_by(2)).find(|(a, b)| *a != **b),
+            None
+        );
+        assert_eq!(stored[1], stored[0].wrapping_add_signed(step));
     }
 
     #[test]

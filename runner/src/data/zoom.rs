@@ -3,7 +3,7 @@
 //! column where that product rounds above in − 1 (512 → 224, for instance); here it is clamped, and
 //! [`blank_overshoot`] does as scipy does.
 
-use super::sampling::{linear, moved, nearest};
+use super::sampling::{linear, moved};
 use super::slice::Plane;
 
 /// Lines resampled at once. Each is a chain of dependent steps, which a processor does for several in the
@@ -24,35 +24,34 @@ pub fn zoom(plane: &Plane<f32>, height: usize, width: usize, how: Interpolation)
     if plane.pixels.is_empty() {
         return Plane::blank(height, width);
     }
+    let rows = Taps::new(plane.height, height, how);
+    let mut tall = vec![0.0; height * plane.width];
+    let mut lines = vec![[0.0; LANES]; plane.height];
+    for first in (0..plane.width).step_by(LANES) {
+        let lanes = LANES.min(plane.width - first);
+        for (values, row) in lines.iter_mut().zip(plane.pixels.chunks(plane.width)) {
+            for (value, pixel) in values.iter_mut().zip(&row[first..][..lanes]) {
+                *value = f64::from(*pixel);
+            }
+        }
+        rows.resample(&mut lines, |k, values| {
+            tall[k * plane.width + first..][..lanes].copy_from_slice(&values[..lanes]);
+        });
+    }
     let columns = Taps::new(plane.width, width, how);
-    let mut wide = vec![0.0; plane.height * width];
+    let mut result = Plane::blank(height, width);
     let mut lines = vec![[0.0; LANES]; plane.width];
-    for first in (0..plane.height).step_by(LANES) {
-        let rows = first..plane.height.min(first + LANES);
+    for first in (0..height).step_by(LANES) {
+        let rows = first..height.min(first + LANES);
         for (lane, row) in rows.clone().enumerate() {
-            let pixels = &plane.pixels[row * plane.width..][..plane.width];
-            for (values, pixel) in lines.iter_mut().zip(pixels) {
-                values[lane] = f64::from(*pixel);
+            let row = &tall[row * plane.width..][..plane.width];
+            for (values, value) in lines.iter_mut().zip(row) {
+                values[lane] = *value;
             }
         }
         columns.resample(&mut lines, |k, values| {
             for (row, value) in rows.clone().zip(values) {
-                wide[row * width + k] = value;
-            }
-        });
-    }
-    let rows = Taps::new(plane.height, height, how);
-    let mut result = Plane::blank(height, width);
-    let mut lines = vec![[0.0; LANES]; plane.height];
-    for first in (0..width).step_by(LANES) {
-        let lanes = LANES.min(width - first);
-        for (values, row) in lines.iter_mut().zip(wide.chunks(width)) {
-            values[..lanes].copy_from_slice(&row[first..first + lanes]);
-        }
-        rows.resample(&mut lines, |k, values| {
-            let pixels = &mut result.pixels[k * width + first..][..lanes];
-            for (pixel, value) in pixels.iter_mut().zip(values) {
-                *pixel = value as f32;
+                result.pixels[row * width + k] = value as f32;
             }
         });
     }
@@ -74,23 +73,55 @@ pub fn zoom_nearest<T: Copy + Default>(plane: &Plane<T>, height: usize, width: u
     Plane::from_fn(height, width, |r, c| plane.at(rows[r], columns[c]))
 }
 
-/// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 0).
-pub fn rotate_nearest<T: Copy + Default>(plane: &Plane<T>, degrees: f64) -> Plane<T> {
-    moved(plane, rotation(plane, degrees), nearest)
+/// A rotation of planes of one size about their centre, without changing the size, by nearest neighbour (order 0).
+pub struct NearestRotation {
+    /// The pixel that each pixel takes, −1 from outside.
+    sources: Vec<i32>,
+}
+
+impl NearestRotation {
+    /// A rotation of planes of `height`×`width` by `degrees`.
+    pub fn new(height: usize, width: usize, degrees: f64) -> Self {
+        let source = rotation(height, width, degrees);
+        let (height, width) = (height as i32, width as i32);
+        let (last_row, last_column) = (f64::from(height - 1), f64::from(width - 1));
+        let mut sources = Vec::with_capacity((height * width) as usize);
+        for r in 0..height {
+            sources.extend((0..width).map(|c| {
+                let (row, column) = source(f64::from(r), f64::from(c));
+                let inside =
+                    (0.0..=last_row).contains(&row) && (0.0..=last_column).contains(&column);
+                match inside {
+                    true => (row + 0.5) as i32 * width + (column + 0.5) as i32,
+                    false => -1,
+                }
+            }));
+        }
+        Self { sources }
+    }
+
+    /// The plane rotated; what comes from outside is 0.
+    pub fn of<T: Copy + Default>(&self, plane: &Plane<T>) -> Plane<T> {
+        let pixel = |at: &i32| plane.pixels.get(*at as usize).copied().unwrap_or_default();
+        Plane {
+            pixels: self.sources.iter().map(pixel).collect(),
+            ..*plane
+        }
+    }
 }
 
 /// Rotates about the centre by `degrees` without changing the size; outside is 0 (order 1).
 pub fn rotate_linear(plane: &Plane<f32>, degrees: f64) -> Plane<f32> {
-    moved(plane, rotation(plane, degrees), linear)
+    let source = rotation(plane.height, plane.width, degrees);
+    moved(plane, |r, c| source(r as f64, c as f64), linear)
 }
 
 /// Where each pixel of a plane rotated about its centre comes from.
-fn rotation<T>(plane: &Plane<T>, degrees: f64) -> impl Fn(usize, usize) -> (f64, f64) + use<T> {
+fn rotation(height: usize, width: usize, degrees: f64) -> impl Fn(f64, f64) -> (f64, f64) {
     let (sin, cos) = degrees.to_radians().sin_cos();
-    let last_row = plane.height as f64 - 1.0;
-    let last_column = plane.width as f64 - 1.0;
+    let (last_row, last_column) = (height as f64 - 1.0, width as f64 - 1.0);
     move |r, c| {
-        let (y, x) = (r as f64 - last_row / 2.0, c as f64 - last_column / 2.0);
+        let (y, x) = (r - last_row / 2.0, c - last_column / 2.0);
         let row = cos * y + sin * x + last_row / 2.0;
         let column = -sin * y + cos * x + last_column / 2.0;
         (row, column)

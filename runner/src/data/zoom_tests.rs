@@ -7,6 +7,10 @@ fn row(pixels: &[f32]) -> Plane<f32> {
     Plane::from_fn(1, pixels.len(), |_, c| pixels[c])
 }
 
+fn rotate_nearest<T: Copy + Default>(plane: &Plane<T>, degrees: f64) -> Plane<T> {
+    NearestRotation::new(plane.height, plane.width, degrees).of(plane)
+}
+
 fn assert_close(found: &[f32], expected: &[f64]) {
     assert_eq!(found.len(), expected.len());
     for (f, e) in found.iter().zip(expected) {

@@ -2,7 +2,9 @@
 
 use samora_engine::Tensor;
 use samora_runner::data::slice::Plane;
-use samora_runner::data::zoom::{Interpolation, rotate_linear, rotate_nearest, zoom, zoom_nearest};
+use samora_runner::data::zoom::{
+    Interpolation, NearestRotation, rotate_linear, zoom, zoom_nearest,
+};
 
 use super::{assert_close, fixture};
 
@@ -42,6 +44,7 @@ fn rotation_is_scipys() {
             assert_close(&name, &tensor(got), &reference[&name], TOLERANCE);
         };
         check("linear", rotate_linear(&image, f64::from(degrees)));
-        check("nearest", rotate_nearest(&label, f64::from(degrees)));
+        let nearest = NearestRotation::new(label.height, label.width, f64::from(degrees));
+        check("nearest", nearest.of(&label));
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
 
-use super::payload::MAX_DEFLATE_RATIO;
+use super::payload::{MAX_DEFLATE_RATIO, Voxels};
 use super::raw::{ByteOrder, Raw, Scalar};
 use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
         grid,
         scalar,
         order,
-        bytes,
+        voxels: Voxels::in_memory(path, bytes),
         slope: 1.0,
         intercept: 0.0,
     })
@@ -128,7 +128,7 @@ fn check_room(path: &Path, dataset: &Dataset, scalar: Scalar, promised: usize) -
 fn open(path: &Path, role: Role, arrays: Arrays) -> Result<(Grid, Dataset)> {
     file_size(path)?;
     let unreadable = |e| unreadable(path, &e);
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::open_streaming(path).map_err(unreadable)?;
     let names = file.root().datasets().map_err(unreadable)?;
     let name = role.choose(path, &names)?;
     let dataset = file.dataset(&name).map_err(unreadable)?;

@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         path: path.to_owned(),
         scalar: header.scalar,
         order: header.order,
-        bytes: source.packed(header.packing).voxels(skip, count)?,
+        voxels: source.packed(header.packing).voxels(skip, count)?,
         grid: header.grid,
         slope: 1.0,
         intercept: 0.0,

@@ -168,7 +168,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// Unknown format, unreadable or truncated file, unusable header, NaN or infinite intensities.
 pub fn read_image(path: &Path, arrays: Arrays) -> Result<Volume<f32>> {
-    read(path, Role::Image, arrays)?.image()
+    read(path, Role::Image, arrays)?.canonical()
 }
 
 /// Reads a label map: whole numbers 0…255, in canonical orientation.
@@ -176,7 +176,7 @@ pub fn read_image(path: &Path, arrays: Arrays) -> Result<Volume<f32>> {
 /// # Errors
 /// As [`read_image`], and values that are not whole numbers in 0…255.
 pub fn read_labels(path: &Path, arrays: Arrays) -> Result<Volume<u8>> {
-    read(path, Role::Label, arrays)?.labels()
+    read(path, Role::Label, arrays)?.canonical()
 }
 
 /// Reads the canonical grid of an image from its header, without the voxels where the format allows.

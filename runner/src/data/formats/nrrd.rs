@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         skipped.map_err(|e| DataError::io(path, "read", e))?;
     }
     let count = header.grid.len() * header.scalar.size();
-    let bytes = source
+    let voxels = source
         .packed(header.packing)
         .voxels(header.byte_skip, count)?;
     Ok(Raw {
@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         grid: header.grid,
         scalar: header.scalar,
         order: header.order,
-        bytes,
+        voxels,
         slope: 1.0,
         intercept: 0.0,
     })

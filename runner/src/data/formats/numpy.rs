@@ -11,7 +11,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::payload::{MAX_DEFLATE_RATIO, Source};
+use super::payload::{MAX_DEFLATE_RATIO, Source, Voxels};
 use super::raw::{ByteOrder, Raw, Scalar, bytes_of};
 use super::write::write_file;
 use super::{ArrayAxes, Arrays, Role, array_grid};
@@ -41,7 +41,8 @@ pub fn read_tensor(path: &Path, shape: &[usize]) -> Result<Tensor> {
     }
     let bytes = source
         .unpacked()?
-        .voxels(0, 4 * shape.iter().product::<usize>())?;
+        .voxels(0, 4 * shape.iter().product::<usize>())?
+        .all()?;
     let words = bytes.as_chunks::<4>().0;
     let values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
     Ok(Tensor::f32(shape, values))
@@ -121,7 +122,7 @@ pub(super) fn read_volume(path: &Path, role: Role, arrays: Arrays) -> Result<Raw
             grid,
             scalar,
             order,
-            bytes,
+            voxels: Voxels::in_memory(path, bytes),
             slope: 1.0,
             intercept: 0.0,
         })

@@ -1,7 +1,8 @@
 //! The bytes of a file's voxels, plain or compressed. No allocation is larger than the file can fill.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
@@ -94,7 +95,7 @@ pub(super) struct Unpacked {
 
 impl Unpacked {
     /// Fills `bytes`; says whether there were enough.
-    pub(super) fn header(&mut self, bytes: &mut [u8]) -> std::io::Result<()> {
+    pub(super) fn header(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         self.reader.read_exact(bytes)
     }
 
@@ -103,30 +104,97 @@ impl Unpacked {
         bytes <= self.at_most
     }
 
-    /// Skips `skip` bytes and reads `count`, which must be the last ones but for padding.
-    pub(super) fn voxels(mut self, skip: u64, count: usize) -> Result<Vec<u8>> {
-        let damaged = |detail: String| {
-            let problem = format!(
-                "the voxels end early or are damaged ({detail}); {count} bytes are promised. Copy the file again"
-            );
-            DataError::content(&self.path, problem)
+    /// Skips `skip` bytes: the next `count` are the voxels', and the last ones but for padding.
+    pub(super) fn voxels(self, skip: u64, count: usize) -> Result<Voxels> {
+        let is_long_enough = self.can_hold(skip.saturating_add(count as u64));
+        let mut voxels = Voxels {
+            path: self.path,
+            bytes: Bytes::Behind(self.reader, Vec::new()),
+            count,
+            read: 0,
         };
-        if !self.can_hold(skip.saturating_add(count as u64)) {
-            return Err(damaged("the file is too short".into()));
+        if !is_long_enough {
+            return Err(voxels.damaged("the file is too short"));
         }
-        let io = |e: std::io::Error| damaged(e.to_string());
-        let skipped = std::io::copy(&mut self.reader.by_ref().take(skip), &mut std::io::sink());
-        let skipped = skipped.map_err(io)?;
-        let mut bytes = Vec::with_capacity(count);
-        let mut voxels = self.reader.by_ref().take(count as u64);
-        voxels.read_to_end(&mut bytes).map_err(io)?;
-        if skipped < skip || bytes.len() < count {
-            return Err(damaged(format!("{} bytes are there", bytes.len())));
+        if let Bytes::Behind(reader, _) = &mut voxels.bytes {
+            // What is not there to be skipped is missed when the voxels are read.
+            let skipped = io::copy(&mut reader.by_ref().take(skip), &mut io::sink());
+            skipped.map_err(|e| voxels.damaged(e))?;
         }
-        // A checksum comes last; reading up to it tells damaged voxels from whole ones.
-        let rest = std::io::copy(&mut self.reader.take(1 << 20), &mut std::io::sink());
-        rest.map_err(io)?;
+        Ok(voxels)
+    }
+}
+
+/// The bytes of a volume's voxels, read from front to back.
+pub(super) struct Voxels {
+    path: PathBuf,
+    bytes: Bytes,
+    /// Bytes of all of them.
+    count: usize,
+    /// Bytes of those read so far.
+    read: usize,
+}
+
+enum Bytes {
+    InMemory(Vec<u8>),
+    /// Where they come from, and those that were read last.
+    Behind(Box<dyn Read>, Vec<u8>),
+}
+
+impl Voxels {
+    /// Voxels of the file at `path` that are in memory already.
+    pub(super) fn in_memory(path: &Path, bytes: Vec<u8>) -> Self {
+        Self {
+            path: path.to_owned(),
+            count: bytes.len(),
+            bytes: Bytes::InMemory(bytes),
+            read: 0,
+        }
+    }
+
+    /// The next `count` bytes.
+    pub(super) fn next(&mut self, count: usize) -> Result<&mut [u8]> {
+        let start = self.read;
+        if let Bytes::Behind(reader, last) = &mut self.bytes {
+            last.resize(count, 0);
+            while self.read < start + count {
+                match reader.read(&mut last[self.read - start..]) {
+                    Ok(0) => return Err(self.damaged(format!("{} bytes are there", self.read))),
+                    Ok(n) => self.read += n,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(self.damaged(e)),
+                }
+            }
+        }
+        self.read = start + count;
+        match &mut self.bytes {
+            Bytes::Behind(_, last) => Ok(last),
+            Bytes::InMemory(bytes) => Ok(&mut bytes[start..self.read]),
+        }
+    }
+
+    /// Reads up to the checksum that comes last, which tells damaged voxels from whole ones.
+    pub(super) fn end(mut self) -> Result<()> {
+        if let Bytes::Behind(reader, _) = &mut self.bytes {
+            let rest = io::copy(&mut reader.by_ref().take(1 << 20), &mut io::sink());
+            rest.map_err(|e| self.damaged(e))?;
+        }
+        Ok(())
+    }
+
+    /// All of them.
+    pub(super) fn all(mut self) -> Result<Vec<u8>> {
+        let bytes = self.next(self.count)?.to_vec();
+        self.end()?;
         Ok(bytes)
+    }
+
+    fn damaged(&self, detail: impl Display) -> DataError {
+        let problem = format!(
+            "the voxels end early or are damaged ({detail}); {} bytes are promised. Copy the file again",
+            self.count
+        );
+        DataError::content(&self.path, problem)
     }
 }
 

@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageReader};
 
 use super::Role;
 use super::checked_shape;
+use super::payload::Voxels;
 use super::raw::{ByteOrder, Raw, Scalar};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path, role: Role) -> Result<Raw> {
         grid,
         scalar,
         order: ByteOrder::Little,
-        bytes,
+        voxels: Voxels::in_memory(path, bytes),
         slope: 1.0,
         intercept: 0.0,
     })

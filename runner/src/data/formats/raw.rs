@@ -1,12 +1,12 @@
-//! Voxels as a file stores them, and what they mean.
+//! Voxels as a file stores them, and what they become.
 
 use std::path::PathBuf;
 
+use super::payload::Voxels;
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
 
 /// The voxels of a file.
-#[derive(Debug)]
 pub(in crate::data) struct Raw {
     /// The file.
     pub(super) path: PathBuf,
@@ -17,7 +17,7 @@ pub(in crate::data) struct Raw {
     /// Order of a voxel's bytes.
     pub(super) order: ByteOrder,
     /// `grid.len()` scalars.
-    pub(super) bytes: Vec<u8>,
+    pub(super) voxels: Voxels,
     /// Value = slope·stored + intercept.
     pub(super) slope: f64,
     /// Value = slope·stored + intercept.
@@ -116,68 +116,226 @@ pub(super) fn bytes_of<T: Sample>(voxels: &[T]) -> Vec<u8> {
 }
 
 impl Raw {
-    /// Intensities in canonical orientation.
-    pub(super) fn image(self) -> Result<Volume<f32>> {
-        let volume = self.canonical(|value| value as f32)?;
-        let bad = volume.voxels.iter().filter(|v| !v.is_finite()).count();
-        if bad > 0 {
-            let problem =
-                format!("{bad} voxels are NaN or infinite; replace them, for example by 0");
-            return Err(DataError::content(&volume.path, problem));
-        }
-        Ok(volume)
+    /// The volume in canonical orientation, of intensities or label values.
+    pub(super) fn canonical<T: Voxel>(self) -> Result<Volume<T>> {
+        let (grid, path) = (self.grid.clone(), self.path.clone());
+        let mut voxels = vec![T::default(); grid.len()];
+        self.fill(&mut voxels)?;
+        Volume::new(grid, voxels, path)
     }
 
-    /// Label values in canonical orientation.
-    pub(super) fn labels(self) -> Result<Volume<u8>> {
-        let mut unusable = None;
-        let volume = self.canonical(|label| {
-            // Without its fraction, brought to 0…255, and 0 for NaN.
-            let class = label as u8;
-            if f64::from(class) != label {
-                unusable = Some(label);
+    /// Puts what the voxels become into `voxels`, as many as there are, in canonical order.
+    pub(super) fn fill<T: Voxel>(self, voxels: &mut [T]) -> Result<()> {
+        macro_rules! fill {
+            ($($name:ident: $scalar:ty),*) => {
+                match self.scalar {
+                    $(Scalar::$name => self.fill_from::<T, $scalar, { size_of::<$scalar>() }>(voxels),)*
+                }
+            };
+        }
+        fill!(U8: u8, I8: i8, U16: u16, I16: i16, U32: u32, I32: i32, U64: u64, I64: i64, F32: f32, F64: f64)
+    }
+
+    /// Reads and converts plane after plane: volumes of a gigabyte occur.
+    fn fill_from<T: Voxel, S: Stored<N>, const N: usize>(mut self, voxels: &mut [T]) -> Result<()> {
+        let scale = (self.slope, self.intercept);
+        let scale = (scale != (1.0, 0.0)).then_some(scale);
+        let [width, height, depth] = self.grid.stored_shape();
+        let (mut rows, step) = self.grid.stored_rows();
+        let mut unfit: Option<(S, usize)> = None;
+        for _ in 0..depth {
+            let plane = self.voxels.next(width * height * N)?;
+            if self.order == ByteOrder::Big {
+                plane.chunks_exact_mut(N).for_each(<[u8]>::reverse);
             }
-            class
-        })?;
-        if let Some(value) = unusable {
-            let problem = format!("label value {value} is not a whole number in 0…255");
-            return Err(DataError::content(&volume.path, problem));
-        }
-        Ok(volume)
-    }
-
-    /// What `convert` makes of every scaled value, in canonical orientation. Nothing but the result is
-    /// allocated: volumes of a gigabyte occur.
-    fn canonical<T: Copy>(self, mut convert: impl FnMut(f64) -> T) -> Result<Volume<T>> {
-        let (slope, intercept) = (self.slope, self.intercept);
-        let mut scaled = |stored: f64| convert(stored * slope + intercept);
-        macro_rules! volume {
-            ($scalar:ty) => {{
-                let stored = self.bytes.as_chunks::<{ size_of::<$scalar>() }>().0;
-                let (grid, path) = (self.grid, self.path);
-                match self.order {
-                    ByteOrder::Little => {
-                        let value = |bytes| scaled(<$scalar>::from_le_bytes(bytes) as f64);
-                        Volume::from_stored(grid, stored, value, path)
-                    }
-                    ByteOrder::Big => {
-                        let value = |bytes| scaled(<$scalar>::from_be_bytes(bytes) as f64);
-                        Volume::from_stored(grid, stored, value, path)
+            // The plane's rows come first: `zip` takes from its left side before it finds the right one empty.
+            let plane = plane.as_chunks::<N>().0.chunks(width);
+            for (row, first) in plane.zip(rows.by_ref()) {
+                fill_row(voxels, first, step, row, |s| T::of(S::read(s), scale));
+                // Without an early end, several voxels are looked at at a time.
+                if !row
+                    .iter()
+                    .fold(true, |all, s| all & T::holds(S::read(*s), scale))
+                {
+                    let stored = row.iter().map(|s| S::read(*s));
+                    for value in stored.filter(|s| !T::holds(*s, scale)) {
+                        let (first, count) = unfit.unwrap_or((value, 0));
+                        unfit = Some((first, count + 1));
                     }
                 }
-            }};
+            }
         }
-        match self.scalar {
-            Scalar::U8 => volume!(u8),
-            Scalar::I8 => volume!(i8),
-            Scalar::U16 => volume!(u16),
-            Scalar::I16 => volume!(i16),
-            Scalar::U32 => volume!(u32),
-            Scalar::I32 => volume!(i32),
-            Scalar::U64 => volume!(u64),
-            Scalar::I64 => volume!(i64),
-            Scalar::F32 => volume!(f32),
-            Scalar::F64 => volume!(f64),
+        self.voxels.end()?;
+        if let Some((first, count)) = unfit {
+            let problem = T::unfit(first.to_f64() * self.slope + self.intercept, count);
+            return Err(DataError::content(&self.path, problem));
         }
+        Ok(())
+    }
+}
+
+/// Puts what `value` makes of `row` into `voxels`, from the `first` on in such steps.
+fn fill_row<T, S: Copy>(
+    voxels: &mut [T],
+    first: usize,
+    step: isize,
+    row: &[S],
+    value: impl Fn(S) -> T,
+) {
+    let fill = |(voxel, stored): (&mut T, &S)| *voxel = value(*stored);
+    let stride = step.unsigned_abs();
+    // Rows that lie in one piece, as nearly all do, are converted several voxels at a time.
+    match step {
+        1 => voxels[first..].iter_mut().zip(row).for_each(fill),
+        -1 => voxels[..=first].iter_mut().rev().zip(row).for_each(fill),
+        2.. => voxels[first..]
+            .iter_mut()
+            .step_by(stride)
+            .zip(row)
+            .for_each(fill),
+        _ => voxels[..=first]
+            .iter_mut()
+            .rev()
+            .step_by(stride)
+            .zip(row)
+            .for_each(fill),
+    }
+}
+
+/// A number as files store it.
+pub(super) trait Stored<const N: usize>: Copy + PartialEq {
+    /// From bytes, the least significant first.
+    fn read(bytes: [u8; N]) -> Self;
+    fn to_f64(self) -> f64;
+    fn to_f32(self) -> f32;
+    /// The same number if it is a whole one in 0…255, else any.
+    fn to_u8(self) -> u8;
+    /// Whether it is this number.
+    fn is(self, other: u8) -> bool;
+}
+
+macro_rules! stored {
+    ($to_u8:expr, $($scalar:ty),*) => {$(
+        impl Stored<{ size_of::<$scalar>() }> for $scalar {
+            fn read(bytes: [u8; size_of::<$scalar>()]) -> Self {
+                Self::from_le_bytes(bytes)
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
+            fn to_u8(self) -> u8 {
+                let to_u8: fn(Self) -> u8 = $to_u8;
+                to_u8(self)
+            }
+            fn is(self, other: u8) -> bool {
+                self == other as $scalar
+            }
+        }
+    )*};
+}
+stored!(|n| n, u8);
+stored!(|n| n as u8, u16, u32, u64);
+// Without it, −1 and 255 would be one i8.
+stored!(|n| n.max(0) as u8, i8, i16, i32, i64);
+// Beside so large a number, a small whole one is what the lowest bits hold. Casts bring numbers of the wrong size
+// into range, one after the other.
+stored!(|n| (n + (1_u32 << 23) as f32).to_bits() as u8, f32);
+stored!(|n| (n + (1_u64 << 52) as f64).to_bits() as u8, f64);
+
+/// Slope and intercept.
+pub(super) type Scale = Option<(f64, f64)>;
+
+/// What stored numbers become.
+pub(super) trait Voxel: Copy + Default {
+    /// The nearest to a stored number as scaled.
+    fn of<const N: usize>(stored: impl Stored<N>, scale: Scale) -> Self;
+    /// Whether that stands for the number.
+    fn holds<const N: usize>(stored: impl Stored<N>, scale: Scale) -> bool;
+    /// What is wrong with so many numbers that it does not stand for, the first of which is `value`.
+    fn unfit(value: f64, count: usize) -> String;
+}
+
+/// An intensity.
+impl Voxel for f32 {
+    fn of<const N: usize>(stored: impl Stored<N>, scale: Scale) -> Self {
+        match scale {
+            None => stored.to_f32(),
+            Some((slope, intercept)) => (stored.to_f64() * slope + intercept) as f32,
+        }
+    }
+    fn holds<const N: usize>(stored: impl Stored<N>, scale: Scale) -> bool {
+        Self::of(stored, scale).is_finite()
+    }
+    fn unfit(_: f64, count: usize) -> String {
+        format!("{count} voxels are NaN or infinite; replace them, for example by 0")
+    }
+}
+
+/// A label.
+impl Voxel for u8 {
+    fn of<const N: usize>(stored: impl Stored<N>, scale: Scale) -> Self {
+        match scale {
+            None => stored.to_u8(),
+            Some((slope, intercept)) => (stored.to_f64() * slope + intercept).to_u8(),
+        }
+    }
+    fn holds<const N: usize>(stored: impl Stored<N>, scale: Scale) -> bool {
+        let label = Self::of(stored, scale);
+        match scale {
+            None => stored.is(label),
+            Some((slope, intercept)) => (stored.to_f64() * slope + intercept).is(label),
+        }
+    }
+    fn unfit(value: f64, _: usize) -> String {
+        format!("label value {value} is not a whole number in 0…255")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn labels(scalar: Scalar, bytes: &[u8], scale: (f64, f64)) -> Result<Vec<u8>, String> {
+        let shape = [1, bytes.len() / scalar.size(), 1];
+        let raw = Raw {
+            path: PathBuf::new(),
+            grid: Grid::axis_aligned(shape, [1.0; 3]),
+            scalar,
+            order: ByteOrder::Little,
+            voxels: Voxels::in_memory(Path::new(""), bytes.to_vec()),
+            slope: scale.0,
+            intercept: scale.1,
+        };
+        let volume = raw.canonical().map_err(|e| e.to_string());
+        volume.map(|volume| volume.voxels)
+    }
+
+    #[test]
+    fn labels_are_whole_numbers_of_a_byte() {
+        macro_rules! check {
+            ($scale:expr, $($name:ident: $($good:expr),*; $($bad:expr),*;)*) => {$(
+                let bytes = [$($good),*].map(|n| n.to_le_bytes()).concat();
+                let expected = [$($good),*].map(|n| (f64::from(n) * $scale.0 + $scale.1) as u8);
+                assert_eq!(labels(Scalar::$name, &bytes, $scale).unwrap(), expected);
+                for bad in [$($bad),*] {
+                    let refused = labels(Scalar::$name, &bad.to_le_bytes(), $scale);
+                    let refused = refused.unwrap_err();
+                    assert!(refused.contains("label value"), "{refused}");
+                }
+            )*};
+        }
+        check!((1.0, 0.0),
+            I8: 0_i8, 5, 127; -1_i8, -128;
+            I16: 0_i16, 255; -1_i16, 256, 257, i16::MIN;
+            U32: 0_u32, 255; 256_u32, u32::MAX;
+            F32: 0_f32, -0.0, 1.0, 255.0; 0.5_f32, -1.0, 256.0, 8_388_609.0, 1e30, f32::NAN, f32::INFINITY;
+            F64: 0_f64, 7.0, 255.0; 7.000_000_1_f64, -3.0, 256.0, 4_503_599_627_370_497.0, f64::NAN, f64::NEG_INFINITY;
+        );
+        check!((2.0, 1.0), I16: 0_i16, 127; -1_i16, 128;);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::raw::Voxel;
 use super::{Arrays, Role, read, read_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
@@ -54,7 +55,7 @@ impl Scan {
     pub fn read_image(&self, arrays: Arrays) -> Result<Volume<f32>> {
         match self {
             Self::File(path) => super::read_image(path, arrays),
-            Self::Slices(paths) => stack(paths, |path| read(path, Role::Image, arrays)?.image()),
+            Self::Slices(paths) => stack(paths, Role::Image, arrays),
         }
     }
 
@@ -65,35 +66,34 @@ impl Scan {
     pub fn read_labels(&self, arrays: Arrays) -> Result<Volume<u8>> {
         match self {
             Self::File(path) => super::read_labels(path, arrays),
-            Self::Slices(paths) => stack(paths, |path| read(path, Role::Label, arrays)?.labels()),
+            Self::Slices(paths) => stack(paths, Role::Label, arrays),
         }
     }
 }
 
-fn stack<T: Copy>(
-    paths: &[PathBuf],
-    read: impl Fn(&Path) -> Result<Volume<T>>,
-) -> Result<Volume<T>> {
-    let mut voxels = Vec::new();
-    let mut first: Option<Grid> = None;
-    for path in paths {
-        let slice = read(path)?;
-        let grid = first.get_or_insert_with(|| slice.grid.clone());
-        if slice.grid.shape != grid.shape || slice.grid.shape[2] != 1 {
+fn stack<T: Voxel>(paths: &[PathBuf], role: Role, arrays: Arrays) -> Result<Volume<T>> {
+    let mut stack: Option<(Grid, Vec<T>)> = None;
+    for (index, path) in paths.iter().enumerate() {
+        let raw = read(path, role, arrays)?;
+        let (first, voxels) = stack.get_or_insert_with(|| {
+            let voxels = vec![T::default(); raw.grid.len() * paths.len()];
+            (raw.grid.clone(), voxels)
+        });
+        if raw.grid.shape != first.shape || raw.grid.shape[2] != 1 {
             let problem = format!(
                 "holds {:?} voxels, but {} is a slice of {:?}; slices of one scan are alike",
-                slice.grid.shape,
+                raw.grid.shape,
                 paths[0].display(),
-                grid.shape
+                first.shape
             );
             return Err(DataError::content(path, problem));
         }
-        voxels.extend(slice.voxels);
+        raw.fill(&mut voxels[index * first.len()..][..first.len()])?;
     }
-    let Some(grid) = first else {
+    let Some((first, voxels)) = stack else {
         return Err(DataError::content(Path::new(""), "a scan without slices"));
     };
-    Volume::new(stacked(&grid, paths.len()), voxels, paths[0].clone())
+    Volume::new(stacked(&first, paths.len()), voxels, paths[0].clone())
 }
 
 /// The grid of `depth` such slices.

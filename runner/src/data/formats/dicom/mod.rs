@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::checked_shape;
+use super::payload::Voxels;
 use super::raw::{ByteOrder, Raw, Scalar};
 use super::text_header::LPS;
 use crate::data::error::{DataError, Result};
@@ -53,7 +54,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         grid,
         scalar: Scalar::F32,
         order: ByteOrder::Little,
-        bytes: planes.concat(),
+        voxels: Voxels::in_memory(path, planes.concat()),
         slope: 1.0,
         intercept: 0.0,
     })

@@ -33,7 +33,7 @@ pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
 pub(super) fn read(path: &Path) -> Result<Raw> {
     let (header, behind) = open(path)?;
     let count = header.voxel_bytes();
-    let bytes = match header.is_pair {
+    let voxels = match header.is_pair {
         false => behind.voxels(header.voxel_offset - header.raw.len() as u64, count)?,
         true => {
             let voxels = Source::open(&paired_file(path)?)?;
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         path: path.to_owned(),
         scalar: header.scalar,
         order: header.order,
-        bytes,
+        voxels,
         slope: header.slope,
         intercept: header.intercept,
         grid: header.grid,
