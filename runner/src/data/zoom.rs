@@ -8,7 +8,7 @@ use super::slice::Plane;
 
 /// Lines resampled at once. Each is a chain of dependent steps, which a processor does for several in the
 /// time of one; a block of lines stays in its nearest cache.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// Interpolation of intensities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Arrays of HDF5 files: UA-MT's left atria and TransUNet's Synapse test volumes.
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
@@ -45,19 +46,24 @@ pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     };
     let promised = grid.len() * scalar.size();
     check_room(path, &dataset, scalar, promised)?;
-    let bytes = dataset.read_raw().map_err(unreadable)?;
-    if bytes.len() != promised {
-        return Err(DataError::content(
-            path,
-            "holds fewer values than it promises; copy it again",
-        ));
-    }
+    let voxels = match dataset.chunk_shape().map_err(unreadable)? {
+        None => Voxels::behind(path, Box::new(Rows::of(dataset)), promised),
+        // Rows may share chunks, and each would be unpacked for every row.
+        Some(_) => {
+            let bytes = dataset.read_raw().map_err(unreadable)?;
+            if bytes.len() != promised {
+                let problem = "holds fewer values than it promises; copy it again";
+                return Err(DataError::content(path, problem));
+            }
+            Voxels::in_memory(path, bytes)
+        }
+    };
     Ok(Raw {
         path: path.to_owned(),
         grid,
         scalar,
         order,
-        voxels: Voxels::in_memory(path, bytes),
+        voxels,
         slope: 1.0,
         intercept: 0.0,
     })
@@ -93,6 +99,40 @@ fn ordered<T: Copy>(volume: &Volume<T>, axes: ArrayAxes) -> Vec<T> {
         ArrayAxes::Xyz => (0..nx * ny * nz)
             .map(|i| volume.voxels[i / (ny * nz) + nx * (i / nz % ny + ny * (i % nz))])
             .collect(),
+    }
+}
+
+/// The bytes of an array that lies in one piece, read along its first axis.
+struct Rows {
+    dataset: Dataset,
+    next: u64,
+    row: Vec<u8>,
+    /// Bytes taken of it.
+    taken: usize,
+}
+
+impl Rows {
+    fn of(dataset: Dataset) -> Self {
+        Self {
+            dataset,
+            next: 0,
+            row: Vec::new(),
+            taken: 0,
+        }
+    }
+}
+
+impl Read for Rows {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.row.len() {
+            let row = self.dataset.read_raw_rows(self.next, 1);
+            self.row = row.map_err(io::Error::other)?;
+            self.next += 1;
+            self.taken = 0;
+        }
+        let count = (&self.row[self.taken..]).read(bytes)?;
+        self.taken += count;
+        Ok(count)
     }
 }
 

@@ -107,21 +107,17 @@ impl Unpacked {
     /// Skips `skip` bytes: the next `count` are the voxels', and the last ones but for padding.
     pub(super) fn voxels(self, skip: u64, count: usize) -> Result<Voxels> {
         let is_long_enough = self.can_hold(skip.saturating_add(count as u64));
-        let mut voxels = Voxels {
-            path: self.path,
-            bytes: Bytes::Behind(self.reader, Vec::new()),
-            count,
-            read: 0,
+        let mut reader = self.reader;
+        // What is not there to be skipped is missed when the voxels are read.
+        let skipped = match is_long_enough {
+            true => io::copy(&mut reader.by_ref().take(skip), &mut io::sink()),
+            false => Err(io::Error::other("the file is too short")),
         };
-        if !is_long_enough {
-            return Err(voxels.damaged("the file is too short"));
+        let voxels = Voxels::behind(&self.path, reader, count);
+        match skipped {
+            Ok(_) => Ok(voxels),
+            Err(e) => Err(voxels.damaged(e)),
         }
-        if let Bytes::Behind(reader, _) = &mut voxels.bytes {
-            // What is not there to be skipped is missed when the voxels are read.
-            let skipped = io::copy(&mut reader.by_ref().take(skip), &mut io::sink());
-            skipped.map_err(|e| voxels.damaged(e))?;
-        }
-        Ok(voxels)
     }
 }
 
@@ -142,6 +138,16 @@ enum Bytes {
 }
 
 impl Voxels {
+    /// The first `count` bytes of `reader`, the voxels of the file at `path`.
+    pub(super) fn behind(path: &Path, reader: Box<dyn Read>, count: usize) -> Self {
+        Self {
+            path: path.to_owned(),
+            bytes: Bytes::Behind(reader, Vec::new()),
+            count,
+            read: 0,
+        }
+    }
+
     /// Voxels of the file at `path` that are in memory already.
     pub(super) fn in_memory(path: &Path, bytes: Vec<u8>) -> Self {
         Self {

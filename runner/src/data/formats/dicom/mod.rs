@@ -2,7 +2,9 @@
 //! by their positions, and a series with a gap, a repeated position or a second scan is refused. Names of
 //! fields as in the standard, <https://dicom.nema.org/medical/dicom/current/output/html/part03.html>.
 
+mod jpeg_ls;
 mod lengths;
+mod pixels;
 mod slice;
 
 use std::collections::BTreeMap;

@@ -6,13 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
-use dicom_pixeldata::{PixelDecoder, PixelRepresentation};
 
-use super::lengths;
+use super::{lengths, pixels};
 use crate::data::error::{DataError, Result};
 
 /// Pixel Data; what is read of a header lies before it.
-const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
+pub(super) const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
 
 /// Whether a file is named as DICOM or, without an ending, begins as DICOM.
 pub(super) fn is_dicom(path: &Path) -> bool {
@@ -125,35 +124,35 @@ impl Slice {
         let path = self.path.as_path();
         let object = dicom_object::open_file(path).map_err(|e| unreadable(path, &e))?;
         let [columns, rows] = self.shape.map(|n| n as usize);
-        // Some decoders index where a damaged file ends.
-        let decode = AssertUnwindSafe(|| object.decode_pixel_data());
-        let pixels = catch_unwind(decode)
-            .map_err(|_| DataError::header(path, "PixelData", "is damaged; copy the file again"))?;
-        let pixels = pixels.map_err(|e| unreadable(path, &e))?;
-        if pixels.number_of_frames() != 1 {
+        let field = Fields {
+            path,
+            object: &object,
+        };
+        let whole = |name| field.numbers::<1>(name).map(|[number]| number as u32);
+        if field.number_or(1.0, "NumberOfFrames")? != 1.0 {
             return Err(several_frames(path));
         }
-        if pixels.samples_per_pixel() != 1 {
-            let problem = format!(
-                "{} values in a pixel; grey images are read",
-                pixels.samples_per_pixel()
-            );
+        let samples = whole("SamplesPerPixel")?;
+        if samples != 1 {
+            let problem = format!("{samples} values in a pixel; grey images are read");
             return Err(DataError::header(path, "SamplesPerPixel", problem));
         }
-        let bytes = usize::from(pixels.bits_allocated()) / 8;
-        let (stored, high) = (
-            u32::from(pixels.bits_stored()),
-            u32::from(pixels.high_bit()),
+        let (allocated, stored, high) = (
+            whole("BitsAllocated")?,
+            whole("BitsStored")?,
+            whole("HighBit")?,
         );
-        let whole = matches!(pixels.bits_allocated(), 8 | 16 | 32);
-        if !whole || stored == 0 || stored > high + 1 || high >= 8 * bytes as u32 {
-            let problem = format!(
-                "{stored} bits up to bit {high} of {}",
-                pixels.bits_allocated()
-            );
+        let bytes = allocated as usize / 8;
+        let is_whole = matches!(allocated, 8 | 16 | 32);
+        if !is_whole || high >= allocated || !(1..=high + 1).contains(&stored) {
+            let problem = format!("{stored} bits up to bit {high} of {allocated}");
             return Err(DataError::header(path, "BitsStored", problem));
         }
-        let data = pixels.data();
+        // Some decoders index where a damaged file ends.
+        let decode = AssertUnwindSafe(|| pixels::decode(&object, (columns, rows), bytes));
+        let data = catch_unwind(decode)
+            .map_err(|_| DataError::header(path, "PixelData", "is damaged; copy the file again"))?
+            .map_err(|e| unreadable(path, &*e))?;
         if data.len() < columns * rows * bytes {
             let problem = format!(
                 "{} bytes of pixels, {columns}×{rows} need {}: truncated; copy the file again",
@@ -162,12 +161,9 @@ impl Slice {
             );
             return Err(DataError::header(path, "PixelData", problem));
         }
-        let rescale = pixels.rescale().map_err(|e| unreadable(path, &e))?;
-        let (slope, intercept) = match rescale {
-            [first, ..] => (first.slope, first.intercept),
-            [] => (1.0, 0.0),
-        };
-        let is_signed = pixels.pixel_representation() == PixelRepresentation::Signed;
+        let slope = field.number_or(1.0, "RescaleSlope")?;
+        let intercept = field.number_or(0.0, "RescaleIntercept")?;
+        let is_signed = whole("PixelRepresentation")? == 1;
         let value = |pixel: &[u8]| {
             let mut word = [0; 4];
             word[..bytes].copy_from_slice(pixel);
@@ -209,6 +205,14 @@ impl Fields<'_> {
         self.object.element_by_name_opt(name).ok().flatten()
     }
 
+    /// The number, or `default` if it is missing or empty.
+    fn number_or(&self, default: f64, name: &'static str) -> Result<f64> {
+        match self.get(name).map(|element| element.value().multiplicity()) {
+            None | Some(0) => Ok(default),
+            Some(_) => self.numbers(name).map(|[number]| number),
+        }
+    }
+
     /// The value as text, empty if there is none.
     fn text(&self, name: &str) -> String {
         let text = self.get(name).and_then(|element| element.to_str().ok());
@@ -219,9 +223,9 @@ impl Fields<'_> {
 
     fn numbers<const N: usize>(&self, name: &'static str) -> Result<[f64; N]> {
         let refused = |problem: String| DataError::header(self.path, name, problem);
-        let element = self.get(name).ok_or_else(|| {
-            refused("is missing, so the slice has no place in the patient".into())
-        })?;
+        let element = self
+            .get(name)
+            .ok_or_else(|| refused("is missing, and slices cannot be read without it".into()))?;
         let numbers = element
             .to_multi_float64()
             .map_err(|e| refused(e.to_string()))?;

@@ -220,20 +220,101 @@ fn parts_of_numbers_are_refused() {
     assert!(message.contains(expected), "{message}");
 }
 
+/// The pixels that `tests/reference/dicom.py` has compressed.
+fn compressed() -> Vec<i32> {
+    let pixel = |r: i32, c: i32| match (r, c) {
+        (3, 8) => -32768,
+        (3, 9) => 32767,
+        (34.., _) | (_, ..6) => -1000,
+        _ => 40 * ((13 * r + 29 * c) % 61) - 900 + 7 * r,
+    };
+    (0..41 * 37).map(|i| pixel(i / 37, i % 37)).collect()
+}
+
+/// A file, what it stores of a pixel, and how far off that may be.
+type Compressed = (&'static str, fn(i32) -> i32, i32);
+
+const COMPRESSED: [Compressed; 6] = [
+    ("jpeg_2000_signed", |pixel| pixel, 0),
+    ("jpeg_2000_twelve", |pixel| (pixel + 1024).clamp(0, 4095), 0),
+    ("jpeg_ls_signed", |pixel| pixel, 0),
+    ("jpeg_ls_twelve", |pixel| (pixel + 1024).clamp(0, 4095), 0),
+    (
+        "jpeg_ls_eight",
+        |pixel| (pixel.div_euclid(8) + 128).clamp(0, 255),
+        0,
+    ),
+    ("jpeg_ls_near", |pixel| (pixel + 1024).clamp(0, 4095), 3),
+];
+
+fn fixture(name: &str) -> PathBuf {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/dicom");
+    Path::new(fixtures).join(name).with_extension("dcm")
+}
+
+#[test]
+fn jpeg_2000_and_jpeg_ls_are_decoded_as_written() {
+    for (name, stored, tolerance) in COMPRESSED {
+        let volume = read_image(&fixture(name), Arrays::default()).unwrap();
+        assert_eq!(volume.grid.shape, [37, 41, 1]);
+        for (found, pixel) in volume.to_stored().into_iter().zip(compressed()) {
+            let off = found as i32 - stored(pixel);
+            assert!(
+                off.abs() <= tolerance,
+                "{name}: {found}, not {}",
+                stored(pixel)
+            );
+        }
+    }
+}
+
 #[test]
 fn damaged_files_are_errors_or_volumes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), "a.dcm", slice(2.0));
-    let whole = std::fs::read(&path).unwrap();
+    let plain = write(folder.path(), "a.dcm", slice(2.0));
+    for path in [plain]
+        .into_iter()
+        .chain(COMPRESSED.map(|(name, ..)| fixture(name)))
+    {
+        damage(&path, &folder.path().join("b.dcm"));
+    }
+}
+
+fn damage(whole: &Path, path: &Path) {
+    let whole = std::fs::read(whole).unwrap();
     let mut random = Stream::named(1, "damage").at(0);
     for _ in 0..300 {
-        let mut bytes = whole.clone();
-        for _ in 0..1 + random.below(4) {
-            let at = random.below(bytes.len());
-            bytes[at] = random.below(256) as u8;
+        std::fs::write(path, damaged(&whole, &mut random)).unwrap();
+        let _ = read_folder(path).map(drop);
+    }
+}
+
+/// Some bytes changed, and most of the time an end cut off.
+fn damaged(whole: &[u8], random: &mut Stream) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for _ in 0..1 + random.below(4) {
+        let at = random.below(bytes.len());
+        bytes[at] = random.below(256) as u8;
+    }
+    bytes.truncate(bytes.len() - random.below(3) * random.below(bytes.len() / 2));
+    bytes
+}
+
+/// Without what catches the panics of decoders.
+#[test]
+fn damaged_jpeg_ls_is_an_error_or_a_picture() {
+    let mut random = Stream::named(2, "damage").at(0);
+    for (name, ..) in COMPRESSED
+        .iter()
+        .filter(|(name, ..)| name.contains("jpeg_ls"))
+    {
+        let file = std::fs::read(fixture(name)).unwrap();
+        let start = file
+            .windows(4)
+            .position(|bytes| bytes == b"\xff\xd8\xff\xf7");
+        for _ in 0..300 {
+            let bytes = damaged(&file[start.unwrap()..], &mut random);
+            let _ = jpeg_ls::decode(&bytes, 37, 41).map(drop);
         }
-        bytes.truncate(bytes.len() - random.below(3) * random.below(bytes.len() / 2));
-        std::fs::write(&path, &bytes).unwrap();
-        let _ = read_folder(&path).map(drop);
     }
 }
