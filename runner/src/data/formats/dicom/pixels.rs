@@ -16,6 +16,9 @@ use crate::data::formats::payload::MAX_DEFLATE_RATIO;
 const JPEG_2000: [&str; 2] = ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"];
 /// JPEG-LS, lossless and near-lossless.
 const JPEG_LS: [&str; 2] = ["1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"];
+const RLE: &str = "1.2.840.10008.1.2.5";
+/// An RLE frame begins with the number of its segments (DICOM PS3.5, G.5).
+const MOST_SEGMENTS: u32 = 15;
 
 /// The pixels of the only frame of `width`×`height`, each of so many `bytes`, the least significant first.
 pub(super) fn decode(
@@ -30,6 +33,14 @@ pub(super) fn decode(
         let samples = jpeg_ls::decode(&frame(object, width * height)?, width, height)?;
         samples.into_iter().map(i32::from).collect()
     } else {
+        if syntax == RLE {
+            // The library makes room for as many segments as are claimed.
+            let frame = frame(object, width * height)?;
+            let segments = frame.first_chunk().map(|n| u32::from_le_bytes(*n));
+            if segments.is_none_or(|n| n > MOST_SEGMENTS) {
+                return Err("RLE with more than the 15 segments there can be".into());
+            }
+        }
         return Ok(object.decode_pixel_data()?.data().to_vec());
     };
     let bytes_of = |sample: i32| sample.to_le_bytes().into_iter().take(bytes);
