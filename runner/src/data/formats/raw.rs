@@ -116,7 +116,8 @@ pub(super) fn bytes_of<T: Sample>(voxels: &[T]) -> Vec<u8> {
 }
 
 impl Raw {
-    /// The volume in canonical orientation, of intensities or label values.
+    /// The volume in canonical orientation, of intensities or label values. Room for it is made before the voxels
+    /// are read: as many as the file can hold by its size.
     pub(super) fn canonical<T: Voxel>(self) -> Result<Volume<T>> {
         let (grid, path) = (self.grid.clone(), self.path.clone());
         let mut voxels = vec![T::default(); grid.len()];

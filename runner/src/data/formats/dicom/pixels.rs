@@ -27,24 +27,29 @@ pub(super) fn decode(
     bytes: usize,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let syntax = object.meta().transfer_syntax();
+    let frame = || frame(object, width * height);
     let samples: Vec<i32> = if JPEG_2000.contains(&syntax) {
-        jpeg_2000(&frame(object, width * height)?, width, height)?
+        jpeg_2000(&frame()?, width, height)?
     } else if JPEG_LS.contains(&syntax) {
-        let samples = jpeg_ls::decode(&frame(object, width * height)?, width, height)?;
+        let samples = jpeg_ls::decode(&frame()?, width, height)?;
         samples.into_iter().map(i32::from).collect()
     } else {
         if syntax == RLE {
-            // The library makes room for as many segments as are claimed.
-            let frame = frame(object, width * height)?;
-            let segments = frame.first_chunk().map(|n| u32::from_le_bytes(*n));
-            if segments.is_none_or(|n| n > MOST_SEGMENTS) {
-                return Err("RLE with more than the 15 segments there can be".into());
-            }
+            check_segments(&frame()?)?;
         }
         return Ok(object.decode_pixel_data()?.data().to_vec());
     };
     let bytes_of = |sample: i32| sample.to_le_bytes().into_iter().take(bytes);
     Ok(samples.into_iter().flat_map(bytes_of).collect())
+}
+
+/// Fails where an RLE frame claims more segments than there can be: the library makes room for all of them.
+fn check_segments(frame: &[u8]) -> Result<(), Box<dyn Error>> {
+    let segments = frame.first_chunk().map(|n| u32::from_le_bytes(*n));
+    match segments {
+        Some(..=MOST_SEGMENTS) => Ok(()),
+        _ => Err(format!("RLE with more than the {MOST_SEGMENTS} segments there can be").into()),
+    }
 }
 
 /// The encoded frame, which may lie in pieces.
