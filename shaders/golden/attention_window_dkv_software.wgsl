@@ -21,12 +21,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let window = at / 2u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
+    let tokens_y = min(3u, 5u - top);
+    let tokens_x = min(3u, 6u - left);
+    let tokens = tokens_y * tokens_x;
+    let row_share = 1.0f / f32(tokens_x);
+    let pads = tokens < 9u;
     let h = at / 8u % 2u;
     let b = at / 16u;
-    let slot_1 = min(p, 8u);
-    let n_y = slot_1 / 3u;
-    let n_x = slot_1 % 3u;
-    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    if at % 2u * 8u > tokens {
+        return;
+    }
+    let slot_1 = min(p, tokens - 1u);
+    let n_y = u32((f32(slot_1) + 0.5f) * row_share);
+    let n_x = slot_1 - n_y * tokens_x;
+    let n_t = (top + n_y) * 6u + left + n_x;
     let row_2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
     let k0 = textureLoad(b0, texel(row_2 + 0u), 0);
     let k1 = textureLoad(b0, texel(row_2 + 1u), 0);
@@ -37,27 +45,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var dk1 = vec4<f32>();
     var dv0 = vec4<f32>();
     var dv1 = vec4<f32>();
-    for (var j = 0u; j < 9u; j += 4u) {
+    for (var j = 0u; j < tokens; j += 4u) {
         let slot_4 = j;
-        let m0_y = slot_4 / 3u;
-        let m0_x = slot_4 % 3u;
-        let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-        let slot_5 = min(j + 1u, 8u);
-        let m1_y = slot_5 / 3u;
-        let m1_x = slot_5 % 3u;
-        let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-        let slot_6 = min(j + 2u, 8u);
-        let m2_y = slot_6 / 3u;
-        let m2_x = slot_6 % 3u;
-        let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-        let slot_7 = min(j + 3u, 8u);
-        let m3_y = slot_7 / 3u;
-        let m3_x = slot_7 % 3u;
-        let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
-        let slot_8 = min(j + 0u + lane / 2u, 8u);
-        let lane0_y = slot_8 / 3u;
-        let lane0_x = slot_8 % 3u;
-        let lane0_t = (min(top + lane0_y, 4u)) * 6u + min(left + lane0_x, 5u);
+        let m0_y = u32((f32(slot_4) + 0.5f) * row_share);
+        let m0_x = slot_4 - m0_y * tokens_x;
+        let m0_t = (top + m0_y) * 6u + left + m0_x;
+        let slot_5 = min(j + 1u, tokens - 1u);
+        let m1_y = u32((f32(slot_5) + 0.5f) * row_share);
+        let m1_x = slot_5 - m1_y * tokens_x;
+        let m1_t = (top + m1_y) * 6u + left + m1_x;
+        let slot_6 = min(j + 2u, tokens - 1u);
+        let m2_y = u32((f32(slot_6) + 0.5f) * row_share);
+        let m2_x = slot_6 - m2_y * tokens_x;
+        let m2_t = (top + m2_y) * 6u + left + m2_x;
+        let slot_7 = min(j + 3u, tokens - 1u);
+        let m3_y = u32((f32(slot_7) + 0.5f) * row_share);
+        let m3_x = slot_7 - m3_y * tokens_x;
+        let m3_t = (top + m3_y) * 6u + left + m3_x;
+        let slot_8 = min(j + 0u + lane / 2u, tokens - 1u);
+        let lane0_y = u32((f32(slot_8) + 0.5f) * row_share);
+        let lane0_x = slot_8 - lane0_y * tokens_x;
+        let lane0_t = (top + lane0_y) * 6u + left + lane0_x;
         let q_lane0 = (b * 30u + lane0_t) * 12u + h * 2u;
         let g_lane0 = ((b * 30u + lane0_t) * 2u + h) * 2u;
         let q_read0_0 = textureLoad(b0, texel(q_lane0 + lane % 2u), 0);
@@ -67,35 +75,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let g0_0 = subgroupBroadcast(g_read0_0, 0u);
         let g0_1 = subgroupBroadcast(g_read0_0, 1u);
         let m0 = (b * 2u + h) * 30u + m0_t;
-        let weight0 = select(0.0f, exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + textureLoad(b7, texel((m0 * 6u + n_y) / 4u), 0)[(m0 * 6u + n_y) % 4u] + textureLoad(b7, texel((m0 * 6u + 3u + n_x) / 4u), 0)[(m0 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m0) / 4u), 0)[(m0) % 4u]), top + m0_y < 5u && left + m0_x < 6u);
+        let weight0 = exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + textureLoad(b7, texel((m0 * 6u + n_y) / 4u), 0)[(m0 * 6u + n_y) % 4u] + textureLoad(b7, texel((m0 * 6u + 3u + n_x) / 4u), 0)[(m0 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m0) / 4u), 0)[(m0) % 4u]);
         let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - textureLoad(b6, texel((m0) / 4u), 0)[(m0) % 4u]) * 0.35355338f;
         let q1_0 = subgroupBroadcast(q_read0_0, 2u);
         let q1_1 = subgroupBroadcast(q_read0_0, 3u);
         let g1_0 = subgroupBroadcast(g_read0_0, 2u);
         let g1_1 = subgroupBroadcast(g_read0_0, 3u);
         let m1 = (b * 2u + h) * 30u + m1_t;
-        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + textureLoad(b7, texel((m1 * 6u + n_y) / 4u), 0)[(m1 * 6u + n_y) % 4u] + textureLoad(b7, texel((m1 * 6u + 3u + n_x) / 4u), 0)[(m1 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m1) / 4u), 0)[(m1) % 4u]), j + 1u < 9u && top + m1_y < 5u && left + m1_x < 6u);
+        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + textureLoad(b7, texel((m1 * 6u + n_y) / 4u), 0)[(m1 * 6u + n_y) % 4u] + textureLoad(b7, texel((m1 * 6u + 3u + n_x) / 4u), 0)[(m1 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m1) / 4u), 0)[(m1) % 4u]), j + 1u < tokens);
         let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - textureLoad(b6, texel((m1) / 4u), 0)[(m1) % 4u]) * 0.35355338f;
         let q2_0 = subgroupBroadcast(q_read0_0, 4u);
         let q2_1 = subgroupBroadcast(q_read0_0, 5u);
         let g2_0 = subgroupBroadcast(g_read0_0, 4u);
         let g2_1 = subgroupBroadcast(g_read0_0, 5u);
         let m2 = (b * 2u + h) * 30u + m2_t;
-        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + textureLoad(b7, texel((m2 * 6u + n_y) / 4u), 0)[(m2 * 6u + n_y) % 4u] + textureLoad(b7, texel((m2 * 6u + 3u + n_x) / 4u), 0)[(m2 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m2) / 4u), 0)[(m2) % 4u]), j + 2u < 9u && top + m2_y < 5u && left + m2_x < 6u);
+        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + textureLoad(b7, texel((m2 * 6u + n_y) / 4u), 0)[(m2 * 6u + n_y) % 4u] + textureLoad(b7, texel((m2 * 6u + 3u + n_x) / 4u), 0)[(m2 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m2) / 4u), 0)[(m2) % 4u]), j + 2u < tokens);
         let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - textureLoad(b6, texel((m2) / 4u), 0)[(m2) % 4u]) * 0.35355338f;
         let q3_0 = subgroupBroadcast(q_read0_0, 6u);
         let q3_1 = subgroupBroadcast(q_read0_0, 7u);
         let g3_0 = subgroupBroadcast(g_read0_0, 6u);
         let g3_1 = subgroupBroadcast(g_read0_0, 7u);
         let m3 = (b * 2u + h) * 30u + m3_t;
-        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + textureLoad(b7, texel((m3 * 6u + n_y) / 4u), 0)[(m3 * 6u + n_y) % 4u] + textureLoad(b7, texel((m3 * 6u + 3u + n_x) / 4u), 0)[(m3 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m3) / 4u), 0)[(m3) % 4u]), j + 3u < 9u && top + m3_y < 5u && left + m3_x < 6u);
+        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + textureLoad(b7, texel((m3 * 6u + n_y) / 4u), 0)[(m3 * 6u + n_y) % 4u] + textureLoad(b7, texel((m3 * 6u + 3u + n_x) / 4u), 0)[(m3 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m3) / 4u), 0)[(m3) % 4u]), j + 3u < tokens);
         let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - textureLoad(b6, texel((m3) / 4u), 0)[(m3) % 4u]) * 0.35355338f;
         dv0 += weight0 * g0_0 + weight1 * g1_0 + weight2 * g2_0 + weight3 * g3_0;
         dv1 += weight0 * g0_1 + weight1 * g1_1 + weight2 * g2_1 + weight3 * g3_1;
         dk0 += step0 * q0_0 + step1 * q1_0 + step2 * q2_0 + step3 * q3_0;
         dk1 += step0 * q0_1 + step1 * q1_1 + step2 * q2_1 + step3 * q3_1;
     }
-    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+    if p < tokens {
         let row_9 = ((b * 30u + n_t) * 2u + h) * 2u;
         b8[row_9 + 0u] = dk0;
         b8[row_9 + 1u] = dk1;
@@ -103,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         b9[row_10 + 0u] = dv0;
         b9[row_10 + 1u] = dv1;
     }
-    if p == 9u {
+    if p == tokens {
         let row_11 = h * 2u + 4u;
         let pad_k0 = textureLoad(b3, texel(row_11 + 0u), 0);
         let pad_k1 = textureLoad(b3, texel(row_11 + 1u), 0);
@@ -114,12 +122,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         var pad_dk1 = vec4<f32>();
         var pad_dv0 = vec4<f32>();
         var pad_dv1 = vec4<f32>();
-        for (var j = 0u; j < 9u; j += 1u) {
-            let slot_13 = j;
-            let m_y = slot_13 / 3u;
-            let m_x = slot_13 % 3u;
-            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
-            if top + m_y < 5u && left + m_x < 6u {
+        if pads {
+            for (var j = 0u; j < tokens; j += 1u) {
+                let slot_13 = j;
+                let m_y = u32((f32(slot_13) + 0.5f) * row_share);
+                let m_x = slot_13 - m_y * tokens_x;
+                let m_t = (top + m_y) * 6u + left + m_x;
                 let row_14 = (b * 30u + m_t) * 12u + h * 2u;
                 let pad_q0 = textureLoad(b0, texel(row_14 + 0u), 0);
                 let pad_q1 = textureLoad(b0, texel(row_14 + 1u), 0);
@@ -128,28 +136,62 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                 let pad_g1 = textureLoad(b4, texel(row_15 + 1u), 0);
                 let m = (b * 2u + h) * 30u + m_t;
                 let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - textureLoad(b5, texel((m) / 4u), 0)[(m) % 4u];
-                var weight = 0.0f;
-                for (var i = 0u; i < 9u; i += 1u) {
-                    let slot_16 = i;
-                    let pad_y = slot_16 / 3u;
-                    let pad_x = slot_16 % 3u;
-                    let pad_t = (min(top + pad_y, 4u)) * 6u + min(left + pad_x, 5u);
-                    if !(top + pad_y < 5u && left + pad_x < 6u) {
-                        weight += exp(base + textureLoad(b7, texel((m * 6u + pad_y) / 4u), 0)[(m * 6u + pad_y) % 4u] + textureLoad(b7, texel((m * 6u + 3u + pad_x) / 4u), 0)[(m * 6u + 3u + pad_x) % 4u]);
-                    }
+                var log_y_peak = (-1e38f);
+                for (var k = 0u; k < tokens_y; k += 1u) {
+                    log_y_peak = max(log_y_peak, textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u]);
                 }
-                let step = weight * (dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1) - textureLoad(b6, texel((m) / 4u), 0)[(m) % 4u]) * 0.35355338f;
+                var log_y_sum = 0.0f;
+                for (var k = 0u; k < tokens_y; k += 1u) {
+                    log_y_sum += exp(textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u] - log_y_peak);
+                }
+                let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
+                var log_pads_y_peak = (-1e38f);
+                for (var k = tokens_y; k < 3u; k += 1u) {
+                    log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u]);
+                }
+                var log_pads_y_sum = 0.0f;
+                for (var k = tokens_y; k < 3u; k += 1u) {
+                    log_pads_y_sum += exp(textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u] - log_pads_y_peak);
+                }
+                let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
+                var log_x_peak = (-1e38f);
+                for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+                    log_x_peak = max(log_x_peak, textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u]);
+                }
+                var log_x_sum = 0.0f;
+                for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+                    log_x_sum += exp(textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u] - log_x_peak);
+                }
+                let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
+                var log_pads_x_peak = (-1e38f);
+                for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+                    log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u]);
+                }
+                var log_pads_x_sum = 0.0f;
+                for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+                    log_pads_x_sum += exp(textureLoad(b7, texel((m * 6u + k) / 4u), 0)[(m * 6u + k) % 4u] - log_pads_x_peak);
+                }
+                let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
+                let top_16 = max(log_y, log_pads_y);
+                let log_all_y = top_16 + log(exp(log_y - top_16) + exp(log_pads_y - top_16));
+                let top_17 = max(log_x, log_pads_x);
+                let log_all_x = top_17 + log(exp(log_x - top_17) + exp(log_pads_x - top_17));
+                let below_18 = log_pads_y + log_all_x;
+                let beside_19 = log_y + log_pads_x;
+                let top_20 = max(below_18, beside_19);
+                let weight = exp(base + top_20 + log(exp(below_18 - top_20) + exp(beside_19 - top_20)));
+                let step = weight * ((dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1)) - textureLoad(b6, texel((m) / 4u), 0)[(m) % 4u]) * 0.35355338f;
                 pad_dv0 += weight * pad_g0;
                 pad_dk0 += step * pad_q0;
                 pad_dv1 += weight * pad_g1;
                 pad_dk1 += step * pad_q1;
             }
         }
-        let row_17 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
-        b10[row_17 + 0u] = pad_dk0;
-        b10[row_17 + 1u] = pad_dk1;
-        let row_18 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
-        b10[row_18 + 0u] = pad_dv0;
-        b10[row_18 + 1u] = pad_dv1;
+        let row_21 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
+        b10[row_21 + 0u] = pad_dk0;
+        b10[row_21 + 1u] = pad_dk1;
+        let row_22 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
+        b10[row_22 + 0u] = pad_dv0;
+        b10[row_22 + 1u] = pad_dv1;
     }
 }

@@ -19,12 +19,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let window = at / 1u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
+    let tokens_y = min(3u, 5u - top);
+    let tokens_x = min(3u, 6u - left);
+    let tokens = tokens_y * tokens_x;
+    let row_share = 1.0f / f32(tokens_x);
+    let pads = tokens < 9u;
     let h = at / 4u % 2u;
     let b = at / 8u;
-    let slot_1 = min(p, 8u);
-    let n_y = slot_1 / 3u;
-    let n_x = slot_1 % 3u;
-    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let slot_1 = min(p, tokens - 1u);
+    let n_y = u32((f32(slot_1) + 0.5f) * row_share);
+    let n_x = slot_1 - n_y * tokens_x;
+    let n_t = (top + n_y) * 6u + left + n_x;
     let row_2 = (b * 30u + n_t) * 12u + h * 2u + 4u;
     let k0 = b0[row_2 + 0u];
     let k1 = b0[row_2 + 1u];
@@ -35,62 +40,62 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var dk1 = vec4<f32>();
     var dv0 = vec4<f32>();
     var dv1 = vec4<f32>();
-    for (var start = 0u; start < 9u; start += 32u) {
+    for (var start = 0u; start < tokens; start += 32u) {
         for (var s = local; s < 64u; s += 64u) {
-            let slot_4 = min(start + s / 2u, 8u);
-            let m_y = slot_4 / 3u;
-            let m_x = slot_4 % 3u;
-            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
+            let slot_4 = min(start + s / 2u, tokens - 1u);
+            let m_y = u32((f32(slot_4) + 0.5f) * row_share);
+            let m_x = slot_4 - m_y * tokens_x;
+            let m_t = (top + m_y) * 6u + left + m_x;
             let q_m = (b * 30u + m_t) * 12u + h * 2u;
             let g_m = ((b * 30u + m_t) * 2u + h) * 2u;
             tile_a[s] = b0[q_m + s % 2u];
             tile_b[s] = b4[g_m + s % 2u];
         }
         workgroupBarrier();
-        for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
+        for (var j = 0u; j < min(32u, tokens - start); j += 4u) {
             let slot_5 = start + j;
-            let m0_y = slot_5 / 3u;
-            let m0_x = slot_5 % 3u;
-            let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-            let slot_6 = min(start + j + 1u, 8u);
-            let m1_y = slot_6 / 3u;
-            let m1_x = slot_6 % 3u;
-            let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-            let slot_7 = min(start + j + 2u, 8u);
-            let m2_y = slot_7 / 3u;
-            let m2_x = slot_7 % 3u;
-            let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-            let slot_8 = min(start + j + 3u, 8u);
-            let m3_y = slot_8 / 3u;
-            let m3_x = slot_8 % 3u;
-            let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+            let m0_y = u32((f32(slot_5) + 0.5f) * row_share);
+            let m0_x = slot_5 - m0_y * tokens_x;
+            let m0_t = (top + m0_y) * 6u + left + m0_x;
+            let slot_6 = min(start + j + 1u, tokens - 1u);
+            let m1_y = u32((f32(slot_6) + 0.5f) * row_share);
+            let m1_x = slot_6 - m1_y * tokens_x;
+            let m1_t = (top + m1_y) * 6u + left + m1_x;
+            let slot_7 = min(start + j + 2u, tokens - 1u);
+            let m2_y = u32((f32(slot_7) + 0.5f) * row_share);
+            let m2_x = slot_7 - m2_y * tokens_x;
+            let m2_t = (top + m2_y) * 6u + left + m2_x;
+            let slot_8 = min(start + j + 3u, tokens - 1u);
+            let m3_y = u32((f32(slot_8) + 0.5f) * row_share);
+            let m3_x = slot_8 - m3_y * tokens_x;
+            let m3_t = (top + m3_y) * 6u + left + m3_x;
             let q0_0 = tile_a[(j + 0u) * 2u + 0u];
             let q0_1 = tile_a[(j + 0u) * 2u + 1u];
             let g0_0 = tile_b[(j + 0u) * 2u + 0u];
             let g0_1 = tile_b[(j + 0u) * 2u + 1u];
             let m0 = (b * 2u + h) * 30u + m0_t;
-            let weight0 = select(0.0f, exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + b7[m0 * 6u + n_y] + b7[m0 * 6u + 3u + n_x] - b5[m0]), top + m0_y < 5u && left + m0_x < 6u);
+            let weight0 = exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + b7[m0 * 6u + n_y] + b7[m0 * 6u + 3u + n_x] - b5[m0]);
             let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - b6[m0]) * 0.35355338f;
             let q1_0 = tile_a[(j + 1u) * 2u + 0u];
             let q1_1 = tile_a[(j + 1u) * 2u + 1u];
             let g1_0 = tile_b[(j + 1u) * 2u + 0u];
             let g1_1 = tile_b[(j + 1u) * 2u + 1u];
             let m1 = (b * 2u + h) * 30u + m1_t;
-            let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + b7[m1 * 6u + n_y] + b7[m1 * 6u + 3u + n_x] - b5[m1]), start + j + 1u < 9u && top + m1_y < 5u && left + m1_x < 6u);
+            let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + b7[m1 * 6u + n_y] + b7[m1 * 6u + 3u + n_x] - b5[m1]), start + j + 1u < tokens);
             let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - b6[m1]) * 0.35355338f;
             let q2_0 = tile_a[(j + 2u) * 2u + 0u];
             let q2_1 = tile_a[(j + 2u) * 2u + 1u];
             let g2_0 = tile_b[(j + 2u) * 2u + 0u];
             let g2_1 = tile_b[(j + 2u) * 2u + 1u];
             let m2 = (b * 2u + h) * 30u + m2_t;
-            let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + b7[m2 * 6u + n_y] + b7[m2 * 6u + 3u + n_x] - b5[m2]), start + j + 2u < 9u && top + m2_y < 5u && left + m2_x < 6u);
+            let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + b7[m2 * 6u + n_y] + b7[m2 * 6u + 3u + n_x] - b5[m2]), start + j + 2u < tokens);
             let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - b6[m2]) * 0.35355338f;
             let q3_0 = tile_a[(j + 3u) * 2u + 0u];
             let q3_1 = tile_a[(j + 3u) * 2u + 1u];
             let g3_0 = tile_b[(j + 3u) * 2u + 0u];
             let g3_1 = tile_b[(j + 3u) * 2u + 1u];
             let m3 = (b * 2u + h) * 30u + m3_t;
-            let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + b7[m3 * 6u + n_y] + b7[m3 * 6u + 3u + n_x] - b5[m3]), start + j + 3u < 9u && top + m3_y < 5u && left + m3_x < 6u);
+            let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + b7[m3 * 6u + n_y] + b7[m3 * 6u + 3u + n_x] - b5[m3]), start + j + 3u < tokens);
             let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - b6[m3]) * 0.35355338f;
             dv0 += weight0 * g0_0 + weight1 * g1_0 + weight2 * g2_0 + weight3 * g3_0;
             dv1 += weight0 * g0_1 + weight1 * g1_1 + weight2 * g2_1 + weight3 * g3_1;
@@ -99,7 +104,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+    if p < tokens {
         let row_9 = ((b * 30u + n_t) * 2u + h) * 2u;
         b8[row_9 + 0u] = dk0;
         b8[row_9 + 1u] = dk1;
@@ -107,7 +112,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         b9[row_10 + 0u] = dv0;
         b9[row_10 + 1u] = dv1;
     }
-    if p == 9u {
+    if p == tokens {
         let row_11 = h * 2u + 4u;
         let pad_k0 = b3[row_11 + 0u];
         let pad_k1 = b3[row_11 + 1u];
@@ -118,12 +123,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var pad_dk1 = vec4<f32>();
         var pad_dv0 = vec4<f32>();
         var pad_dv1 = vec4<f32>();
-        for (var j = 0u; j < 9u; j += 1u) {
-            let slot_13 = j;
-            let m_y = slot_13 / 3u;
-            let m_x = slot_13 % 3u;
-            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
-            if top + m_y < 5u && left + m_x < 6u {
+        if pads {
+            for (var j = 0u; j < tokens; j += 1u) {
+                let slot_13 = j;
+                let m_y = u32((f32(slot_13) + 0.5f) * row_share);
+                let m_x = slot_13 - m_y * tokens_x;
+                let m_t = (top + m_y) * 6u + left + m_x;
                 let row_14 = (b * 30u + m_t) * 12u + h * 2u;
                 let pad_q0 = b0[row_14 + 0u];
                 let pad_q1 = b0[row_14 + 1u];
@@ -132,28 +137,62 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 let pad_g1 = b4[row_15 + 1u];
                 let m = (b * 2u + h) * 30u + m_t;
                 let base = (dot(pad_k0, pad_q0) + dot(pad_k1, pad_q1)) * 0.35355338f - b5[m];
-                var weight = 0.0f;
-                for (var i = 0u; i < 9u; i += 1u) {
-                    let slot_16 = i;
-                    let pad_y = slot_16 / 3u;
-                    let pad_x = slot_16 % 3u;
-                    let pad_t = (min(top + pad_y, 4u)) * 6u + min(left + pad_x, 5u);
-                    if !(top + pad_y < 5u && left + pad_x < 6u) {
-                        weight += exp(base + b7[m * 6u + pad_y] + b7[m * 6u + 3u + pad_x]);
-                    }
+                var log_y_peak = (-1e38f);
+                for (var k = 0u; k < tokens_y; k += 1u) {
+                    log_y_peak = max(log_y_peak, b7[m * 6u + k]);
                 }
-                let step = weight * (dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1) - b6[m]) * 0.35355338f;
+                var log_y_sum = 0.0f;
+                for (var k = 0u; k < tokens_y; k += 1u) {
+                    log_y_sum += exp(b7[m * 6u + k] - log_y_peak);
+                }
+                let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
+                var log_pads_y_peak = (-1e38f);
+                for (var k = tokens_y; k < 3u; k += 1u) {
+                    log_pads_y_peak = max(log_pads_y_peak, b7[m * 6u + k]);
+                }
+                var log_pads_y_sum = 0.0f;
+                for (var k = tokens_y; k < 3u; k += 1u) {
+                    log_pads_y_sum += exp(b7[m * 6u + k] - log_pads_y_peak);
+                }
+                let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
+                var log_x_peak = (-1e38f);
+                for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+                    log_x_peak = max(log_x_peak, b7[m * 6u + k]);
+                }
+                var log_x_sum = 0.0f;
+                for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+                    log_x_sum += exp(b7[m * 6u + k] - log_x_peak);
+                }
+                let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
+                var log_pads_x_peak = (-1e38f);
+                for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+                    log_pads_x_peak = max(log_pads_x_peak, b7[m * 6u + k]);
+                }
+                var log_pads_x_sum = 0.0f;
+                for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+                    log_pads_x_sum += exp(b7[m * 6u + k] - log_pads_x_peak);
+                }
+                let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
+                let top_16 = max(log_y, log_pads_y);
+                let log_all_y = top_16 + log(exp(log_y - top_16) + exp(log_pads_y - top_16));
+                let top_17 = max(log_x, log_pads_x);
+                let log_all_x = top_17 + log(exp(log_x - top_17) + exp(log_pads_x - top_17));
+                let below_18 = log_pads_y + log_all_x;
+                let beside_19 = log_y + log_pads_x;
+                let top_20 = max(below_18, beside_19);
+                let weight = exp(base + top_20 + log(exp(below_18 - top_20) + exp(beside_19 - top_20)));
+                let step = weight * ((dot(pad_v0, pad_g0) + dot(pad_v1, pad_g1)) - b6[m]) * 0.35355338f;
                 pad_dv0 += weight * pad_g0;
                 pad_dk0 += step * pad_q0;
                 pad_dv1 += weight * pad_g1;
                 pad_dk1 += step * pad_q1;
             }
         }
-        let row_17 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
-        b10[row_17 + 0u] = pad_dk0;
-        b10[row_17 + 1u] = pad_dk1;
-        let row_18 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
-        b10[row_18 + 0u] = pad_dv0;
-        b10[row_18 + 1u] = pad_dv1;
+        let row_21 = (((b * 4u + window) * 2u + 0u) * 2u + h) * 2u;
+        b10[row_21 + 0u] = pad_dk0;
+        b10[row_21 + 1u] = pad_dk1;
+        let row_22 = (((b * 4u + window) * 2u + 1u) * 2u + h) * 2u;
+        b10[row_22 + 0u] = pad_dv0;
+        b10[row_22 + 1u] = pad_dv1;
     }
 }

@@ -26,13 +26,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let window = at / 1u % 4u;
     let top = window / 2u * 6u;
     let left = window % 2u * 6u;
+    let tokens_y = min(6u, 8u - top);
+    let tokens_x = min(6u, 9u - left);
+    let tokens = tokens_y * tokens_x;
+    let row_share = 1.0f / f32(tokens_x);
+    let pads = tokens < 36u;
     let h = at / 4u % 2u;
     let b = at / 8u;
     let first = 0u;
-    let slot_1 = min(p, 35u);
-    let n_y = slot_1 / 6u;
-    let n_x = slot_1 % 6u;
-    let n_t = (min(top + n_y, 7u)) * 9u + min(left + n_x, 8u);
+    let slot_1 = min(p, tokens - 1u);
+    let n_y = u32((f32(slot_1) + 0.5f) * row_share);
+    let n_x = slot_1 - n_y * tokens_x;
+    let n_t = (top + n_y) * 9u + left + n_x;
     let strip_a = subgroup * 160u;
     let strip_scores = subgroup * 288u;
     let strip_weights = subgroup * 288u;
@@ -47,19 +52,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let copy_2 = local;
     let row_3 = copy_2 / 4u;
     let word_4 = copy_2 % 4u;
-    let slot_6 = min(first + row_3, 35u);
-    let m_5_y = slot_6 / 6u;
-    let m_5_x = slot_6 % 6u;
-    let m_5_t = (min(top + m_5_y, 7u)) * 9u + min(left + m_5_x, 8u);
+    let slot_6 = min(first + row_3, tokens - 1u);
+    let m_5_y = u32((f32(slot_6) + 0.5f) * row_share);
+    let m_5_x = slot_6 - m_5_y * tokens_x;
+    let m_5_t = (top + m_5_y) * 9u + left + m_5_x;
     let q_m_5 = (b * 72u + m_5_t) * 24u + h * 4u;
     q_0 = b0[q_m_5 + word_4];
     let copy_7 = local + 128u;
     let row_8 = copy_7 / 4u;
     let word_9 = copy_7 % 4u;
-    let slot_11 = min(first + row_8, 35u);
-    let m_10_y = slot_11 / 6u;
-    let m_10_x = slot_11 % 6u;
-    let m_10_t = (min(top + m_10_y, 7u)) * 9u + min(left + m_10_x, 8u);
+    let slot_11 = min(first + row_8, tokens - 1u);
+    let m_10_y = u32((f32(slot_11) + 0.5f) * row_share);
+    let m_10_x = slot_11 - m_10_y * tokens_x;
+    let m_10_t = (top + m_10_y) * 9u + left + m_10_x;
     let q_m_10 = (b * 72u + m_10_t) * 24u + h * 4u;
     q_1 = b0[q_m_10 + word_9];
     let copy_12 = local;
@@ -76,20 +81,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let copy_18 = local;
     let row_19 = copy_18 / 4u;
     let word_20 = copy_18 % 4u;
-    let slot_22 = min(first + row_19, 35u);
-    let m_21_y = slot_22 / 6u;
-    let m_21_x = slot_22 % 6u;
-    let m_21_t = (min(top + m_21_y, 7u)) * 9u + min(left + m_21_x, 8u);
+    let slot_22 = min(first + row_19, tokens - 1u);
+    let m_21_y = u32((f32(slot_22) + 0.5f) * row_share);
+    let m_21_x = slot_22 - m_21_y * tokens_x;
+    let m_21_t = (top + m_21_y) * 9u + left + m_21_x;
     let saved_23 = ((b * 2u + h) * 72u + m_21_t) * 12u;
     let k_24 = word_20 * 4u;
     tile_a[row_19 * 10u + 4u + word_20] = vec4<f16>(vec4<f32>(b7[saved_23 + min(k_24 + 0u, 11u)], b7[saved_23 + min(k_24 + 1u, 11u)], b7[saved_23 + min(k_24 + 2u, 11u)], b7[saved_23 + min(k_24 + 3u, 11u)]));
     let copy_25 = local + 128u;
     let row_26 = copy_25 / 4u;
     let word_27 = copy_25 % 4u;
-    let slot_29 = min(first + row_26, 35u);
-    let m_28_y = slot_29 / 6u;
-    let m_28_x = slot_29 % 6u;
-    let m_28_t = (min(top + m_28_y, 7u)) * 9u + min(left + m_28_x, 8u);
+    let slot_29 = min(first + row_26, tokens - 1u);
+    let m_28_y = u32((f32(slot_29) + 0.5f) * row_share);
+    let m_28_x = slot_29 - m_28_y * tokens_x;
+    let m_28_t = (top + m_28_y) * 9u + left + m_28_x;
     let saved_30 = ((b * 2u + h) * 72u + m_28_t) * 12u;
     let k_31 = word_27 * 4u;
     tile_a[row_26 * 10u + 4u + word_27] = vec4<f16>(vec4<f32>(b7[saved_30 + min(k_31 + 0u, 11u)], b7[saved_30 + min(k_31 + 1u, 11u)], b7[saved_30 + min(k_31 + 2u, 11u)], b7[saved_30 + min(k_31 + 3u, 11u)]));
@@ -101,19 +106,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let copy_32 = local;
     let row_33 = copy_32 / 4u;
     let word_34 = copy_32 % 4u;
-    let slot_36 = min(first + row_33, 35u);
-    let m_35_y = slot_36 / 6u;
-    let m_35_x = slot_36 % 6u;
-    let m_35_t = (min(top + m_35_y, 7u)) * 9u + min(left + m_35_x, 8u);
+    let slot_36 = min(first + row_33, tokens - 1u);
+    let m_35_y = u32((f32(slot_36) + 0.5f) * row_share);
+    let m_35_x = slot_36 - m_35_y * tokens_x;
+    let m_35_t = (top + m_35_y) * 9u + left + m_35_x;
     let g_m_35 = ((b * 72u + m_35_t) * 2u + h) * 4u;
     g_0 = b4[g_m_35 + word_34];
     let copy_37 = local + 128u;
     let row_38 = copy_37 / 4u;
     let word_39 = copy_37 % 4u;
-    let slot_41 = min(first + row_38, 35u);
-    let m_40_y = slot_41 / 6u;
-    let m_40_x = slot_41 % 6u;
-    let m_40_t = (min(top + m_40_y, 7u)) * 9u + min(left + m_40_x, 8u);
+    let slot_41 = min(first + row_38, tokens - 1u);
+    let m_40_y = u32((f32(slot_41) + 0.5f) * row_share);
+    let m_40_x = slot_41 - m_40_y * tokens_x;
+    let m_40_t = (top + m_40_y) * 9u + left + m_40_x;
     let g_m_40 = ((b * 72u + m_40_t) * 2u + h) * 4u;
     g_1 = b4[g_m_40 + word_39];
     let copy_42 = local;
@@ -136,28 +141,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let copy_48 = local;
     let row_49 = copy_48 / 4u;
     let word_50 = copy_48 % 4u;
-    let slot_52 = min(0u + row_49, 35u);
-    let m_51_y = slot_52 / 6u;
-    let m_51_x = slot_52 % 6u;
-    let m_51_t = (min(top + m_51_y, 7u)) * 9u + min(left + m_51_x, 8u);
-    let m_51_real = top + m_51_y < 8u && left + m_51_x < 9u;
+    let slot_52 = min(0u + row_49, tokens - 1u);
+    let m_51_y = u32((f32(slot_52) + 0.5f) * row_share);
+    let m_51_x = slot_52 - m_51_y * tokens_x;
+    let m_51_t = (top + m_51_y) * 9u + left + m_51_x;
     let k_m_51 = (b * 72u + m_51_t) * 24u + h * 4u + 8u;
     let v_m_51 = (b * 72u + m_51_t) * 24u + h * 4u + 16u;
-    k_0 = select(b3[h * 4u + 8u + word_50], b0[k_m_51 + word_50], m_51_real);
-    v_0 = select(b3[h * 4u + 16u + word_50], b0[v_m_51 + word_50], m_51_real);
+    k_0 = b0[k_m_51 + word_50];
+    v_0 = b0[v_m_51 + word_50];
     let copy_53 = local + 128u;
     let row_54 = copy_53 / 4u;
     let word_55 = copy_53 % 4u;
-    let slot_57 = min(0u + row_54, 35u);
-    let m_56_y = slot_57 / 6u;
-    let m_56_x = slot_57 % 6u;
-    let m_56_t = (min(top + m_56_y, 7u)) * 9u + min(left + m_56_x, 8u);
-    let m_56_real = top + m_56_y < 8u && left + m_56_x < 9u;
+    let slot_57 = min(0u + row_54, tokens - 1u);
+    let m_56_y = u32((f32(slot_57) + 0.5f) * row_share);
+    let m_56_x = slot_57 - m_56_y * tokens_x;
+    let m_56_t = (top + m_56_y) * 9u + left + m_56_x;
     let k_m_56 = (b * 72u + m_56_t) * 24u + h * 4u + 8u;
     let v_m_56 = (b * 72u + m_56_t) * 24u + h * 4u + 16u;
-    k_1 = select(b3[h * 4u + 8u + word_55], b0[k_m_56 + word_55], m_56_real);
-    v_1 = select(b3[h * 4u + 16u + word_55], b0[v_m_56 + word_55], m_56_real);
-    for (var start = 0u; start < 36u; start += 64u) {
+    k_1 = b0[k_m_56 + word_55];
+    v_1 = b0[v_m_56 + word_55];
+    for (var start = 0u; start < tokens; start += 64u) {
         let copy_58 = local;
         let row_59 = copy_58 / 4u;
         let word_60 = copy_58 % 4u;
@@ -171,39 +174,39 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let copy_64 = local;
         let row_65 = copy_64 / 4u;
         let word_66 = copy_64 % 4u;
-        let slot_68 = min(start + row_65, 35u);
-        let m_67_y = slot_68 / 6u;
-        let m_67_x = slot_68 % 6u;
-        let m_67_t = (min(top + m_67_y, 7u)) * 9u + min(left + m_67_x, 8u);
+        let slot_68 = min(start + row_65, tokens - 1u);
+        let m_67_y = u32((f32(slot_68) + 0.5f) * row_share);
+        let m_67_x = slot_68 - m_67_y * tokens_x;
+        let m_67_t = (top + m_67_y) * 9u + left + m_67_x;
         let k_69 = vec4<u32>(word_66 * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
         tile_a[row_65 * 10u + 4u + word_66] = vec4<f16>(select(vec4<f32>(), vec4<f32>(1.0f), (k_69 == vec4<u32>(m_67_y)) | (k_69 == vec4<u32>(m_67_x + 6u))));
         let copy_70 = local + 128u;
         let row_71 = copy_70 / 4u;
         let word_72 = copy_70 % 4u;
-        let slot_74 = min(start + row_71, 35u);
-        let m_73_y = slot_74 / 6u;
-        let m_73_x = slot_74 % 6u;
-        let m_73_t = (min(top + m_73_y, 7u)) * 9u + min(left + m_73_x, 8u);
+        let slot_74 = min(start + row_71, tokens - 1u);
+        let m_73_y = u32((f32(slot_74) + 0.5f) * row_share);
+        let m_73_x = slot_74 - m_73_y * tokens_x;
+        let m_73_t = (top + m_73_y) * 9u + left + m_73_x;
         let k_75 = vec4<u32>(word_72 * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
         tile_a[row_71 * 10u + 4u + word_72] = vec4<f16>(select(vec4<f32>(), vec4<f32>(1.0f), (k_75 == vec4<u32>(m_73_y)) | (k_75 == vec4<u32>(m_73_x + 6u))));
         if local < 16u {
-            let slot_77 = min(start + local * 4u, 35u);
-            let m_76_y = slot_77 / 6u;
-            let m_76_x = slot_77 % 6u;
-            let m_76_t = (min(top + m_76_y, 7u)) * 9u + min(left + m_76_x, 8u);
-            let slot_79 = min(start + local * 4u + 1u, 35u);
-            let m_78_y = slot_79 / 6u;
-            let m_78_x = slot_79 % 6u;
-            let m_78_t = (min(top + m_78_y, 7u)) * 9u + min(left + m_78_x, 8u);
-            let slot_81 = min(start + local * 4u + 2u, 35u);
-            let m_80_y = slot_81 / 6u;
-            let m_80_x = slot_81 % 6u;
-            let m_80_t = (min(top + m_80_y, 7u)) * 9u + min(left + m_80_x, 8u);
-            let slot_83 = min(start + local * 4u + 3u, 35u);
-            let m_82_y = slot_83 / 6u;
-            let m_82_x = slot_83 % 6u;
-            let m_82_t = (min(top + m_82_y, 7u)) * 9u + min(left + m_82_x, 8u);
-            column_a[local] = vec4<f32>(select((-1e38f), 0.0f, start + local * 4u < 36u), select((-1e38f), 0.0f, start + local * 4u + 1u < 36u), select((-1e38f), 0.0f, start + local * 4u + 2u < 36u), select((-1e38f), 0.0f, start + local * 4u + 3u < 36u));
+            let slot_77 = min(start + local * 4u, tokens - 1u);
+            let m_76_y = u32((f32(slot_77) + 0.5f) * row_share);
+            let m_76_x = slot_77 - m_76_y * tokens_x;
+            let m_76_t = (top + m_76_y) * 9u + left + m_76_x;
+            let slot_79 = min(start + local * 4u + 1u, tokens - 1u);
+            let m_78_y = u32((f32(slot_79) + 0.5f) * row_share);
+            let m_78_x = slot_79 - m_78_y * tokens_x;
+            let m_78_t = (top + m_78_y) * 9u + left + m_78_x;
+            let slot_81 = min(start + local * 4u + 2u, tokens - 1u);
+            let m_80_y = u32((f32(slot_81) + 0.5f) * row_share);
+            let m_80_x = slot_81 - m_80_y * tokens_x;
+            let m_80_t = (top + m_80_y) * 9u + left + m_80_x;
+            let slot_83 = min(start + local * 4u + 3u, tokens - 1u);
+            let m_82_y = u32((f32(slot_83) + 0.5f) * row_share);
+            let m_82_x = slot_83 - m_82_y * tokens_x;
+            let m_82_t = (top + m_82_y) * 9u + left + m_82_x;
+            column_a[local] = vec4<f32>(select((-1e38f), 0.0f, start + local * 4u < tokens), select((-1e38f), 0.0f, start + local * 4u + 1u < tokens), select((-1e38f), 0.0f, start + local * 4u + 2u < tokens), select((-1e38f), 0.0f, start + local * 4u + 3u < tokens));
         }
         workgroupBarrier();
         let right_84 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
@@ -318,7 +321,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let at_153 = strip_scores + 0u;
     coopStoreT(sum_152, &scores[at_153], 18u);
     workgroupBarrier();
-    if p < 36u && top + n_y < 8u && left + n_x < 9u {
+    if p < tokens {
         let score_154 = scores[row_scores + 0u];
         tile_a[row_terms + 0u + part] = vec4<f16>(score_154);
         let k_155 = part * 4u + 0u;
@@ -351,71 +354,156 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         }
     }
     workgroupBarrier();
+    let pad_k = h * 4u + 8u;
+    var pads_step = 0.0f;
+    if pads {
+        let pad_v = h * 4u + 16u;
+        let q_row_158 = (b * 72u + n_t) * 24u + h * 4u;
+        let g_row_159 = ((b * 72u + n_t) * 2u + h) * 4u;
+        var product = 0.0f;
+        var dp = 0.0f;
+        for (var r = part; r < 4u; r += 2u) {
+            product += dot(b0[q_row_158 + r], b3[pad_k + r]);
+            dp += dot(b4[g_row_159 + r], b3[pad_v + r]);
+        }
+        let base = (product + subgroupShuffleXor(product, 1u)) * 0.25f - lse.x;
+        let error = dp + subgroupShuffleXor(dp, 1u) - delta.x;
+        var log_y_peak = (-1e38f);
+        for (var k = 0u; k < tokens_y; k += 1u) {
+            log_y_peak = max(log_y_peak, b7[saved + k]);
+        }
+        var log_y_sum = 0.0f;
+        for (var k = 0u; k < tokens_y; k += 1u) {
+            log_y_sum += exp(b7[saved + k] - log_y_peak);
+        }
+        let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
+        var log_pads_y_peak = (-1e38f);
+        for (var k = tokens_y; k < 6u; k += 1u) {
+            log_pads_y_peak = max(log_pads_y_peak, b7[saved + k]);
+        }
+        var log_pads_y_sum = 0.0f;
+        for (var k = tokens_y; k < 6u; k += 1u) {
+            log_pads_y_sum += exp(b7[saved + k] - log_pads_y_peak);
+        }
+        let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
+        var log_x_peak = (-1e38f);
+        for (var k = 6u; k < 6u + tokens_x; k += 1u) {
+            log_x_peak = max(log_x_peak, b7[saved + k]);
+        }
+        var log_x_sum = 0.0f;
+        for (var k = 6u; k < 6u + tokens_x; k += 1u) {
+            log_x_sum += exp(b7[saved + k] - log_x_peak);
+        }
+        let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
+        var log_pads_x_peak = (-1e38f);
+        for (var k = 6u + tokens_x; k < 12u; k += 1u) {
+            log_pads_x_peak = max(log_pads_x_peak, b7[saved + k]);
+        }
+        var log_pads_x_sum = 0.0f;
+        for (var k = 6u + tokens_x; k < 12u; k += 1u) {
+            log_pads_x_sum += exp(b7[saved + k] - log_pads_x_peak);
+        }
+        let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
+        let top_160 = max(log_y, log_pads_y);
+        let log_all_y = top_160 + log(exp(log_y - top_160) + exp(log_pads_y - top_160));
+        let top_161 = max(log_x, log_pads_x);
+        let log_all_x = top_161 + log(exp(log_x - top_161) + exp(log_pads_x - top_161));
+        let below_162 = log_pads_y + log_all_x;
+        let beside_163 = log_y + log_pads_x;
+        let top_164 = max(below_162, beside_163);
+        pads_step = exp(base + top_164 + log(exp(below_162 - top_164) + exp(beside_163 - top_164))) * error * 0.25f;
+        for (var w = part; w < 3u; w += 2u) {
+            let k_165 = w * 4u + 0u;
+            if p < tokens && k_165 < 12u {
+                let term = exp(base + b7[saved + k_165] + select(select(log_all_y, log_pads_y, k_165 < 6u + tokens_x), select(log_all_x, log_pads_x, k_165 < tokens_y), k_165 < 6u)) * error;
+                b9[saved + k_165] += term;
+                tile_a[row_terms + w][0u] += f16(term);
+            }
+            let k_166 = w * 4u + 1u;
+            if p < tokens && k_166 < 12u {
+                let term = exp(base + b7[saved + k_166] + select(select(log_all_y, log_pads_y, k_166 < 6u + tokens_x), select(log_all_x, log_pads_x, k_166 < tokens_y), k_166 < 6u)) * error;
+                b9[saved + k_166] += term;
+                tile_a[row_terms + w][1u] += f16(term);
+            }
+            let k_167 = w * 4u + 2u;
+            if p < tokens && k_167 < 12u {
+                let term = exp(base + b7[saved + k_167] + select(select(log_all_y, log_pads_y, k_167 < 6u + tokens_x), select(log_all_x, log_pads_x, k_167 < tokens_y), k_167 < 6u)) * error;
+                b9[saved + k_167] += term;
+                tile_a[row_terms + w][2u] += f16(term);
+            }
+            let k_168 = w * 4u + 3u;
+            if p < tokens && k_168 < 12u {
+                let term = exp(base + b7[saved + k_168] + select(select(log_all_y, log_pads_y, k_168 < 6u + tokens_x), select(log_all_x, log_pads_x, k_168 < tokens_y), k_168 < 6u)) * error;
+                b9[saved + k_168] += term;
+                tile_a[row_terms + w][3u] += f16(term);
+            }
+        }
+    }
     for (var start = 0u; start < 22u; start += 64u) {
-        let copy_158 = local;
-        let row_159 = copy_158 / 4u;
-        let word_160 = copy_158 % 4u;
-        let at_161 = start + row_159;
-        let four_162 = select(b2[min(max(at_161, 11u) - 11u, 10u) * 4u + word_160], b1[min(at_161, 10u) * 4u + word_160], at_161 < 11u);
-        let copy_163 = local + 128u;
-        let row_164 = copy_163 / 4u;
-        let word_165 = copy_163 % 4u;
-        let at_166 = start + row_164;
-        let four_167 = select(b2[min(max(at_166, 11u) - 11u, 10u) * 4u + word_165], b1[min(at_166, 10u) * 4u + word_165], at_166 < 11u);
-        tile_a[row_159 * 10u + word_160] = vec4<f16>(four_162);
-        tile_a[row_164 * 10u + word_165] = vec4<f16>(four_167);
+        let copy_169 = local;
+        let row_170 = copy_169 / 4u;
+        let word_171 = copy_169 % 4u;
+        let at_172 = start + row_170;
+        let four_173 = select(b2[min(max(at_172, 11u) - 11u, 10u) * 4u + word_171], b1[min(at_172, 10u) * 4u + word_171], at_172 < 11u);
+        let copy_174 = local + 128u;
+        let row_175 = copy_174 / 4u;
+        let word_176 = copy_174 % 4u;
+        let at_177 = start + row_175;
+        let four_178 = select(b2[min(max(at_177, 11u) - 11u, 10u) * 4u + word_176], b1[min(at_177, 10u) * 4u + word_176], at_177 < 11u);
+        tile_a[row_170 * 10u + word_171] = vec4<f16>(four_173);
+        tile_a[row_175 * 10u + word_176] = vec4<f16>(four_178);
         for (var j = 0u; j < 8u; j += 1u) {
-            let row_168 = start + j * 8u + part * 4u + 0u;
-            let y_169 = row_168 < 11u;
-            let k_170 = select(n_x + 16u - row_168, n_y + 5u - row_168, y_169);
-            let inside_171 = k_170 < select(6u, 6u, y_169);
-            let at_172 = k_170 + select(6u, 0u, y_169);
-            let at_173 = min(at_172, 11u);
-            let row_174 = start + j * 8u + part * 4u + 1u;
-            let y_175 = row_174 < 11u;
-            let k_176 = select(n_x + 16u - row_174, n_y + 5u - row_174, y_175);
-            let inside_177 = k_176 < select(6u, 6u, y_175);
-            let at_178 = k_176 + select(6u, 0u, y_175);
-            let at_179 = min(at_178, 11u);
-            let row_180 = start + j * 8u + part * 4u + 2u;
-            let y_181 = row_180 < 11u;
-            let k_182 = select(n_x + 16u - row_180, n_y + 5u - row_180, y_181);
-            let inside_183 = k_182 < select(6u, 6u, y_181);
-            let at_184 = k_182 + select(6u, 0u, y_181);
-            let at_185 = min(at_184, 11u);
-            let row_186 = start + j * 8u + part * 4u + 3u;
-            let y_187 = row_186 < 11u;
-            let k_188 = select(n_x + 16u - row_186, n_y + 5u - row_186, y_187);
-            let inside_189 = k_188 < select(6u, 6u, y_187);
-            let at_190 = k_188 + select(6u, 0u, y_187);
-            let at_191 = min(at_190, 11u);
-            weights[row_weights + j * 2u] = vec4<f16>(vec4<f32>(select(0.0f, f32(tile_a[row_terms + at_173 / 4u][at_173 % 4u]), inside_171), select(0.0f, f32(tile_a[row_terms + at_179 / 4u][at_179 % 4u]), inside_177), select(0.0f, f32(tile_a[row_terms + at_185 / 4u][at_185 % 4u]), inside_183), select(0.0f, f32(tile_a[row_terms + at_191 / 4u][at_191 % 4u]), inside_189)));
+            let row_179 = start + j * 8u + part * 4u + 0u;
+            let y_180 = row_179 < 11u;
+            let k_181 = select(n_x + 16u - row_179, n_y + 5u - row_179, y_180);
+            let inside_182 = k_181 < select(6u, 6u, y_180);
+            let at_183 = k_181 + select(6u, 0u, y_180);
+            let at_184 = min(at_183, 11u);
+            let row_185 = start + j * 8u + part * 4u + 1u;
+            let y_186 = row_185 < 11u;
+            let k_187 = select(n_x + 16u - row_185, n_y + 5u - row_185, y_186);
+            let inside_188 = k_187 < select(6u, 6u, y_186);
+            let at_189 = k_187 + select(6u, 0u, y_186);
+            let at_190 = min(at_189, 11u);
+            let row_191 = start + j * 8u + part * 4u + 2u;
+            let y_192 = row_191 < 11u;
+            let k_193 = select(n_x + 16u - row_191, n_y + 5u - row_191, y_192);
+            let inside_194 = k_193 < select(6u, 6u, y_192);
+            let at_195 = k_193 + select(6u, 0u, y_192);
+            let at_196 = min(at_195, 11u);
+            let row_197 = start + j * 8u + part * 4u + 3u;
+            let y_198 = row_197 < 11u;
+            let k_199 = select(n_x + 16u - row_197, n_y + 5u - row_197, y_198);
+            let inside_200 = k_199 < select(6u, 6u, y_198);
+            let at_201 = k_199 + select(6u, 0u, y_198);
+            let at_202 = min(at_201, 11u);
+            weights[row_weights + j * 2u] = vec4<f16>(vec4<f32>(select(0.0f, f32(tile_a[row_terms + at_184 / 4u][at_184 % 4u]), inside_182), select(0.0f, f32(tile_a[row_terms + at_190 / 4u][at_190 % 4u]), inside_188), select(0.0f, f32(tile_a[row_terms + at_196 / 4u][at_196 % 4u]), inside_194), select(0.0f, f32(tile_a[row_terms + at_202 / 4u][at_202 % 4u]), inside_200)));
         }
         workgroupBarrier();
-        let left_192 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
-        let right_193 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
-        dq_0 = coopMultiplyAdd(left_192, right_193, dq_0);
-        let left_194 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_195 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        dq_0 = coopMultiplyAdd(left_194, right_195, dq_0);
-        let left_196 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_197 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        dq_0 = coopMultiplyAdd(left_196, right_197, dq_0);
-        let left_198 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_199 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        dq_0 = coopMultiplyAdd(left_198, right_199, dq_0);
+        let left_203 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
+        let right_204 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
+        dq_0 = coopMultiplyAdd(left_203, right_204, dq_0);
+        let left_205 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+        let right_206 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+        dq_0 = coopMultiplyAdd(left_205, right_206, dq_0);
+        let left_207 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+        let right_208 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+        dq_0 = coopMultiplyAdd(left_207, right_208, dq_0);
+        let left_209 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+        let right_210 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+        dq_0 = coopMultiplyAdd(left_209, right_210, dq_0);
         workgroupBarrier();
     }
-    let row_200 = ((b * 72u + n_t) * 2u + h) * 4u + part;
-    let sum_201 = dq_0;
-    let at_202 = strip_scores + 0u;
-    coopStoreT(sum_201, &scores[at_202], 18u);
+    let row_211 = ((b * 72u + n_t) * 2u + h) * 4u + part;
+    let sum_212 = dq_0;
+    let at_213 = strip_scores + 0u;
+    coopStoreT(sum_212, &scores[at_213], 18u);
     workgroupBarrier();
-    if p < 36u && top + n_y < 8u && left + n_x < 9u {
-        let score_203 = scores[row_scores + 0u];
-        b8[row_200 + 0u] = score_203;
-        let score_204 = scores[row_scores + 2u];
-        b8[row_200 + 2u] = score_204;
+    if p < tokens {
+        let score_214 = scores[row_scores + 0u];
+        b8[row_211 + 0u] = score_214 + b3[pad_k + part + 0u] * pads_step;
+        let score_215 = scores[row_scores + 2u];
+        b8[row_211 + 2u] = score_215 + b3[pad_k + part + 2u] * pads_step;
     }
     workgroupBarrier();
 }

@@ -18,12 +18,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let window = at / 1u % 4u;
     let top = window / 2u * 3u;
     let left = window % 2u * 3u;
+    let tokens_y = min(3u, 5u - top);
+    let tokens_x = min(3u, 6u - left);
+    let tokens = tokens_y * tokens_x;
+    let row_share = 1.0f / f32(tokens_x);
+    let pads = tokens < 9u;
     let h = at / 4u % 2u;
     let b = at / 8u;
-    let slot_1 = min(p, 8u);
-    let n_y = slot_1 / 3u;
-    let n_x = slot_1 % 3u;
-    let n_t = (min(top + n_y, 4u)) * 6u + min(left + n_x, 5u);
+    let slot_1 = min(p, tokens - 1u);
+    let n_y = u32((f32(slot_1) + 0.5f) * row_share);
+    let n_x = slot_1 - n_y * tokens_x;
+    let n_t = (top + n_y) * 6u + left + n_x;
     let row_2 = (b * 30u + n_t) * 12u + h * 2u;
     let q0 = b0[row_2 + 0u];
     let q1 = b0[row_2 + 1u];
@@ -40,36 +45,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var k = 0u; k < 6u; k += 1u) {
         terms[k] = 0.0f;
     }
-    for (var start = 0u; start < 9u; start += 32u) {
+    for (var start = 0u; start < tokens; start += 32u) {
         for (var s = local; s < 64u; s += 64u) {
-            let slot_4 = min(start + s / 2u, 8u);
-            let m_y = slot_4 / 3u;
-            let m_x = slot_4 % 3u;
-            let m_t = (min(top + m_y, 4u)) * 6u + min(left + m_x, 5u);
-            let m_real = top + m_y < 5u && left + m_x < 6u;
+            let slot_4 = min(start + s / 2u, tokens - 1u);
+            let m_y = u32((f32(slot_4) + 0.5f) * row_share);
+            let m_x = slot_4 - m_y * tokens_x;
+            let m_t = (top + m_y) * 6u + left + m_x;
             let k_m = (b * 30u + m_t) * 12u + h * 2u + 4u;
             let v_m = (b * 30u + m_t) * 12u + h * 2u + 8u;
-            tile_a[s] = select(b3[h * 2u + 4u + s % 2u], b0[k_m + s % 2u], m_real);
-            tile_b[s] = select(b3[h * 2u + 8u + s % 2u], b0[v_m + s % 2u], m_real);
+            tile_a[s] = b0[k_m + s % 2u];
+            tile_b[s] = b0[v_m + s % 2u];
         }
         workgroupBarrier();
-        for (var j = 0u; j < min(32u, 9u - start); j += 4u) {
+        for (var j = 0u; j < min(32u, tokens - start); j += 4u) {
             let slot_5 = start + j;
-            let m0_y = slot_5 / 3u;
-            let m0_x = slot_5 % 3u;
-            let m0_t = (min(top + m0_y, 4u)) * 6u + min(left + m0_x, 5u);
-            let slot_6 = min(start + j + 1u, 8u);
-            let m1_y = slot_6 / 3u;
-            let m1_x = slot_6 % 3u;
-            let m1_t = (min(top + m1_y, 4u)) * 6u + min(left + m1_x, 5u);
-            let slot_7 = min(start + j + 2u, 8u);
-            let m2_y = slot_7 / 3u;
-            let m2_x = slot_7 % 3u;
-            let m2_t = (min(top + m2_y, 4u)) * 6u + min(left + m2_x, 5u);
-            let slot_8 = min(start + j + 3u, 8u);
-            let m3_y = slot_8 / 3u;
-            let m3_x = slot_8 % 3u;
-            let m3_t = (min(top + m3_y, 4u)) * 6u + min(left + m3_x, 5u);
+            let m0_y = u32((f32(slot_5) + 0.5f) * row_share);
+            let m0_x = slot_5 - m0_y * tokens_x;
+            let m0_t = (top + m0_y) * 6u + left + m0_x;
+            let slot_6 = min(start + j + 1u, tokens - 1u);
+            let m1_y = u32((f32(slot_6) + 0.5f) * row_share);
+            let m1_x = slot_6 - m1_y * tokens_x;
+            let m1_t = (top + m1_y) * 6u + left + m1_x;
+            let slot_7 = min(start + j + 2u, tokens - 1u);
+            let m2_y = u32((f32(slot_7) + 0.5f) * row_share);
+            let m2_x = slot_7 - m2_y * tokens_x;
+            let m2_t = (top + m2_y) * 6u + left + m2_x;
+            let slot_8 = min(start + j + 3u, tokens - 1u);
+            let m3_y = u32((f32(slot_8) + 0.5f) * row_share);
+            let m3_x = slot_8 - m3_y * tokens_x;
+            let m3_t = (top + m3_y) * 6u + left + m3_x;
             let k0_0 = tile_a[(j + 0u) * 2u + 0u];
             let k0_1 = tile_a[(j + 0u) * 2u + 1u];
             let v0_0 = tile_b[(j + 0u) * 2u + 0u];
@@ -83,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k1_1 = tile_a[(j + 1u) * 2u + 1u];
             let v1_0 = tile_b[(j + 1u) * 2u + 0u];
             let v1_1 = tile_b[(j + 1u) * 2u + 1u];
-            let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + b7[n_rel + m1_y] + b7[n_rel + 3u + m1_x] - lse), start + j + 1u < 9u);
+            let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + b7[n_rel + m1_y] + b7[n_rel + 3u + m1_x] - lse), start + j + 1u < tokens);
             let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
             terms[m1_y] += ds1;
             terms[3u + m1_x] += ds1;
@@ -92,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k2_1 = tile_a[(j + 2u) * 2u + 1u];
             let v2_0 = tile_b[(j + 2u) * 2u + 0u];
             let v2_1 = tile_b[(j + 2u) * 2u + 1u];
-            let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + b7[n_rel + m2_y] + b7[n_rel + 3u + m2_x] - lse), start + j + 2u < 9u);
+            let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + b7[n_rel + m2_y] + b7[n_rel + 3u + m2_x] - lse), start + j + 2u < tokens);
             let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
             terms[m2_y] += ds2;
             terms[3u + m2_x] += ds2;
@@ -101,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k3_1 = tile_a[(j + 3u) * 2u + 1u];
             let v3_0 = tile_b[(j + 3u) * 2u + 0u];
             let v3_1 = tile_b[(j + 3u) * 2u + 1u];
-            let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + b7[n_rel + m3_y] + b7[n_rel + 3u + m3_x] - lse), start + j + 3u < 9u);
+            let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + b7[n_rel + m3_y] + b7[n_rel + 3u + m3_x] - lse), start + j + 3u < tokens);
             let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
             terms[m3_y] += ds3;
             terms[3u + m3_x] += ds3;
@@ -111,31 +115,90 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
-    for (var k = 0u; k < 3u; k += 1u) {
-        let row_9 = (n_y + 2u - k) * 2u;
-        let table_0 = b1[row_9 + 0u];
-        let table_1 = b1[row_9 + 1u];
-        let part_10 = terms[k + 0u];
-        dq0 += part_10 * table_0;
-        dq1 += part_10 * table_1;
+    if pads {
+        let row_9 = h * 2u + 4u;
+        let pad_k0 = b3[row_9 + 0u];
+        let pad_k1 = b3[row_9 + 1u];
+        let row_10 = h * 2u + 8u;
+        let pad_v0 = b3[row_10 + 0u];
+        let pad_v1 = b3[row_10 + 1u];
+        let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
+        let error = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
+        var log_y_peak = (-1e38f);
+        for (var k = 0u; k < tokens_y; k += 1u) {
+            log_y_peak = max(log_y_peak, b7[n_rel + k]);
+        }
+        var log_y_sum = 0.0f;
+        for (var k = 0u; k < tokens_y; k += 1u) {
+            log_y_sum += exp(b7[n_rel + k] - log_y_peak);
+        }
+        let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
+        var log_pads_y_peak = (-1e38f);
+        for (var k = tokens_y; k < 3u; k += 1u) {
+            log_pads_y_peak = max(log_pads_y_peak, b7[n_rel + k]);
+        }
+        var log_pads_y_sum = 0.0f;
+        for (var k = tokens_y; k < 3u; k += 1u) {
+            log_pads_y_sum += exp(b7[n_rel + k] - log_pads_y_peak);
+        }
+        let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
+        var log_x_peak = (-1e38f);
+        for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+            log_x_peak = max(log_x_peak, b7[n_rel + k]);
+        }
+        var log_x_sum = 0.0f;
+        for (var k = 3u; k < 3u + tokens_x; k += 1u) {
+            log_x_sum += exp(b7[n_rel + k] - log_x_peak);
+        }
+        let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
+        var log_pads_x_peak = (-1e38f);
+        for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+            log_pads_x_peak = max(log_pads_x_peak, b7[n_rel + k]);
+        }
+        var log_pads_x_sum = 0.0f;
+        for (var k = 3u + tokens_x; k < 6u; k += 1u) {
+            log_pads_x_sum += exp(b7[n_rel + k] - log_pads_x_peak);
+        }
+        let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
+        let top_11 = max(log_y, log_pads_y);
+        let log_all_y = top_11 + log(exp(log_y - top_11) + exp(log_pads_y - top_11));
+        let top_12 = max(log_x, log_pads_x);
+        let log_all_x = top_12 + log(exp(log_x - top_12) + exp(log_pads_x - top_12));
+        let below_13 = log_pads_y + log_all_x;
+        let beside_14 = log_y + log_pads_x;
+        let top_15 = max(below_13, beside_14);
+        let step = exp(base + top_15 + log(exp(below_13 - top_15) + exp(beside_14 - top_15))) * error * 0.35355338f;
+        dq0 += step * pad_k0;
+        dq1 += step * pad_k1;
+        for (var k = 0u; k < 6u; k += 1u) {
+            terms[k] += exp(base + b7[n_rel + k] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * error;
+        }
     }
     for (var k = 0u; k < 3u; k += 1u) {
-        let row_11 = (n_x + 2u - k) * 2u;
-        let table_0 = b2[row_11 + 0u];
-        let table_1 = b2[row_11 + 1u];
-        let part_12 = terms[k + 3u];
-        dq0 += part_12 * table_0;
-        dq1 += part_12 * table_1;
+        let row_16 = (n_y + 2u - k) * 2u;
+        let table_0 = b1[row_16 + 0u];
+        let table_1 = b1[row_16 + 1u];
+        let part_17 = terms[k + 0u];
+        dq0 += part_17 * table_0;
+        dq1 += part_17 * table_1;
     }
-    if p < 9u && top + n_y < 5u && left + n_x < 6u {
+    for (var k = 0u; k < 3u; k += 1u) {
+        let row_18 = (n_x + 2u - k) * 2u;
+        let table_0 = b2[row_18 + 0u];
+        let table_1 = b2[row_18 + 1u];
+        let part_19 = terms[k + 3u];
+        dq0 += part_19 * table_0;
+        dq1 += part_19 * table_1;
+    }
+    if p < tokens {
         let saved = ((b * 2u + h) * 30u + n_t) * 6u;
         for (var k = 0u; k < 6u; k += 1u) {
             b9[saved + k] = terms[k];
         }
     }
-    if p < 9u && top + n_y < 5u && left + n_x < 6u {
-        let row_13 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b8[row_13 + 0u] = dq0;
-        b8[row_13 + 1u] = dq1;
+    if p < tokens {
+        let row_20 = ((b * 30u + n_t) * 2u + h) * 2u;
+        b8[row_20 + 0u] = dq0;
+        b8[row_20 + 1u] = dq1;
     }
 }

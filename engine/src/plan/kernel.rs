@@ -206,7 +206,8 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// Two products forward; backward recomputes the scores: three for q, four for k and v.
+/// Two products forward; backward recomputes the scores: three for q, four for k and v. Pads of windows
+/// take none worth counting.
 fn attention_flops(a: &Attention) -> u64 {
     let pairs = match a.tokens {
         Tokens::Sequence { queries, keys } => queries * keys,
@@ -215,7 +216,12 @@ fn attention_flops(a: &Attention) -> u64 {
             width,
             window_h,
             window_w,
-        } => height * width * window_h * window_w,
+        } => {
+            // Tokens of one window along one axis take part with each other.
+            let squares =
+                |all: usize, window: usize| all / window * window.pow(2) + (all % window).pow(2);
+            squares(height, window_h) * squares(width, window_w)
+        }
     };
     let products = match a.pass {
         AttentionPass::Forward { .. } => 2,

@@ -2,6 +2,7 @@
 
 use super::Emitter;
 use super::geometry::Slot;
+use super::pads::PadRows;
 use super::walk::{Source, Walked};
 use crate::wgsl::float;
 
@@ -12,9 +13,10 @@ impl Emitter<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.
     pub(super) fn forward(&mut self, out: usize, lse: usize, rel: Option<usize>) {
         self.place();
+        self.leave_idle();
         let mut tokens = Vec::new();
         for i in 0..self.share.rows {
-            let token = self.own_slot(i).holds_token();
+            let token = self.own_slot(i).exists;
             let n_t = format!("{}_t", self.own("n", i));
             let row = self.row(&self.a.q, self.queries(), &n_t);
             let q = self.own_row("q", i);
@@ -34,6 +36,9 @@ impl Emitter<'_> {
             e.forward_turn(&sides, slots)
         });
         for (i, (n_t, token)) in tokens.iter().enumerate() {
+            if let Some(rows) = self.pads() {
+                self.attend_pads(i, rows);
+            }
             if let Some(condition) = token {
                 self.w.open(format!("if {condition}"));
             }
@@ -73,7 +78,7 @@ impl Emitter<'_> {
                     (Some(_), None) => {}
                 }
                 let mut score = self.together(score);
-                if let Some(condition) = self.takes_part(slot, sides) {
+                if let Some(condition) = &slot.exists {
                     score = format!("select({}, {score}, {condition})", float(MASKED));
                 }
                 let name = self.pair("score", i, j);
@@ -87,28 +92,51 @@ impl Emitter<'_> {
             self.fetch(&sides[1], true, j);
         }
         for i in 0..self.share.rows {
-            let (o, shrink) = (self.own_row("o", i), self.own("shrink", i));
-            let weights: Vec<String> = (0..slots.len())
-                .map(|j| self.pair("weight", i, j))
-                .collect();
-            for r in 0..self.regs {
-                if self.share.lanes > 1 {
-                    let sum = weights
-                        .iter()
-                        .enumerate()
-                        .fold(format!("{o}{r} * {shrink}"), |sum, (j, weight)| {
-                            format!("fma(vec4<f32>({weight}), v{j}_{r}, {sum})")
-                        });
-                    self.w.line(format!("{o}{r} = {sum};"));
-                    continue;
-                }
-                let parts: String = weights
+            self.add_values(i, slots.len());
+        }
+    }
+
+    /// Lets the pads of the window take part in owned row `i`.
+    fn attend_pads(&mut self, i: usize, [(pad_k, k_offset), (pad_v, v_offset)]: PadRows) {
+        self.w.open("if pads");
+        for (name, buffer, offset) in [("pad_k", pad_k, k_offset), ("v0_", pad_v, v_offset)] {
+            let row = self.pad_row(offset);
+            self.load(name, buffer, &row);
+        }
+        let product = self.dot(&self.own_row("q", i), "pad_k");
+        let product = self.together(product);
+        let term = move |e: &Emitter<'_>, k: &str| e.term(i, k);
+        let tables = self.a.rel_pos.is_some();
+        let added = self.pad_score(tables.then_some(&term));
+        let (score, scale) = (self.pair("score", i, 0), float(self.a.scale));
+        self.w
+            .line(format!("let {score} = ({product}) * {scale} + {added};"));
+        self.soften(i, 1);
+        self.add_values(i, 1);
+        self.w.close();
+    }
+
+    /// Adds the values `v{j}_` times their weights to the sums of owned row `i`.
+    fn add_values(&mut self, i: usize, slots: usize) {
+        let (o, shrink) = (self.own_row("o", i), self.own("shrink", i));
+        let weights: Vec<String> = (0..slots).map(|j| self.pair("weight", i, j)).collect();
+        for r in 0..self.regs {
+            if self.share.lanes > 1 {
+                let sum = weights
                     .iter()
                     .enumerate()
-                    .map(|(j, weight)| format!(" + {weight} * v{j}_{r}"))
-                    .collect();
-                self.w.line(format!("{o}{r} = {o}{r} * {shrink}{parts};"));
+                    .fold(format!("{o}{r} * {shrink}"), |sum, (j, weight)| {
+                        format!("fma(vec4<f32>({weight}), v{j}_{r}, {sum})")
+                    });
+                self.w.line(format!("{o}{r} = {sum};"));
+                continue;
             }
+            let parts: String = weights
+                .iter()
+                .enumerate()
+                .map(|(j, weight)| format!(" + {weight} * v{j}_{r}"))
+                .collect();
+            self.w.line(format!("{o}{r} = {o}{r} * {shrink}{parts};"));
         }
     }
 
@@ -150,12 +178,10 @@ impl Emitter<'_> {
             Walked {
                 name: "k",
                 source: Source::Head(a.k),
-                pad: a.pad_kv.map(|pads| pads.0),
             },
             Walked {
                 name: "v",
                 source: Source::Head(a.v),
-                pad: a.pad_kv.map(|pads| pads.1),
             },
         ]
     }

@@ -38,20 +38,12 @@ pub(super) fn wide(a: &Attention) -> bool {
 }
 
 /// A slot of a window, whose place is bound to `{name}_y`, `{name}_x` (grids only) and whose token to
-/// `{name}_t`, clamped to a valid one.
+/// `{name}_t`. Where windows overhang the grid, slots are those of the tokens that a window has.
 pub(super) struct Slot {
     pub(super) name: String,
-    /// Condition that the window has this slot; `None` when it always has.
+    /// Condition that the window has this slot; `None` when it always has. Place and token are those of its
+    /// last slot otherwise.
     pub(super) exists: Option<String>,
-    /// Condition that its token lies inside the grid; `None` when it always does.
-    pub(super) real: Option<String>,
-}
-
-impl Slot {
-    /// Condition that the slot holds a token.
-    pub(super) fn holds_token(&self) -> Option<String> {
-        both(self.exists.clone(), self.real.clone())
-    }
 }
 
 /// The conjunction of two optional conditions.
@@ -74,6 +66,19 @@ impl Emitter<'_> {
                 window_w,
             } => !height.is_multiple_of(window_h) || !width.is_multiple_of(window_w),
         }
+    }
+
+    /// The slots of a window that has `most` if it lies within the grid.
+    pub(super) fn slots_here(&self, most: usize) -> String {
+        match self.overhangs() {
+            true => "tokens".to_string(),
+            false => format!("{most}u"),
+        }
+    }
+
+    /// Whether the last of steps of `step` slots may have fewer.
+    pub(super) fn partial(&self, most: usize, step: usize) -> bool {
+        self.overhangs() || !most.is_multiple_of(step)
     }
 
     /// Query tokens of a batch.
@@ -115,7 +120,8 @@ impl Emitter<'_> {
         let chunks = self.chunks();
         let windows = windows(self.a);
         let groups = self.a.batch * self.a.heads * windows * chunks;
-        let (grid, share) = (self.grid(), self.share);
+        let (grid, share, overhangs) = (self.grid(), self.share, self.overhangs());
+        let attends_pads = self.pads().is_some();
         let own = self.invocation();
         let names: Vec<String> = (0..share.rows).map(|i| self.own("p", i)).collect();
         let w = &mut self.w;
@@ -142,61 +148,88 @@ impl Emitter<'_> {
             w.line(format!("let {name} = {};", sum(terms)));
         }
         if let Tokens::Grid {
+            height,
             width,
             window_h,
             window_w,
-            ..
         } = self.a.tokens
         {
             let across = width.div_ceil(window_w);
             w.line(format!("let window = at / {chunks}u % {windows}u;"));
             w.line(format!("let top = window / {across}u * {window_h}u;"));
             w.line(format!("let left = window % {across}u * {window_w}u;"));
+            if overhangs {
+                w.line(format!("let tokens_y = min({window_h}u, {height}u - top);"));
+                w.line(format!("let tokens_x = min({window_w}u, {width}u - left);"));
+                w.line("let tokens = tokens_y * tokens_x;");
+                w.line("let row_share = 1.0f / f32(tokens_x);");
+                if attends_pads {
+                    w.line(format!("let pads = tokens < {}u;", window_h * window_w));
+                }
+            }
         }
         let heads = self.a.heads;
         w.line(format!("let h = at / {}u % {heads}u;", chunks * windows));
         w.line(format!("let b = at / {}u;", chunks * windows * heads));
     }
 
-    /// Binds the place and token of slot number `at`, of `slots`; `partial` when it may be beyond them.
-    pub(super) fn slot(&mut self, name: &str, at: &str, slots: usize, partial: bool) -> Slot {
-        let exists = partial.then(|| format!("{at} < {slots}u"));
+    /// Leaves the workgroups without a slot that the window has or, if they sum over its pads, the one after.
+    pub(super) fn leave_idle(&mut self) {
+        let chunks = self.chunks();
+        if !self.overhangs() || chunks == 1 {
+            return;
+        }
+        let beyond = if self.sums_pads { ">" } else { ">=" };
+        let first = self.slots_owned();
+        self.w
+            .open(format!("if at % {chunks}u * {first}u {beyond} tokens"));
+        self.w.line("return;");
+        self.w.close();
+    }
+
+    /// Binds the place and token of slot number `at`, of `most`; `partial` when it may be beyond them.
+    pub(super) fn slot(&mut self, name: &str, at: &str, most: usize, partial: bool) -> Slot {
+        let slots = self.slots_here(most);
+        let last = match self.overhangs() {
+            true => "tokens - 1u".to_string(),
+            false => format!("{}u", most - 1),
+        };
+        let exists = partial.then(|| format!("{at} < {slots}"));
         let at = match partial {
-            true => format!("min({at}, {}u)", slots - 1),
+            true => format!("min({at}, {last})"),
             false => at.to_string(),
         };
-        let mut real = None;
+        let overhangs = self.overhangs();
         match self.a.tokens {
             Tokens::Sequence { .. } => self.w.line(format!("let {name}_t = {at};")),
             Tokens::Grid {
-                height,
-                width,
-                window_w,
-                ..
+                width, window_w, ..
             } => {
                 let at = self.w.bind("slot", at);
-                self.w.line(format!("let {name}_y = {at} / {window_w}u;"));
-                self.w.line(format!("let {name}_x = {at} % {window_w}u;"));
-                let (mut y, mut x) = (format!("top + {name}_y"), format!("left + {name}_x"));
-                if self.overhangs() {
-                    real = Some(format!("{y} < {height}u && {x} < {width}u"));
-                    y = format!("min({y}, {}u)", height - 1);
-                    x = format!("min({x}, {}u)", width - 1);
+                if overhangs {
+                    // Half a slot further on, so that rounding cannot end in the row before.
+                    let row = format!("u32((f32({at}) + 0.5f) * row_share)");
+                    self.w.line(format!("let {name}_y = {row};"));
+                    self.w
+                        .line(format!("let {name}_x = {at} - {name}_y * tokens_x;"));
+                } else {
+                    self.w.line(format!("let {name}_y = {at} / {window_w}u;"));
+                    self.w.line(format!("let {name}_x = {at} % {window_w}u;"));
                 }
-                self.w
-                    .line(format!("let {name}_t = ({y}) * {width}u + {x};"));
+                self.w.line(format!(
+                    "let {name}_t = (top + {name}_y) * {width}u + left + {name}_x;"
+                ));
             }
         }
         Slot {
             name: name.to_string(),
             exists,
-            real,
         }
     }
 
     /// The slot `n` that this invocation owns, of several the one numbered `i`.
     pub(super) fn own_slot(&mut self, i: usize) -> Slot {
-        let partial = self.sums_pads || !self.owned.is_multiple_of(self.slots_owned());
+        let partial = self.sums_pads || self.partial(self.owned, self.slots_owned());
         let (name, number) = (self.own("n", i), self.own("p", i));
         self.slot(&name, &number, self.owned, partial)
     }

@@ -6,6 +6,7 @@ mod backward;
 mod cooperative;
 mod forward;
 mod geometry;
+mod pads;
 mod relative;
 mod share;
 mod walk;

@@ -54,16 +54,22 @@ impl Emitter<'_> {
         }
         let saved = self.own("saved", i);
         self.w.line(format!("let {saved} = ({row}) * {count}u;"));
-        let (first, step) = match self.share.lanes {
-            1 => ("0u", "1u".to_string()),
-            lanes => ("part", format!("{lanes}u")),
-        };
+        let (first, step) = self.lane_terms();
         self.w.open_loop("k", first, &format!("{count}u"), &step);
         let value = self.term(i, "k");
         self.w.line(format!("b{buffer}[{saved} + k] = {value};"));
         self.w.close();
         if token.is_some() {
             self.w.close();
+        }
+    }
+
+    /// The first of the terms that an invocation takes among those that share its row, and how many on the
+    /// next is.
+    pub(super) fn lane_terms(&self) -> (&'static str, String) {
+        match self.share.lanes {
+            1 => ("0u", "1u".to_string()),
+            lanes => ("part", format!("{lanes}u")),
         }
     }
 

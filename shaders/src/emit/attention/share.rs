@@ -105,7 +105,7 @@ impl Emitter<'_> {
             true => format!("start + j + min(part, {}u)", slots - 1),
             false => "start + j + part".to_string(),
         };
-        let partial = !self.walked.is_multiple_of(slots);
+        let partial = self.partial(self.walked, slots);
         Some(self.slot("m_own", &number, self.walked, partial))
     }
 

@@ -1,6 +1,6 @@
 //! The walk over the other side of the window, a few slots per turn.
 
-use super::geometry::{Slot, both};
+use super::geometry::Slot;
 use super::{Emitter, Supply};
 use crate::HeadRows;
 use crate::emit::form::Form;
@@ -14,8 +14,6 @@ pub(super) struct Walked {
     /// Prefix of the registers.
     pub(super) name: &'static str,
     pub(super) source: Source,
-    /// Binding and offset of the row that padding slots have instead.
-    pub(super) pad: Option<(usize, usize)>,
 }
 
 /// Where rows lie.
@@ -45,14 +43,14 @@ impl Emitter<'_> {
         body: impl Fn(&mut Self, &[Slot]),
     ) {
         let unroll = self.unroll();
-        let walked = self.walked;
+        let walked = self.slots_here(self.walked);
         let step = format!("{unroll}u");
         match self.supply {
             Supply::Staged(tile) => {
-                let (all, tile_step) = (format!("{walked}u"), format!("{tile}u"));
-                self.w.open_loop("start", "0u", &all, &tile_step);
+                let tile_step = format!("{tile}u");
+                self.w.open_loop("start", "0u", &walked, &tile_step);
                 self.stage(sides, tokens, tile);
-                let end = format!("min({tile}u, {walked}u - start)");
+                let end = format!("min({tile}u, {walked} - start)");
                 self.w.open_loop("j", "0u", &end, &step);
                 let slots = self.slots("start + j");
                 body(self, &slots);
@@ -61,7 +59,7 @@ impl Emitter<'_> {
                 self.w.close();
             }
             Supply::Direct | Supply::Broadcast(_) => {
-                self.w.open_loop("j", "0u", &format!("{walked}u"), &step);
+                self.w.open_loop("j", "0u", &walked, &step);
                 let slots = self.slots("j");
                 if let Supply::Broadcast(lanes) = self.supply {
                     self.read_together(sides, tokens, lanes, &slots);
@@ -93,7 +91,7 @@ impl Emitter<'_> {
 
     /// Binds the slots of a turn, `m0`, `m1`, ….
     fn slots(&mut self, first: &str) -> Vec<Slot> {
-        let partial = !self.walked.is_multiple_of(self.unroll());
+        let partial = self.partial(self.walked, self.unroll());
         let number = |j: usize| match j {
             0 => first.to_string(),
             _ => format!("{first} + {j}u"),
@@ -101,13 +99,6 @@ impl Emitter<'_> {
         (0..self.unroll())
             .map(|j| self.slot(&format!("m{j}"), &number(j), self.walked, partial && j > 0))
             .collect()
-    }
-
-    /// Condition that a walked slot takes part.
-    pub(super) fn takes_part(&self, slot: &Slot, sides: &[Walked]) -> Option<String> {
-        let padded = sides.iter().all(|side| side.pad.is_some());
-        let real = if padded { None } else { slot.real.clone() };
-        both(slot.exists.clone(), real)
     }
 
     /// Binds `{name}{j}_0`, … to the registers of a side's row at slot `j` of the turn.
@@ -179,7 +170,7 @@ impl Emitter<'_> {
                 format!("m{g}")
             } else {
                 let at = format!("j + {}u + {}", g * group, self.lane_row(lanes));
-                let partial = !self.walked.is_multiple_of(slots.len());
+                let partial = self.partial(self.walked, slots.len());
                 let slot = self.slot(&format!("lane{g}"), &at, self.walked, partial);
                 slot.name
             };
@@ -200,14 +191,8 @@ impl Emitter<'_> {
         }
     }
 
-    /// Binds `{name}_{slot}` to where the rows of a slot start and, with padding, `{slot}_real`.
+    /// Binds `{name}_{slot}` to where the rows of a slot start.
     pub(super) fn find_row(&mut self, sides: &[Walked], tokens: usize, slot: &str) {
-        if let (true, crate::Tokens::Grid { height, width, .. }) =
-            (self.reads_pads(sides), self.a.tokens)
-        {
-            let real = format!("top + {slot}_y < {height}u && left + {slot}_x < {width}u");
-            self.w.line(format!("let {slot}_real = {real};"));
-        }
         for side in sides {
             let row = match &side.source {
                 Source::Head(rows) => self.row(rows, tokens, &format!("{slot}_t")),
@@ -217,18 +202,10 @@ impl Emitter<'_> {
         }
     }
 
-    fn reads_pads(&self, sides: &[Walked]) -> bool {
-        self.overhangs() && sides.iter().any(|side| side.pad.is_some())
-    }
-
     /// Register `r` (an expression) of a side's row at a slot that [`Emitter::find_row`] has seen.
     pub(super) fn element(&self, side: &Walked, slot: &str, r: &str) -> String {
         let at = format!("{}_{slot} + {r}", side.name);
-        let real = self.forms[side.buffer()].read(side.buffer(), &at);
-        match self.pad_element(side, r) {
-            Some(pad) => format!("select({pad}, {real}, {slot}_real)"),
-            None => real,
-        }
+        self.forms[side.buffer()].read(side.buffer(), &at)
     }
 
     /// The same as f16 if [`Emitter::halved`].
@@ -239,17 +216,9 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether all rows of a side are f16 in memory: padding rows are f32.
+    /// Whether the rows of a side are f16 in memory.
     pub(super) fn halved(&self, side: &Walked) -> bool {
-        let padded = side.pad.is_some() && self.overhangs();
-        self.forms[side.buffer()] == Form::Halves && !padded
-    }
-
-    /// Register `r` of the row that padding slots have instead, where there are any.
-    fn pad_element(&self, side: &Walked, r: &str) -> Option<String> {
-        let (pad, offset) = side.pad.filter(|_| self.overhangs())?;
-        let at = format!("{} + {r}", self.pad_row(offset));
-        Some(self.forms[pad].read(pad, &at))
+        self.forms[side.buffer()] == Form::Halves
     }
 
     /// Copies the next `tile` rows of both sides into workgroup memory.
@@ -258,7 +227,7 @@ impl Emitter<'_> {
         let (all, step) = (format!("{}u", tile * regs), format!("{}u", self.workgroup));
         self.w.open_loop("s", "local", &all, &step);
         let at = format!("start + s / {regs}u");
-        let partial = !walked.is_multiple_of(tile);
+        let partial = self.partial(walked, tile);
         self.slot("m", &at, walked, partial);
         self.find_row(sides, tokens, "m");
         for (side, tile) in sides.iter().zip(["tile_a", "tile_b"]) {

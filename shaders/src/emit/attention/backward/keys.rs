@@ -14,9 +14,10 @@ impl Emitter<'_> {
         dpad: Option<usize>,
     ) {
         self.place();
+        self.leave_idle();
         let mut tokens = Vec::new();
         for i in 0..self.share.rows {
-            let token = self.own_slot(i).holds_token();
+            let token = self.own_slot(i).exists;
             let n_t = format!("{}_t", self.own("n", i));
             for (name, rows) in [("k", self.a.k), ("v", self.a.v)] {
                 let row = self.row(&rows, self.keys(), &n_t);
@@ -33,12 +34,10 @@ impl Emitter<'_> {
             Walked {
                 name: "q",
                 source: Source::Head(self.a.q),
-                pad: None,
             },
             Walked {
                 name: "g",
                 source: Source::Plain(saved.dout),
-                pad: None,
             },
         ];
         self.walk(&sides, self.queries(), |e, slots| {
@@ -105,7 +104,7 @@ impl Emitter<'_> {
                     }
                 };
                 let mut weight = format!("exp({score})");
-                if let Some(condition) = self.takes_part(slot, sides) {
+                if let Some(condition) = &slot.exists {
                     weight = format!("select(0.0f, {weight}, {condition})");
                 }
                 let [weight_name, step] = ["weight", "step"].map(|x| self.pair(x, i, j));

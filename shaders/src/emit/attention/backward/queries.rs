@@ -1,6 +1,7 @@
 //! Gradient of queries.
 
 use crate::emit::attention::geometry::Slot;
+use crate::emit::attention::pads::PadRows;
 use crate::emit::attention::walk::Walked;
 use crate::emit::attention::{Emitter, Saved};
 use crate::wgsl::float;
@@ -14,11 +15,12 @@ impl Emitter<'_> {
         drel: Option<usize>,
     ) {
         self.place();
+        self.leave_idle();
         let rel = self.a.rel_pos.and(saved.rel);
         let count = self.term_count();
         let mut tokens = Vec::new();
         for i in 0..self.share.rows {
-            let token = self.own_slot(i).holds_token();
+            let token = self.own_slot(i).exists;
             let n_t = format!("{}_t", self.own("n", i));
             let row = self.row(&self.a.q, self.queries(), &n_t);
             let q = self.own_row("q", i);
@@ -52,6 +54,9 @@ impl Emitter<'_> {
         });
         for (i, (n_t, token)) in tokens.iter().enumerate() {
             let sums = self.own_row("dq", i);
+            if let Some(rows) = self.pads() {
+                self.add_pads(i, rows, rel);
+            }
             if rel.is_some() {
                 self.table_rows(i, |e, row, k, first| {
                     let place = e.term(i, &format!("{k} + {first}u"));
@@ -106,7 +111,7 @@ impl Emitter<'_> {
                 }
                 let score = self.together(score);
                 let mut weight = format!("exp({score} - {})", self.own("lse", i));
-                if let Some(condition) = self.takes_part(slot, sides) {
+                if let Some(condition) = &slot.exists {
                     weight = format!("select(0.0f, {weight}, {condition})");
                 }
                 let [weight_name, ds, step] = ["weight", "ds", "step"].map(|x| self.pair(x, i, j));
@@ -145,6 +150,50 @@ impl Emitter<'_> {
                 self.w.line(format!("{place} += {ds};"));
             }
         }
+    }
+
+    /// Adds what the pads of the window give to owned query `i` and the gradient of its terms.
+    fn add_pads(
+        &mut self,
+        i: usize,
+        [(pad_k, k_offset), (pad_v, v_offset)]: PadRows,
+        rel: Option<usize>,
+    ) {
+        let (scale, n_rel) = (float(self.a.scale), self.own("n_rel", i));
+        self.w.open("if pads");
+        for (name, buffer, offset) in [("pad_k", pad_k, k_offset), ("pad_v", pad_v, v_offset)] {
+            let row = self.pad_row(offset);
+            self.load(name, buffer, &row);
+        }
+        let [product, dp] = [("q", "pad_k"), ("g", "pad_v")].map(|(own, pad)| {
+            let product = self.dot(&self.own_row(own, i), pad);
+            self.together(product)
+        });
+        let (lse, delta) = (self.own("lse", i), self.own("delta", i));
+        self.w
+            .line(format!("let base = ({product}) * {scale} - {lse};"));
+        self.w.line(format!("let error = ({dp}) - {delta};"));
+        let term = |e: &Emitter<'_>, rel, k: &str| e.number(rel, &format!("{n_rel} + {k}"));
+        let added = match rel {
+            Some(rel) => self.pad_score(Some(&|e: &Emitter<'_>, k: &str| term(e, rel, k))),
+            None => self.pad_score(None),
+        };
+        self.w
+            .line(format!("let step = exp(base + {added}) * error * {scale};"));
+        let sums = self.own_row("dq", i);
+        for r in 0..self.regs {
+            self.w.line(format!("{sums}{r} += step * pad_k{r};"));
+        }
+        if let Some(rel) = rel {
+            let (first, step) = self.lane_terms();
+            let count = format!("{}u", self.term_count());
+            self.w.open_loop("k", first, &count, &step);
+            let (place, own, others) = (self.term(i, "k"), term(self, rel, "k"), self.others("k"));
+            self.w
+                .line(format!("{place} += exp(base + {own} + {others}) * error;"));
+            self.w.close();
+        }
+        self.w.close();
     }
 
     /// What is added to the score of owned query `i` and the slot of that name; empty or ` + …`.

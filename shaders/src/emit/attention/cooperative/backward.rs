@@ -8,6 +8,7 @@ impl Cooperative<'_> {
     /// Writes `dq` through both terms of the score and, with relative positions, `drel`.
     pub(super) fn backward_q(&mut self, saved: &Saved, dq: usize, drel: Option<usize>) {
         self.e.place();
+        self.e.leave_idle();
         self.start();
         let row = self.e.scalar_row("n_t");
         self.line(format!("let n = {row};"));
@@ -26,12 +27,12 @@ impl Cooperative<'_> {
         self.own_second("g", Source::Plain(saved.dout), self.e.queries());
         self.sums("dq", head + terms);
         let sides = self.e.key_value();
-        let mark = |c: &mut Self| c.mark_keys(&sides);
+        let mark = Self::mark_keys;
         self.walk(&sides, self.e.keys(), mark, |c| {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
             for j in 0..c.words() {
-                let score = c.masked(j, &sides);
+                let score = c.masked(j);
                 c.line(format!("let weight_{j} = exp({score} - lse);"));
             }
             c.barrier();
@@ -45,10 +46,24 @@ impl Cooperative<'_> {
             c.accumulate("dq", head + terms, c.tile_a());
             c.barrier();
         });
-        if let Some(drel) = drel {
-            self.add_terms(drel);
+        let terms = saved.rel.zip(drel);
+        if let Some((_, drel)) = terms {
+            self.store_terms(drel);
         }
-        self.store_rows("dq", dq, self.e.queries(), None);
+        let pads = self.e.pads();
+        if let Some(rows) = pads {
+            self.add_pads(rows, saved.dout, terms);
+        }
+        if terms.is_some() {
+            self.add_terms();
+        }
+        self.store_rows("dq", dq, self.e.queries(), |c, word, value| match pads {
+            Some([(pad_k, _), _]) => {
+                let pad = c.e.number(pad_k, &format!("pad_k + part + {word}u"));
+                format!("{value} + {pad} * pads_step")
+            }
+            None => value.to_string(),
+        });
     }
 
     /// Writes `dk`, `dv` and, for padding tokens, `dpad`.
@@ -57,14 +72,11 @@ impl Cooperative<'_> {
         if let Some(dpad) = dpad {
             self.pad_gradient(saved, dpad);
         }
+        self.e.leave_idle();
         self.start();
         let a = self.e.a;
         let [head, terms] = self.across();
-        let side = |name, source| Walked {
-            name,
-            source,
-            pad: None,
-        };
+        let side = |name, source| Walked { name, source };
         let keys = side("k", Source::Head(a.k));
         self.stage(self.own_span(), &[keys], self.e.keys());
         self.stage_terms(self.own_span(), Terms::Hot);
@@ -108,17 +120,14 @@ impl Cooperative<'_> {
             c.accumulate("dk", head, c.tile_a());
             c.barrier();
         });
-        self.store_rows("dk", dk, self.e.keys(), None);
-        self.store_rows("dv", dv, self.e.keys(), None);
+        for (sums, buffer) in [("dk", dk), ("dv", dv)] {
+            self.store_rows(sums, buffer, self.e.keys(), |_, _, value| value.to_string());
+        }
     }
 
     /// Holds the second operand's owned rows.
     fn own_second(&mut self, name: &'static str, source: Source, tokens: usize) {
-        let side = Walked {
-            name,
-            source,
-            pad: None,
-        };
+        let side = Walked { name, source };
         let [head, _] = self.across();
         self.stage(self.own_span(), &[side], tokens);
         self.barrier();

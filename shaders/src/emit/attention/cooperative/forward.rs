@@ -19,21 +19,26 @@ impl Cooperative<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.
     pub(super) fn forward(&mut self, out: usize, lse: usize, rel: Option<usize>) {
         self.e.place();
+        self.e.leave_idle();
         self.start();
         self.own_queries();
         if let Some(rel) = rel {
             self.save_terms(rel);
+        }
+        let pads = self.e.pads();
+        if let Some([pad_k, _]) = pads {
+            self.score_pads(pad_k, rel);
         }
         let [head, terms] = self.across();
         let sides = self.e.key_value();
         self.line(format!("var peak = {};", float(MASKED)));
         self.line("var total = 0.0f;");
         self.sums("out", head);
-        let mark = |c: &mut Self| c.mark_keys(&sides);
+        let mark = Self::mark_keys;
         self.walk(&sides, self.e.keys(), mark, |c| {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
-            let scores: Vec<String> = (0..c.words()).map(|j| c.masked(j, &sides)).collect();
+            let scores: Vec<String> = (0..c.words()).map(|j| c.masked(j)).collect();
             c.follow_peak(&scores, head);
             for (j, score) in scores.iter().enumerate() {
                 let weight = format!("exp({score} - vec4<f32>(peak))");
@@ -48,12 +53,32 @@ impl Cooperative<'_> {
             c.barrier();
         });
         self.line("let sum = total + subgroupShuffleXor(total, 1u);");
-        self.line("let share = 1.0f / sum;");
-        self.store_rows("out", out, self.e.queries(), Some("share"));
+        let logarithm = match pads {
+            None => {
+                self.line("let share = 1.0f / sum;");
+                self.store_rows("out", out, self.e.queries(), |_, _, value| {
+                    format!("{value} * share")
+                });
+                "peak + log(sum)"
+            }
+            Some([_, (pad_v, offset)]) => {
+                self.line("let highest = max(peak, pads_score);");
+                self.line("let kept = exp(peak - highest);");
+                self.line("let pads_weight = exp(pads_score - highest);");
+                self.line("let all = sum * kept + pads_weight;");
+                let row = self.e.pad_row(offset);
+                self.line(format!("let pad_v = {row} + part;"));
+                self.store_rows("out", out, self.e.queries(), |c, word, value| {
+                    let pad = c.e.number(pad_v, &format!("pad_v + {word}u"));
+                    format!("({value} * kept + {pad} * pads_weight) / all")
+                });
+                "highest + log(all)"
+            }
+        };
         let row = self.e.scalar_row("n_t");
         let owner = both(self.token.clone(), Some("part == 0u".into()));
         self.e.w.open(format!("if {}", owner.unwrap_or_default()));
-        self.line(format!("b{lse}[{row}] = peak + log(sum);"));
+        self.line(format!("b{lse}[{row}] = {logarithm};"));
         self.e.w.close();
     }
 
@@ -111,7 +136,6 @@ impl Cooperative<'_> {
         let side = Walked {
             name: "q",
             source: Source::Head(self.e.a.q),
-            pad: None,
         };
         let [head, _] = self.across();
         self.stage(self.own_span(), &[side], self.e.queries());
@@ -120,10 +144,10 @@ impl Cooperative<'_> {
         self.barrier();
     }
 
-    /// Stages what keys have beside their heads: terms and masks. `sides` say who takes part.
-    pub(super) fn mark_keys(&mut self, sides: &[Walked]) {
+    /// Stages what keys have beside their heads: terms and masks.
+    pub(super) fn mark_keys(&mut self) {
         self.stage_terms(self.walked_span(), Terms::Hot);
-        self.stage_masks(sides);
+        self.stage_masks();
     }
 
     /// One walk over the other side of the window: rows of the sides, of which the first carry the scale, and what
@@ -137,17 +161,16 @@ impl Cooperative<'_> {
     ) {
         let span = self.walked_span();
         let (walked, step) = (self.e.walked, self.step);
+        let all = self.e.slots_here(walked);
         self.declare(span, sides);
         self.fetch(span, "0u", sides, tokens);
-        self.e
-            .w
-            .open_loop("start", "0u", &format!("{walked}u"), &format!("{step}u"));
+        self.e.w.open_loop("start", "0u", &all, &format!("{step}u"));
         self.keep(span, sides, self.e.a.scale);
         beside(self);
         self.barrier();
         if step < walked {
             self.line(format!("let next = start + {step}u;"));
-            self.e.w.open(format!("if next < {walked}u"));
+            self.e.w.open(format!("if next < {all}"));
             self.fetch(span, "next", sides, tokens);
             self.e.w.close();
         }
@@ -156,9 +179,9 @@ impl Cooperative<'_> {
     }
 
     /// Binds word `j` of the invocation's scores with those that take no part made least.
-    pub(super) fn masked(&mut self, j: usize, sides: &[Walked]) -> String {
+    pub(super) fn masked(&mut self, j: usize) -> String {
         let score = self.read(j);
-        match self.masks(sides) {
+        match self.masks() {
             true => {
                 let masked = format!("{score} + column_a[{}u + part]", 2 * j);
                 self.e.w.bind("masked", masked)

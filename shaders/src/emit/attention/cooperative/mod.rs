@@ -191,7 +191,7 @@ impl<'a> Cooperative<'a> {
             _ => format!("let first = at % {chunks}u * {OWNED}u;"),
         });
         let slot = self.e.own_slot(0);
-        self.token = slot.holds_token();
+        self.token = slot.exists;
         let [scores, weights] = [self.pitch_scores(), self.pitch_weights()];
         for (name, pitch) in [
             ("a", self.pitch_a()),

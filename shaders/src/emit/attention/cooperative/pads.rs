@@ -1,25 +1,102 @@
-//! The gradient of padding tokens. They share one key and value and differ by their relative positions
-//! only, so that a query's weights of all of them come from its terms, and a workgroup beside those that
-//! own keys sums what all queries of the window give.
+//! Pads of a window. A query's weight of all of them comes from its terms; two invocations share a query as
+//! everywhere. In the gradient of keys and values, a workgroup beside those that own keys sums what all queries
+//! of the window give.
 
+use super::super::Emitter;
 use super::super::forward::MASKED;
-use super::{Cooperative, Saved, THREADS};
-use crate::Tokens;
+use super::super::pads::PadRows;
+use super::{Cooperative, Saved, THREADS, WORD};
 use crate::wgsl::float;
 
+/// A buffer and the register of it where a row starts.
+type Place<'t> = (usize, &'t str);
+
 impl Cooperative<'_> {
+    /// Binds the score of the pads of the window together with the owned query, least if there are none.
+    pub(super) fn score_pads(&mut self, (pad_k, offset): (usize, usize), rel: Option<usize>) {
+        self.line(format!("var pads_score = {};", float(MASKED)));
+        if rel.is_some() {
+            // Each of the two invocations has saved some of the query's terms.
+            self.line("storageBarrier();");
+        }
+        self.e.w.open("if pads");
+        let row = self.e.pad_row(offset);
+        self.line(format!("let pad_k = {row};"));
+        let (q, queries) = (self.e.a.q, self.e.queries());
+        let row = self.e.row(&q, queries, "n_t");
+        self.line(format!("let q_row = {row};"));
+        let product = [("product", (q.buffer, "q_row"), (pad_k, "pad_k"))];
+        self.multiply_pads(&product, ["part", "2u"]);
+        let scale = float(self.e.a.scale);
+        let added = self.saved_pad_score(rel);
+        self.line(format!(
+            "pads_score = (product + subgroupShuffleXor(product, 1u)) * {scale} + {added};"
+        ));
+        self.e.w.close();
+    }
+
+    /// Binds what the pads' key `pad_k` is multiplied by in the gradient of the owned query, and adds what they give
+    /// to the gradient of its terms, given the saved terms and their gradient.
+    pub(super) fn add_pads(
+        &mut self,
+        [(pad_k, k_offset), (pad_v, v_offset)]: PadRows,
+        dout: usize,
+        terms: Option<(usize, usize)>,
+    ) {
+        let row = self.e.pad_row(k_offset);
+        self.line(format!("let pad_k = {row};"));
+        self.line("var pads_step = 0.0f;");
+        self.e.w.open("if pads");
+        let row = self.e.pad_row(v_offset);
+        self.line(format!("let pad_v = {row};"));
+        let [q, g] = self.query_rows("n");
+        let q_buffer = self.e.a.q.buffer;
+        let products = [
+            ("product", (q_buffer, q.as_str()), (pad_k, "pad_k")),
+            ("dp", (dout, g.as_str()), (pad_v, "pad_v")),
+        ];
+        self.multiply_pads(&products, ["part", "2u"]);
+        let scale = float(self.e.a.scale);
+        self.line(format!(
+            "let base = (product + subgroupShuffleXor(product, 1u)) * {scale} - lse.x;"
+        ));
+        self.line("let error = dp + subgroupShuffleXor(dp, 1u) - delta.x;");
+        let added = self.saved_pad_score(terms.map(|(rel, _)| rel));
+        self.line(format!(
+            "pads_step = exp(base + {added}) * error * {scale};"
+        ));
+        if let Some((rel, drel)) = terms {
+            self.add_pad_terms(rel, drel);
+        }
+        self.e.w.close();
+    }
+
+    /// Adds to the gradient of the owned query's terms, in memory and in `tile_a`, the words that this
+    /// invocation has stored.
+    fn add_pad_terms(&mut self, rel: usize, drel: usize) {
+        let count = self.e.term_count();
+        let words = format!("{}u", count.div_ceil(WORD));
+        self.e.w.open_loop("w", "part", &words, "2u");
+        for i in 0..WORD {
+            let k = self.e.w.bind("k", format!("w * {WORD}u + {i}u"));
+            let inside = format!("{k} < {count}u");
+            let condition = self.token.iter().cloned().chain([inside]);
+            self.e
+                .w
+                .open(format!("if {}", condition.collect::<Vec<_>>().join(" && ")));
+            let own = self.e.number(rel, &format!("saved + {k}"));
+            let others = self.e.others(&k);
+            self.line(format!("let term = exp(base + {own} + {others}) * error;"));
+            self.line(format!("b{drel}[saved + {k}] += term;"));
+            self.line(format!("tile_a[row_terms + w][{i}u] += f16(term);"));
+            self.e.w.close();
+        }
+        self.e.w.close();
+    }
+
     /// Writes `dpad` and returns, in the last workgroup of a window.
     pub(super) fn pad_gradient(&mut self, saved: &Saved, dpad: usize) {
-        let (
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            },
-            Some(((pad_k, k_offset), (pad_v, v_offset))),
-        ) = (self.e.a.tokens, self.e.a.pad_kv)
-        else {
+        let Some([(pad_k, k_offset), (pad_v, v_offset)]) = self.e.pads() else {
             return;
         };
         let (chunks, walked, regs) = (self.e.chunks(), self.e.walked, self.e.row_regs);
@@ -29,12 +106,7 @@ impl Cooperative<'_> {
         self.e
             .w
             .open(format!("if at % {chunks}u == {}u", chunks - 1));
-        self.line(format!("let real_y = min({window_h}u, {height}u - top);"));
-        self.line(format!("let real_x = min({window_w}u, {width}u - left);"));
-        self.line(format!(
-            "let pads = real_y < {window_h}u || real_x < {window_w}u;"
-        ));
-        self.line(format!("let end = select(0u, {walked}u, pads);"));
+        self.line("let end = select(0u, tokens, pads);");
         let row = self.e.pad_row(k_offset);
         self.line(format!("let pad_k = {row};"));
         let row = self.e.pad_row(v_offset);
@@ -46,12 +118,11 @@ impl Cooperative<'_> {
         self.e.w.open_loop("start", "0u", "end", &threads);
         self.weigh_pads(saved, [pad_k, pad_v]);
         self.barrier();
-        let all = format!("min({THREADS}u, {walked}u - start)");
+        let all = format!("min({THREADS}u, tokens - start)");
         let first = format!("local / {words}u");
         self.e.w.open_loop("i", &first, &all, &format!("{shares}u"));
         let slot = self.e.slot("m", "start + i", walked, false);
-        let name = slot.name;
-        let [q, g] = self.query_rows(&name);
+        let [q, g] = self.query_rows(&slot.name);
         let [q, g] = [(self.e.a.q.buffer, q), (saved.dout, g)]
             .map(|(buffer, row)| self.e.forms[buffer].read(buffer, &format!("{row} + word")));
         self.line(format!("let four = select({g}, {q}, of_key);"));
@@ -81,85 +152,59 @@ impl Cooperative<'_> {
     /// Stores, for the query that the invocation looks at, what its row is multiplied by in the gradient of
     /// the key and that of the output in the gradient of the value.
     fn weigh_pads(&mut self, saved: &Saved, [pad_k, pad_v]: [usize; 2]) {
-        let (walked, regs) = (self.e.walked, self.e.row_regs);
-        let partial = !walked.is_multiple_of(THREADS);
-        let slot = self.e.slot("m", "start + local", walked, partial);
+        let slot = self.e.slot("m", "start + local", self.e.walked, true);
         let [q, g] = self.query_rows("m");
         let row = self.e.scalar_row("m_t");
         self.line(format!("let m = {row};"));
-        self.line("var product = 0.0f;");
-        self.line("var dp = 0.0f;");
-        let count = format!("{regs}u");
-        self.e.w.open_loop("r", "0u", &count, "1u");
-        let forms = self.e.forms.clone();
-        for (sum, row, buffer, pad, pad_row) in [
-            ("product", q, self.e.a.q.buffer, pad_k, "pad_k"),
-            ("dp", g, saved.dout, pad_v, "pad_v"),
-        ] {
-            let row = forms[buffer].read(buffer, &format!("{row} + r"));
-            let pad = forms[pad].read(pad, &format!("{pad_row} + r"));
-            self.line(format!("{sum} += dot({row}, {pad});"));
-        }
-        self.e.w.close();
+        let q_buffer = self.e.a.q.buffer;
+        let products = [
+            ("product", (q_buffer, q.as_str()), (pad_k, "pad_k")),
+            ("dp", (saved.dout, g.as_str()), (pad_v, "pad_v")),
+        ];
+        self.multiply_pads(&products, ["0u", "1u"]);
         let scale = float(self.e.a.scale);
         let lse = self.e.number(saved.lse, "m");
         self.line(format!("let base = product * {scale} - {lse};"));
-        let weight = match saved.rel {
-            Some(rel) => self.pad_weights(rel),
-            None => format!("exp(base) * f32({walked}u - real_y * real_x)"),
-        };
-        let weight = match slot.holds_token() {
-            Some(condition) => format!("select(0.0f, {weight}, {condition})"),
-            None => weight,
-        };
-        self.line(format!("let weight = {weight};"));
+        self.line(format!("let saved = m * {}u;", self.e.term_count()));
+        let added = self.saved_pad_score(saved.rel);
+        let there = slot.exists.unwrap_or_default();
+        self.line(format!(
+            "let weight = select(0.0f, exp(base + {added}), {there});"
+        ));
         let delta = self.e.number(saved.delta, "m");
         self.line(format!("let step = weight * (dp - {delta}) * {scale};"));
-        self.line("let factors = vec4<f32>(step, weight, 0.0f, 0.0f);");
-        self.line("scores[local] = factors;");
+        self.line("scores[local] = vec4<f32>(step, weight, 0.0f, 0.0f);");
     }
 
-    /// The sum of a query's weights of all pads: of those in rows below the grid, in all columns, and of
-    /// those beside it. Either is a product of sums over rows and columns.
-    fn pad_weights(&mut self, rel: usize) -> String {
-        let [s_y, s_x] = self.e.extents();
-        let count = self.e.term_count();
-        self.line(format!("let saved = m * {count}u;"));
-        let masked = float(MASKED);
-        for (axis, extent) in [("y", s_y), ("x", s_x)] {
-            let first = if axis == "y" { 0 } else { s_y };
-            let value = self.e.number(rel, &format!("saved + k + {first}u"));
-            let all = format!("{extent}u");
-            self.line(format!("var peak_{axis} = {masked};"));
-            self.line(format!("var pad_peak_{axis} = {masked};"));
-            self.e.w.open_loop("k", "0u", &all, "1u");
-            self.line(format!("let term = {value};"));
-            self.line(format!("let real = k < real_{axis};"));
-            // Down, pads and real rows are apart; across, all columns include the pads.
-            let taken = if axis == "y" { "real" } else { "true" };
-            self.line(format!(
-                "peak_{axis} = max(peak_{axis}, select({masked}, term, {taken}));"
-            ));
-            self.line(format!(
-                "pad_peak_{axis} = max(pad_peak_{axis}, select(term, {masked}, real));"
-            ));
-            self.e.w.close();
-            self.line(format!("var sum_{axis} = 0.0f;"));
-            self.line(format!("var pad_sum_{axis} = 0.0f;"));
-            self.e.w.open_loop("k", "0u", &all, "1u");
-            self.line(format!("let term = {value};"));
-            self.line(format!("let real = k < real_{axis};"));
-            self.line(format!(
-                "sum_{axis} += select(0.0f, exp(term - peak_{axis}), {taken});"
-            ));
-            self.line(format!(
-                "pad_sum_{axis} += select(exp(term - pad_peak_{axis}), 0.0f, real);"
-            ));
-            self.e.w.close();
+    /// What the terms at `saved`, if any, add to the score of the pads.
+    fn saved_pad_score(&mut self, rel: Option<usize>) -> String {
+        match rel {
+            Some(rel) => {
+                let term = |e: &Emitter<'_>, k: &str| e.number(rel, &format!("saved + {k}"));
+                self.e.pad_score(Some(&term))
+            }
+            None => self.e.pad_score(None),
         }
-        self.line("let below = exp(base + pad_peak_y + peak_x) * pad_sum_y * sum_x;");
-        self.line("let beside = exp(base + peak_y + pad_peak_x) * sum_y * pad_sum_x;");
-        "(below + beside)".to_string()
+    }
+
+    /// Declares sums of products of a row and a pad's, over the registers from `first` on
+    /// in steps of `step`.
+    fn multiply_pads(
+        &mut self,
+        products: &[(&str, Place<'_>, Place<'_>)],
+        [first, step]: [&str; 2],
+    ) {
+        for (sum, ..) in products {
+            self.line(format!("var {sum} = 0.0f;"));
+        }
+        let count = format!("{}u", self.e.row_regs);
+        self.e.w.open_loop("r", first, &count, step);
+        for (sum, row, pad) in products {
+            let [row, pad] =
+                [row, pad].map(|(buffer, at)| self.e.number(*buffer, &format!("{at} + r")));
+            self.line(format!("{sum} += dot({row}, {pad});"));
+        }
+        self.e.w.close();
     }
 
     /// Binds where the rows of a slot's query and output gradient start.

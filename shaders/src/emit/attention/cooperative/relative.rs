@@ -54,8 +54,8 @@ impl Cooperative<'_> {
         self.barrier();
     }
 
-    /// Stores the gradient of the terms and adds what it gives to the sums `dq_…`.
-    pub(super) fn add_terms(&mut self, drel: usize) {
+    /// Stores the gradient of the terms, for [`Cooperative::add_terms`] in `tile_a` too.
+    pub(super) fn store_terms(&mut self, drel: usize) {
         self.saved();
         let ([head, terms], count) = (self.across(), self.e.term_count());
         self.drain("dq", head..head + terms, |c, column, value| {
@@ -70,6 +70,11 @@ impl Cooperative<'_> {
                 c.e.w.close();
             }
         });
+    }
+
+    /// Adds what the gradient of the terms gives to the sums `dq_…`.
+    pub(super) fn add_terms(&mut self) {
+        let ([head, _], count) = (self.across(), self.e.term_count());
         self.walk_tables(|c| {
             c.stage_tables();
             c.e.w.open_loop("j", "0u", &format!("{}u", c.words()), "1u");

@@ -1,5 +1,6 @@
 //! From memory into the tiles.
 
+use super::super::Emitter;
 use super::super::forward::MASKED;
 use super::super::geometry::Slot;
 use super::super::walk::Walked;
@@ -21,8 +22,9 @@ pub(super) struct Span {
 }
 
 impl Span {
-    fn partial(self) -> bool {
-        !self.slots.is_multiple_of(self.rows)
+    /// Whether the last span of a window may have fewer slots.
+    fn partial(self, e: &Emitter<'_>) -> bool {
+        e.partial(self.slots, self.rows)
     }
 }
 
@@ -80,7 +82,7 @@ impl Cooperative<'_> {
             let [row, word] = self.split(i, self.e.row_regs);
             let slot = self.e.w.fresh("m");
             let at = format!("{base} + {row}");
-            self.e.slot(&slot, &at, span.slots, span.partial());
+            self.e.slot(&slot, &at, span.slots, span.partial(&self.e));
             self.e.find_row(sides, tokens, &slot);
             for side in sides {
                 let value = self.e.raw_element(side, &slot, &word);
@@ -121,7 +123,7 @@ impl Cooperative<'_> {
             let [row, word] = self.split(i, words);
             let slot = self.e.w.fresh("m");
             let at = format!("{} + {row}", span.base);
-            self.e.slot(&slot, &at, span.slots, span.partial());
+            self.e.slot(&slot, &at, span.slots, span.partial(&self.e));
             let value = match terms {
                 Terms::Hot => {
                     let k = format!("vec4<u32>({word} * {WORD}u) + vec4<u32>(0u, 1u, 2u, 3u)");
@@ -150,22 +152,21 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Whether some column of a tile of scores is not a key that takes part.
-    pub(super) fn masks(&self, sides: &[Walked]) -> bool {
-        let padded = sides.iter().all(|side| side.pad.is_some());
-        self.walked_span().partial() || (self.e.overhangs() && !padded)
+    /// Whether some column of a tile of scores is no key.
+    pub(super) fn masks(&self) -> bool {
+        self.walked_span().partial(&self.e)
     }
 
     /// Writes what is added to the scores of each key of a step: nothing, or enough to make it the least.
-    pub(super) fn stage_masks(&mut self, sides: &[Walked]) {
-        if !self.masks(sides) {
+    pub(super) fn stage_masks(&mut self) {
+        if !self.masks() {
             return;
         }
         self.e.w.open(format!("if local < {}u", self.step / WORD));
         let mut parts = Vec::new();
         for i in 0..WORD {
             let slot = self.column_slot(i);
-            parts.push(match self.e.takes_part(&slot, sides) {
+            parts.push(match slot.exists {
                 Some(condition) => format!("select({}, 0.0f, {condition})", float(MASKED)),
                 None => "0.0f".to_string(),
             });
@@ -184,7 +185,7 @@ impl Cooperative<'_> {
             let row = self.e.scalar_row(&format!("{}_t", slot.name));
             let row = self.e.w.bind("row", row);
             let lse = self.e.number(saved.lse, &row);
-            lses.push(match slot.holds_token() {
+            lses.push(match slot.exists {
                 Some(condition) => format!("select({}, {lse}, {condition})", float(ABSENT)),
                 None => lse,
             });
@@ -202,7 +203,7 @@ impl Cooperative<'_> {
         let span = self.walked_span();
         let name = self.e.w.fresh("m");
         let at = plus(&format!("{} + local * {WORD}u", span.base), i);
-        self.e.slot(&name, &at, span.slots, span.partial())
+        self.e.slot(&name, &at, span.slots, span.partial(&self.e))
     }
 
     /// Binds row and word of an invocation's copy number `i` where rows have so many words.

@@ -47,25 +47,23 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Stores the sums of a head, times `factor` of the row if any, as the owned rows of a
-    /// `[batch, tokens, heads·head_dim]` buffer.
+    /// Stores, as the owned rows of a `[batch, tokens, heads·head_dim]` buffer, what `value` makes of the sums of a
+    /// head: it gets every second word of the row, which `part` follows by one word, and the name of what is there.
     pub(super) fn store_rows(
         &mut self,
         sums: &str,
         buffer: usize,
         tokens: usize,
-        factor: Option<&str>,
+        value: impl Fn(&mut Self, usize, &str) -> String,
     ) {
         let row = format!("{} + part", self.e.plain_row(tokens, "n_t"));
         let row = self.e.w.bind("row", row);
         let [head, _] = self.across();
-        self.drain(sums, 0..head, |c, column, value| {
-            let value = match factor {
-                Some(factor) => format!("{value} * {factor}"),
-                None => value.to_string(),
-            };
+        self.drain(sums, 0..head, |c, column, sum| {
+            let word = column / WORD;
+            let value = value(c, word, sum);
             let value = c.e.forms[buffer].stored(&value);
-            c.line(format!("b{buffer}[{row} + {}u] = {value};", column / WORD));
+            c.line(format!("b{buffer}[{row} + {word}u] = {value};"));
         });
     }
 }

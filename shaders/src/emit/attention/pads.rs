@@ -1,0 +1,82 @@
+//! Tokens that pad a window. They share one key and value and differ by their relative positions only, so
+//! that they take part as one key, of the score `scale·q·k + ln Σ exp(rel)`.
+//!
+//! Pads are the rows of the window below the grid, in all columns, and what is beside it in the rows
+//! above. Either sum is a product of sums over the terms of rows and of columns.
+
+use super::Emitter;
+use super::forward::MASKED;
+use crate::wgsl::float;
+
+/// Far below the least sum there can be, which is 1.
+const NOTHING: f32 = 1e-30;
+
+/// Key and value of pads: binding and offset.
+pub(super) type PadRows = [(usize, usize); 2];
+
+/// The relative position term `k` (an expression) of a query.
+pub(super) type Term<'t> = &'t dyn Fn(&Emitter<'_>, &str) -> String;
+
+impl Emitter<'_> {
+    /// Key and value of pads, if windows have any that take part.
+    pub(super) fn pads(&self) -> Option<PadRows> {
+        let (k, v) = self.a.pad_kv.filter(|_| self.overhangs())?;
+        Some([k, v])
+    }
+
+    /// The logarithm of the sum over all pads of `exp(rel)`, of the query with relative position terms
+    /// `term(k)`, if positions are relative. Binds what [`Emitter::others`] reads.
+    pub(super) fn pad_score(&mut self, term: Option<Term<'_>>) -> String {
+        let [s_y, s_x] = self.extents();
+        let Some(term) = term else {
+            return format!("log(f32({}u - tokens))", s_y * s_x);
+        };
+        let (rows, columns) = (format!("{s_y}u"), format!("{}u", s_y + s_x));
+        let first_column = rows.clone();
+        let last_column = format!("{s_y}u + tokens_x");
+        self.log_sum("log_y", ["0u", "tokens_y"], term);
+        self.log_sum("log_pads_y", ["tokens_y", &rows], term);
+        self.log_sum("log_x", [&first_column, &last_column], term);
+        self.log_sum("log_pads_x", [&last_column, &columns], term);
+        for axis in ["y", "x"] {
+            let all = self.log_of_both(&format!("log_{axis}"), &format!("log_pads_{axis}"));
+            self.w.line(format!("let log_all_{axis} = {all};"));
+        }
+        let below = self.w.bind("below", "log_pads_y + log_all_x");
+        let beside = self.w.bind("beside", "log_y + log_pads_x");
+        self.log_of_both(&below, &beside)
+    }
+
+    /// Of the pads that share the term `k` with a query, the logarithm of the sum of `exp` of their other
+    /// term.
+    pub(super) fn others(&self, k: &str) -> String {
+        let [s_y, _] = self.extents();
+        format!(
+            "select(select(log_all_y, log_pads_y, {k} < {s_y}u + tokens_x), \
+             select(log_all_x, log_pads_x, {k} < tokens_y), {k} < {s_y}u)"
+        )
+    }
+
+    /// Binds `name` to `ln Σ exp(term(k))` over a range of `k`, hardly more than [`MASKED`] if it is empty.
+    fn log_sum(&mut self, name: &str, [from, to]: [&str; 2], term: Term<'_>) {
+        let value = term(self, "k");
+        let [peak, sum] = ["peak", "sum"].map(|part| format!("{name}_{part}"));
+        self.w.line(format!("var {peak} = {};", float(MASKED)));
+        self.w.open_loop("k", from, to, "1u");
+        self.w.line(format!("{peak} = max({peak}, {value});"));
+        self.w.close();
+        self.w.line(format!("var {sum} = 0.0f;"));
+        self.w.open_loop("k", from, to, "1u");
+        self.w.line(format!("{sum} += exp({value} - {peak});"));
+        self.w.close();
+        let least = float(NOTHING);
+        self.w
+            .line(format!("let {name} = {peak} + log(max({sum}, {least}));"));
+    }
+
+    /// `ln(exp(a) + exp(b))` as an expression.
+    fn log_of_both(&mut self, a: &str, b: &str) -> String {
+        let top = self.w.bind("top", format!("max({a}, {b})"));
+        format!("{top} + log(exp({a} - {top}) + exp({b} - {top}))")
+    }
+}
