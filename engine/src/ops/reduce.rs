@@ -6,10 +6,10 @@ use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
-/// A reduction with fewer result elements than this is worth splitting …
-const FEW_ROWS: usize = 64;
-/// … when each sums more than this many elements.
-const MANY_COLUMNS: usize = 1024;
+/// A reduction with fewer result elements than this is worth splitting, if each sums more than so many elements …
+const SPLIT: (usize, usize) = (64, 1024);
+/// … and one with fewer than this if those lie apart: neighbouring invocations then read neighbouring rows.
+const SPLIT_APART: (usize, usize) = (1 << 14, 512);
 /// Stands for −∞, which shaders must not spell.
 const LOWEST: f32 = -3.0e38;
 
@@ -130,7 +130,9 @@ impl Reduce {
         }
         let columns: usize = self.axes.iter().map(|&a| shape[a]).product();
         let rows: usize = self.kept(shape).iter().product();
-        if rows >= FEW_ROWS || columns <= MANY_COLUMNS {
+        let apart = !self.axes.contains(&(shape.len() - 1));
+        let (few, many) = if apart { SPLIT_APART } else { SPLIT };
+        if rows >= few || columns <= many {
             return None;
         }
         let ideal = columns.isqrt();
