@@ -5,6 +5,13 @@
 use super::cases::{Case, operand};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
+/// A product has enough results for a device if so many tiles of this side cover them …
+const TILES: usize = 192;
+const TILE: usize = 128;
+/// … else its sums are worth cutting into parts of at least this length, a multiple of what kernels stage at once.
+const PART: usize = 1024;
+const STAGE: usize = 32;
+
 #[derive(Debug)]
 struct Matmul;
 
@@ -51,7 +58,24 @@ impl Graph {
             return None;
         }
         let (a, b) = (self.transpose(a), self.transpose(b));
-        Some(self.push(Matmul, &[b, a]))
+        Some(self.long_product(b, a))
+    }
+
+    /// The product of two matrices. Gradients of weights have few results, each of which sums over all tokens: parts
+    /// of the sums become products of their own, so that a device has more to do at once.
+    fn long_product(&mut self, a: Value, b: Value) -> Value {
+        let ([m, k], [_, n]) = (self.dims(a), self.dims(b));
+        let tiles = m.div_ceil(TILE) * n.div_ceil(TILE);
+        let most = (TILES / tiles.max(1)).min(k / PART);
+        let even = |parts: &usize| k.is_multiple_of(parts * STAGE);
+        let Some(parts) = (2..=most).rev().find(even) else {
+            return self.push(Matmul, &[a, b]);
+        };
+        let a = self.reshape(a, &[m, parts, k / parts]);
+        let a = self.permute(a, &[1, 0, 2]);
+        let b = self.reshape(b, &[parts, k / parts, n]);
+        let products = self.push(Matmul, &[a, b]);
+        self.sum(products, &[0])
     }
 }
 
@@ -141,6 +165,14 @@ pub(crate) const CASES: &[Case] = &[
             let (a, b) = (operand(g, "a", &[2, 4, 3]), operand(g, "b", &[2, 5, 4]));
             let (a, b) = (g.transpose(a), g.transpose(b));
             vec![g.matmul(a, b)]
+        },
+    },
+    Case {
+        name: "matmul by a transposed weight whose gradient sums over many rows",
+        build: |g| {
+            let (x, w) = (operand(g, "x", &[2304, 2]), operand(g, "w", &[3, 2]));
+            let w = g.transpose(w);
+            vec![g.matmul(x, w)]
         },
     },
     Case {
