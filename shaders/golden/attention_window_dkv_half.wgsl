@@ -17,6 +17,8 @@ var<workgroup> scores: array<vec4<f32>, 1152>;
 var<workgroup> weights: array<vec4<f16>, 1152>;
 var<workgroup> column_a: array<vec4<f32>, 16>;
 var<workgroup> column_b: array<vec4<f32>, 16>;
+var<workgroup> factors: array<vec2<f32>, 128>;
+var<workgroup> sums: array<vec4<f32>, 128>;
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) lanes: u32) {
@@ -38,9 +40,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let end = select(0u, tokens, pads);
         let pad_k = h * 4u + 8u;
         let pad_v = h * 4u + 16u;
-        let word = local % 4u;
-        let of_key = local % 8u < 4u;
-        var sum = vec4<f32>();
+        let first = local / 8u;
+        let register0 = local % 8u;
+        var sum0 = vec4<f32>();
         for (var start = 0u; start < end; start += 128u) {
             let slot_1 = min(start + local, tokens - 1u);
             let m_y = u32((f32(slot_1) + 0.5f) * row_share);
@@ -102,43 +104,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let top_8 = max(below_6, beside_7);
             let weight = select(0.0f, exp(base + top_8 + log(exp(below_6 - top_8) + exp(beside_7 - top_8))), start + local < tokens);
             let step = weight * (dp - b6[m]) * 0.25f;
-            scores[local] = vec4<f32>(step, weight, 0.0f, 0.0f);
+            factors[local] = vec2<f32>(step, weight);
             workgroupBarrier();
-            for (var i = local / 8u; i < min(128u, tokens - start); i += 16u) {
+            for (var i = first; i < min(128u, tokens - start); i += 16u) {
                 let slot_9 = start + i;
                 let m_y = u32((f32(slot_9) + 0.5f) * row_share);
                 let m_x = slot_9 - m_y * tokens_x;
                 let m_t = (top + m_y) * 9u + left + m_x;
                 let q_row_10 = (b * 72u + m_t) * 24u + h * 4u;
                 let g_row_11 = ((b * 72u + m_t) * 2u + h) * 4u;
-                let four = select(b4[g_row_11 + word], b0[q_row_10 + word], of_key);
-                let factors = scores[i];
-                sum += four * select(factors.y, factors.x, of_key);
+                let factor = factors[i];
+                sum0 += select(b4[g_row_11 + register0 % 4u], b0[q_row_10 + register0 % 4u], register0 < 4u) * select(factor.y, factor.x, register0 < 4u);
             }
             workgroupBarrier();
         }
-        scores[128u + local] = sum;
+        sums[local] = sum0;
         workgroupBarrier();
-        if local < 8u {
-            var total = vec4<f32>();
-            total += scores[128u + local];
-            total += scores[136u + local];
-            total += scores[144u + local];
-            total += scores[152u + local];
-            total += scores[160u + local];
-            total += scores[168u + local];
-            total += scores[176u + local];
-            total += scores[184u + local];
-            total += scores[192u + local];
-            total += scores[200u + local];
-            total += scores[208u + local];
-            total += scores[216u + local];
-            total += scores[224u + local];
-            total += scores[232u + local];
-            total += scores[240u + local];
-            total += scores[248u + local];
-            let half = select(1u, 0u, of_key);
-            b10[(((b * 4u + window) * 2u + half) * 2u + h) * 4u + word] = total;
+        if first == 0u {
+            b10[(((b * 4u + window) * 2u + register0 / 4u) * 2u + h) * 4u + register0 % 4u] = sums[register0 + 0u] + sums[register0 + 8u] + sums[register0 + 16u] + sums[register0 + 24u] + sums[register0 + 32u] + sums[register0 + 40u] + sums[register0 + 48u] + sums[register0 + 56u] + sums[register0 + 64u] + sums[register0 + 72u] + sums[register0 + 80u] + sums[register0 + 88u] + sums[register0 + 96u] + sums[register0 + 104u] + sums[register0 + 112u] + sums[register0 + 120u];
         }
         return;
     }

@@ -163,6 +163,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     storageBarrier();
     if pads {
         let pad_k = h * 4u + 8u;
+        let pad_v = h * 4u + 16u;
         let q_row = (b * 72u + n_t) * 24u + h * 4u;
         var product = 0.0f;
         for (var r = part; r < 4u; r += 2u) {

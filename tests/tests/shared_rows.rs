@@ -15,7 +15,7 @@ use samora_tests::{gpu_device, portable_device};
 /// Largest accepted difference, relative to the largest element of the value.
 const TOLERANCE: f32 = 2e-5;
 
-/// A graph of one attention, its output and the gradients of everything it reads but `pads`.
+/// A graph of one attention, its output and the gradients of everything it reads.
 struct Built {
     graph: Graph,
     wanted: Vec<Value>,
@@ -62,7 +62,11 @@ fn windows(
         let [rel_h, rel_w] = [("rel_h", extents[2]), ("rel_w", extents[3])]
             .map(|(name, side)| g.input(name, &[2 * side - 1, width], DType::F32));
         trained.extend([rel_h, rel_w]);
-        let mut pad = |name| g.input(name, &[heads * width], DType::F32);
+        let mut pad = |name| {
+            let row = g.input(name, &[heads * width], DType::F32);
+            trained.push(row);
+            row
+        };
         let pad_kv = pads.then(|| (pad("pad_k"), pad("pad_v")));
         Attend {
             rel_pos: Some((rel_h, rel_w)),

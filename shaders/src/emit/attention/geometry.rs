@@ -104,8 +104,7 @@ impl Emitter<'_> {
 
     /// Workgroups per batch, head and window.
     pub(super) fn chunks(&self) -> usize {
-        let slots = self.owned + usize::from(self.sums_pads);
-        slots.div_ceil(self.slots_owned()) + self.beside
+        self.owned.div_ceil(self.slots_owned()) + self.beside
     }
 
     /// The workgroups to dispatch.
@@ -173,16 +172,15 @@ impl Emitter<'_> {
         w.line(format!("let b = at / {}u;", chunks * windows * heads));
     }
 
-    /// Leaves the workgroups without a slot that the window has or, if they sum over its pads, the one after.
+    /// Leaves the workgroups without a slot that the window has.
     pub(super) fn leave_idle(&mut self) {
         let chunks = self.chunks();
         if !self.overhangs() || chunks == 1 {
             return;
         }
-        let beyond = if self.sums_pads { ">" } else { ">=" };
         let first = self.slots_owned();
         self.w
-            .open(format!("if at % {chunks}u * {first}u {beyond} tokens"));
+            .open(format!("if at % {chunks}u * {first}u >= tokens"));
         self.w.line("return;");
         self.w.close();
     }
@@ -229,7 +227,7 @@ impl Emitter<'_> {
 
     /// The slot `n` that this invocation owns, of several the one numbered `i`.
     pub(super) fn own_slot(&mut self, i: usize) -> Slot {
-        let partial = self.sums_pads || self.partial(self.owned, self.slots_owned());
+        let partial = self.partial(self.owned, self.slots_owned());
         let (name, number) = (self.own("n", i), self.own("p", i));
         self.slot(&name, &number, self.owned, partial)
     }

@@ -105,9 +105,7 @@ struct Emitter<'a> {
     /// Slots of a window on the owned and the walked side (they differ for sequences only).
     owned: usize,
     walked: usize,
-    /// Whether the invocation after the last slot of a window sums over its padding.
-    sums_pads: bool,
-    /// Workgroups per window that own no slots.
+    /// Workgroups per window that own no slots, but sum over its pads.
     beside: usize,
     /// Workgroup variables.
     shared: Vec<(String, String)>,
@@ -126,7 +124,7 @@ impl<'a> Emitter<'a> {
         };
         let mut e = Self::with(a, caps, (supply, alone), Share::ALONE);
         let staged = matches!(supply, Supply::Staged(_));
-        if staged && e.width == 4 && !e.sums_pads {
+        if staged && e.width == 4 {
             let share = Share::new(caps, [e.owned, e.row_regs], rows);
             if share != Share::ALONE {
                 let workgroup = workgroup.min(caps.workgroup_size as usize);
@@ -140,6 +138,7 @@ impl<'a> Emitter<'a> {
                 .map(|name| (name.to_string(), array.clone()))
                 .to_vec();
         }
+        e.shared.extend(e.pad_variables().0);
         e
     }
 
@@ -154,7 +153,6 @@ impl<'a> Emitter<'a> {
             AttentionPass::BackwardKv { .. } => (keys, queries),
             _ => (queries, keys),
         };
-        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
         let wide = geometry::wide(a);
         let width = if wide { 4 } else { 1 };
         let row_regs = a.head_dim / width;
@@ -162,7 +160,7 @@ impl<'a> Emitter<'a> {
         for buffer in row_buffers(a) {
             forms[buffer] = Form::of(a.bindings[buffer], wide, caps);
         }
-        Self {
+        let mut e = Self {
             a,
             w: Writer::new(),
             width,
@@ -175,11 +173,13 @@ impl<'a> Emitter<'a> {
             caps: *caps,
             owned,
             walked,
-            sums_pads,
             beside: 0,
             shared: Vec::new(),
             extensions: Vec::new(),
-        }
+        };
+        let sums_pads = matches!(a.pass, AttentionPass::BackwardKv { dpad: Some(_), .. });
+        e.beside = usize::from(sums_pads && e.pads().is_some());
+        e
     }
 
     fn finish(self, pass: &str) -> Shader {

@@ -14,6 +14,9 @@ const NOTHING: f32 = 1e-30;
 /// Key and value of pads: binding and offset.
 pub(super) type PadRows = [(usize, usize); 2];
 
+/// A buffer and the register of it where a row starts.
+pub(super) type Place<'t> = (usize, &'t str);
+
 /// The relative position term `k` (an expression) of a query.
 pub(super) type Term<'t> = &'t dyn Fn(&Emitter<'_>, &str) -> String;
 
@@ -22,6 +25,56 @@ impl Emitter<'_> {
     pub(super) fn pads(&self) -> Option<PadRows> {
         let (k, v) = self.a.pad_kv.filter(|_| self.overhangs())?;
         Some([k, v])
+    }
+
+    /// Binds `pad_k` and `pad_v`, the registers where the rows of pads start.
+    pub(super) fn find_pads(&mut self, [(_, k_offset), (_, v_offset)]: PadRows) {
+        for (name, offset) in [("pad_k", k_offset), ("pad_v", v_offset)] {
+            let row = self.pad_row(offset);
+            self.w.line(format!("let {name} = {row};"));
+        }
+    }
+
+    /// Declares sums of products of a row and a pad's, over the registers from `first` on in steps of `step`.
+    pub(super) fn multiply_pads(
+        &mut self,
+        products: &[(&str, Place<'_>, Place<'_>)],
+        [first, step]: [&str; 2],
+    ) {
+        for (sum, ..) in products {
+            self.w.line(format!("var {sum} = 0.0f;"));
+        }
+        let count = format!("{}u", self.row_regs);
+        self.w.open_loop("r", first, &count, step);
+        for (sum, row, pad) in products {
+            let [row, pad] =
+                [row, pad].map(|(buffer, at)| self.number(*buffer, &format!("{at} + r")));
+            let product = match self.width {
+                4 => format!("dot({row}, {pad})"),
+                _ => format!("{row} * {pad}"),
+            };
+            self.w.line(format!("{sum} += {product};"));
+        }
+        self.w.close();
+    }
+
+    /// What the terms at `saved`, if any, add to the score of the pads.
+    pub(super) fn saved_pad_score(&mut self, rel: Option<usize>) -> String {
+        match rel {
+            Some(rel) => {
+                let term = |e: &Emitter<'_>, k: &str| e.number(rel, &format!("saved + {k}"));
+                self.pad_score(Some(&term))
+            }
+            None => self.pad_score(None),
+        }
+    }
+
+    /// Binds where the rows of a slot's query and output gradient start.
+    pub(super) fn query_rows(&mut self, slot: &str) -> [String; 2] {
+        let (queries, token) = (self.queries(), format!("{slot}_t"));
+        let q = self.row(&self.a.q, queries, &token);
+        let g = self.plain_row(queries, &token);
+        [("q_row", q), ("g_row", g)].map(|(name, row)| self.w.bind(name, row))
     }
 
     /// The logarithm of the sum over all pads of `exp(rel)`, of the query with relative position terms

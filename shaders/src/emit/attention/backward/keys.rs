@@ -14,6 +14,9 @@ impl Emitter<'_> {
         dpad: Option<usize>,
     ) {
         self.place();
+        if let Some(dpad) = dpad {
+            self.pad_gradient(saved, dpad);
+        }
         self.leave_idle();
         let mut tokens = Vec::new();
         for i in 0..self.share.rows {
@@ -55,9 +58,6 @@ impl Emitter<'_> {
             if token.is_some() {
                 self.w.close();
             }
-        }
-        if let Some(dpad) = dpad {
-            self.pad_gradient(saved, dpad);
         }
     }
 

@@ -1,67 +1,160 @@
-//! Gradient of padding tokens.
+//! Gradient of padding tokens. A workgroup beside those that own keys sums what all queries of the window give.
 
+use crate::emit::attention::pads::PadRows;
 use crate::emit::attention::{Emitter, Saved, geometry};
-use crate::wgsl::float;
+use crate::wgsl::{float, plus};
+
+/// What a query's row is multiplied by in the gradient of the pads' key, and that of the output in the gradient of
+/// their value.
+const FACTORS: &str = "factors";
+/// Sums of invocations that share a register.
+const SUMS: &str = "sums";
+
+/// How the registers of both gradients, one after the other, are spread over a workgroup.
+struct Spread {
+    /// Registers, of the key and of the value.
+    registers: usize,
+    /// Registers that are summed at once.
+    span: usize,
+    /// Invocations that share a register.
+    shares: usize,
+}
 
 impl Emitter<'_> {
-    /// The invocation after the last slot of a window sums over what its pads get.
-    pub(super) fn pad_gradient(&mut self, saved: &Saved, dpad: usize) {
-        let Some([(pad_k, k_offset), (pad_v, v_offset)]) = self.pads() else {
+    /// Writes `dpad` and returns, in the last workgroup of a window.
+    pub(in crate::emit::attention) fn pad_gradient(&mut self, saved: &Saved, dpad: usize) {
+        let Some(rows) = self.pads() else {
             return;
         };
-        let after = self.slots_here(self.owned);
-        self.w.open(format!("if p == {after}"));
-        let row = self.pad_row(k_offset);
-        self.load("pad_k", pad_k, &row);
-        let row = self.pad_row(v_offset);
-        self.load("pad_v", pad_v, &row);
-        self.zero("pad_dk");
-        self.zero("pad_dv");
-        self.w.open("if pads");
-        self.sum_pads(saved);
-        self.w.close();
-        let (heads, regs) = (self.a.heads, self.regs);
-        let windows = geometry::windows(self.a);
-        for (part, name) in ["pad_dk", "pad_dv"].into_iter().enumerate() {
-            let row =
-                format!("(((b * {windows}u + window) * 2u + {part}u) * {heads}u + h) * {regs}u");
-            self.store(dpad, &row, |r| format!("{name}{r}"));
+        let Spread { span, shares, .. } = self.spread();
+        let (chunks, local) = (self.chunks(), self.invocation());
+        self.w.open(format!("if at % {chunks}u == {}u", chunks - 1));
+        self.w.line("let end = select(0u, tokens, pads);");
+        self.find_pads(rows);
+        self.w.line(format!("let first = {local} / {span}u;"));
+        let sums = self.declare_sums();
+        let all = self.workgroup;
+        self.w.open_loop("start", "0u", "end", &format!("{all}u"));
+        self.weigh_pads(saved, rows);
+        self.w.line("workgroupBarrier();");
+        let end = format!("min({all}u, tokens - start)");
+        self.w.open_loop("i", "first", &end, &format!("{shares}u"));
+        self.slot("m", "start + i", self.walked, false);
+        let [q, g] = self.query_rows("m");
+        self.w.line(format!("let factor = {FACTORS}[i];"));
+        for (sum, register) in &sums {
+            let [q, g] = [(self.a.q.buffer, &q), (saved.dout, &g)].map(|(buffer, row)| {
+                self.number(buffer, &format!("{row} + {register} % {}u", self.row_regs))
+            });
+            let of_key = format!("{register} < {}u", self.row_regs);
+            self.w.line(format!(
+                "{sum} += select({g}, {q}, {of_key}) * select(factor.y, factor.x, {of_key});"
+            ));
         }
+        self.w.close();
+        self.w.line("workgroupBarrier();");
+        self.w.close();
+        self.store_sums(&sums, dpad);
+        self.w.line("return;");
         self.w.close();
     }
 
-    /// Adds what every query of the window gives to its pads.
-    fn sum_pads(&mut self, saved: &Saved) {
-        let (walked, count) = (self.walked, self.term_count());
-        let scale = float(self.a.scale);
-        let all = self.slots_here(walked);
-        self.w.open_loop("j", "0u", &all, "1u");
-        self.slot("m", "j", walked, false);
-        let row = self.row(&self.a.q, self.queries(), "m_t");
-        self.load("pad_q", self.a.q.buffer, &row);
-        let row = self.plain_row(self.queries(), "m_t");
-        self.load("pad_g", saved.dout, &row);
+    /// Declares an invocation's sums; their names, and those of the registers they belong to.
+    fn declare_sums(&mut self) -> Vec<(String, String)> {
+        let (
+            Spread {
+                registers, span, ..
+            },
+            local,
+        ) = (self.spread(), self.invocation());
+        let zero = format!("{}()", self.ty());
+        let declare = |n: usize| {
+            let (sum, register) = (format!("sum{n}"), format!("register{n}"));
+            let mut number = plus(&format!("{local} % {span}u"), n * span);
+            if !registers.is_multiple_of(span) {
+                number = format!("min({number}, {}u)", registers - 1);
+            }
+            self.w.line(format!("let {register} = {number};"));
+            self.w.line(format!("var {sum} = {zero};"));
+            (sum, register)
+        };
+        (0..registers.div_ceil(span)).map(declare).collect()
+    }
+
+    /// Adds the sums of invocations that share a register, and stores them.
+    fn store_sums(&mut self, sums: &[(String, String)], dpad: usize) {
+        let Spread { span, shares, .. } = self.spread();
+        let (local, regs, heads) = (self.invocation(), self.row_regs, self.a.heads);
+        let windows = geometry::windows(self.a);
+        for (sum, register) in sums {
+            let mut total = sum.clone();
+            if shares > 1 {
+                self.w.line(format!("{SUMS}[{local}] = {sum};"));
+                self.w.line("workgroupBarrier();");
+                let others = (0..shares).map(|s| format!("{SUMS}[{register} + {}u]", s * span));
+                total = others.collect::<Vec<_>>().join(" + ");
+            }
+            self.w.open("if first == 0u");
+            self.w.line(format!(
+                "b{dpad}[(((b * {windows}u + window) * 2u + {register} / {regs}u) * {heads}u + h) * {regs}u \
+                 + {register} % {regs}u] = {total};"
+            ));
+            self.w.close();
+        }
+    }
+
+    /// Stores the factors of the query that the invocation looks at.
+    fn weigh_pads(&mut self, saved: &Saved, [(pad_k, _), (pad_v, _)]: PadRows) {
+        let local = self.invocation();
+        let slot = self.slot("m", &format!("start + {local}"), self.walked, true);
+        let [q, g] = self.query_rows("m");
         let row = self.scalar_row("m_t");
         self.w.line(format!("let m = {row};"));
-        let product = self.dot("pad_k", "pad_q");
+        let products = [
+            ("product", (self.a.q.buffer, q.as_str()), (pad_k, "pad_k")),
+            ("dp", (saved.dout, g.as_str()), (pad_v, "pad_v")),
+        ];
+        self.multiply_pads(&products, ["0u", "1u"]);
+        let scale = float(self.a.scale);
         let lse = self.number(saved.lse, "m");
         self.w
-            .line(format!("let base = ({product}) * {scale} - {lse};"));
-        let added = match self.a.rel_pos.and(saved.rel) {
-            Some(rel) => self.pad_score(Some(&|e: &Emitter<'_>, k: &str| {
-                e.number(rel, &format!("m * {count}u + {k}"))
-            })),
-            None => self.pad_score(None),
-        };
-        self.w.line(format!("let weight = exp(base + {added});"));
-        let dp = self.dot("pad_v", "pad_g");
+            .line(format!("let base = product * {scale} - {lse};"));
+        self.w
+            .line(format!("let saved = m * {}u;", self.term_count()));
+        let added = self.saved_pad_score(saved.rel);
+        let there = slot.exists.unwrap_or_default();
+        self.w.line(format!(
+            "let weight = select(0.0f, exp(base + {added}), {there});"
+        ));
         let delta = self.number(saved.delta, "m");
         self.w
-            .line(format!("let step = weight * (({dp}) - {delta}) * {scale};"));
-        for r in 0..self.regs {
-            self.w.line(format!("pad_dv{r} += weight * pad_g{r};"));
-            self.w.line(format!("pad_dk{r} += step * pad_q{r};"));
+            .line(format!("let step = weight * (dp - {delta}) * {scale};"));
+        self.w
+            .line(format!("{FACTORS}[{local}] = vec2<f32>(step, weight);"));
+    }
+
+    fn spread(&self) -> Spread {
+        let registers = 2 * self.row_regs;
+        let span = registers.min(self.workgroup);
+        Spread {
+            registers,
+            span,
+            shares: self.workgroup / span,
         }
-        self.w.close();
+    }
+
+    /// The workgroup variables of [`Emitter::pad_gradient`], and how many numbers they hold.
+    pub(in crate::emit::attention) fn pad_variables(&self) -> (Vec<(String, String)>, usize) {
+        if self.beside == 0 {
+            return (Vec::new(), 0);
+        }
+        let (all, ty) = (self.workgroup, self.ty());
+        let mut variables = vec![(FACTORS.to_string(), format!("array<vec2<f32>, {all}>"))];
+        let mut numbers = 2 * all;
+        if self.spread().shares > 1 {
+            variables.push((SUMS.to_string(), format!("array<{ty}, {all}>")));
+            numbers += self.width * all;
+        }
+        (variables, numbers)
     }
 }

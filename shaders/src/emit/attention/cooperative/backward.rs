@@ -70,7 +70,7 @@ impl Cooperative<'_> {
     pub(super) fn backward_kv(&mut self, saved: &Saved, [dk, dv]: [usize; 2], dpad: Option<usize>) {
         self.e.place();
         if let Some(dpad) = dpad {
-            self.pad_gradient(saved, dpad);
+            self.e.pad_gradient(saved, dpad);
         }
         self.e.leave_idle();
         self.start();

@@ -26,8 +26,8 @@ impl Cooperative<'_> {
             self.save_terms(rel);
         }
         let pads = self.e.pads();
-        if let Some([pad_k, _]) = pads {
-            self.score_pads(pad_k, rel);
+        if let Some(rows) = pads {
+            self.score_pads(rows, rel);
         }
         let [head, terms] = self.across();
         let sides = self.e.key_value();

@@ -74,8 +74,7 @@ impl<'a> Cooperative<'a> {
         }
         let with = |(step, gap): (usize, usize)| {
             let share = Share { lanes: 2, rows: 1 };
-            let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
-            e.beside = usize::from(std::mem::take(&mut e.sums_pads));
+            let e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
             let terms = match a.rel_pos {
                 Some(_) => e.term_count().next_multiple_of(SIZE),
                 None => 0,
@@ -138,6 +137,7 @@ impl<'a> Cooperative<'a> {
             (name.to_string(), ty)
         })
         .to_vec();
+        shared.extend(self.e.pad_variables().0);
         if matches!(self.e.a.pass, AttentionPass::Forward { .. }) {
             shared.push((RISEN.into(), format!("array<u32, {SUBGROUPS}>")));
         }
@@ -150,7 +150,8 @@ impl<'a> Cooperative<'a> {
             + self.step * self.pitch_b()
             + OWNED * self.pitch_weights();
         let floats = OWNED * self.pitch_scores() + 2 * self.step / WORD;
-        WORD * (2 * halves + 4 * floats) + 4 * SUBGROUPS
+        let (_, of_pads) = self.e.pad_variables();
+        WORD * (2 * halves + 4 * floats) + 4 * (SUBGROUPS + of_pads)
     }
 
     /// Words from row to row of the queries or keys with their terms.
