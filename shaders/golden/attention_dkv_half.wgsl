@@ -101,7 +101,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let g_m_36 = ((b * 100u + m_36_t) * 2u + h) * 4u;
     q_1 = b0[q_m_36 + word_35];
     g_1 = b1[g_m_36 + word_35];
-    for (var start = 0u; start < 100u; start += 64u) {
+    let whole = 64u;
+    for (var start = 0u; start < whole; start += 64u) {
+        let next = start + 64u;
         let copy_37 = local;
         let row_38 = copy_37 / 4u;
         let word_39 = copy_37 % 4u;
@@ -113,19 +115,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         tile_a[row_41 * 6u + word_42] = vec4<f16>(vec4<f32>(q_1) * 0.25f);
         tile_b[row_41 * 6u + word_42] = vec4<f16>(g_1);
         if local < 16u {
-            let m_43_t = min(start + local * 4u, 99u);
+            let m_43_t = start + local * 4u;
             let row_44 = (b * 2u + h) * 100u + m_43_t;
-            let m_45_t = min(start + local * 4u + 1u, 99u);
+            let m_45_t = start + local * 4u + 1u;
             let row_46 = (b * 2u + h) * 100u + m_45_t;
-            let m_47_t = min(start + local * 4u + 2u, 99u);
+            let m_47_t = start + local * 4u + 2u;
             let row_48 = (b * 2u + h) * 100u + m_47_t;
-            let m_49_t = min(start + local * 4u + 3u, 99u);
+            let m_49_t = start + local * 4u + 3u;
             let row_50 = (b * 2u + h) * 100u + m_49_t;
-            column_a[local] = vec4<f32>(select(1e38f, b2[row_44], start + local * 4u < 100u), select(1e38f, b2[row_46], start + local * 4u + 1u < 100u), select(1e38f, b2[row_48], start + local * 4u + 2u < 100u), select(1e38f, b2[row_50], start + local * 4u + 3u < 100u));
+            column_a[local] = vec4<f32>(b2[row_44], b2[row_46], b2[row_48], b2[row_50]);
             column_b[local] = vec4<f32>(b3[row_44], b3[row_46], b3[row_48], b3[row_50]);
         }
         workgroupBarrier();
-        let next = start + 64u;
         if next < 100u {
             let copy_51 = local;
             let row_52 = copy_51 / 4u;
@@ -246,28 +247,131 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dk_0 = coopMultiplyAdd(left_113, right_114, dk_0);
         workgroupBarrier();
     }
-    let row_115 = ((b * 70u + n_t) * 2u + h) * 4u + part;
-    let sum_116 = dk_0;
-    let at_117 = strip_scores + 0u;
-    coopStoreT(sum_116, &scores[at_117], 18u);
+    if whole < 100u {
+        let start = whole;
+        let copy_115 = local;
+        let row_116 = copy_115 / 4u;
+        let word_117 = copy_115 % 4u;
+        tile_a[row_116 * 6u + word_117] = vec4<f16>(vec4<f32>(q_0) * 0.25f);
+        tile_b[row_116 * 6u + word_117] = vec4<f16>(g_0);
+        let copy_118 = local + 128u;
+        let row_119 = copy_118 / 4u;
+        let word_120 = copy_118 % 4u;
+        tile_a[row_119 * 6u + word_120] = vec4<f16>(vec4<f32>(q_1) * 0.25f);
+        tile_b[row_119 * 6u + word_120] = vec4<f16>(g_1);
+        if local < 16u {
+            let m_121_t = min(start + local * 4u, 99u);
+            let row_122 = (b * 2u + h) * 100u + m_121_t;
+            let m_123_t = min(start + local * 4u + 1u, 99u);
+            let row_124 = (b * 2u + h) * 100u + m_123_t;
+            let m_125_t = min(start + local * 4u + 2u, 99u);
+            let row_126 = (b * 2u + h) * 100u + m_125_t;
+            let m_127_t = min(start + local * 4u + 3u, 99u);
+            let row_128 = (b * 2u + h) * 100u + m_127_t;
+            column_a[local] = vec4<f32>(select(1e38f, b2[row_122], start + local * 4u < 100u), select(1e38f, b2[row_124], start + local * 4u + 1u < 100u), select(1e38f, b2[row_126], start + local * 4u + 2u < 100u), select(1e38f, b2[row_128], start + local * 4u + 3u < 100u));
+            column_b[local] = vec4<f32>(b3[row_122], b3[row_124], b3[row_126], b3[row_128]);
+        }
+        workgroupBarrier();
+        let right_129 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[0u], 6u);
+        let sum_130 = coopMultiplyAdd(own_a_0, right_129, zero);
+        let at_131 = strip_scores + 0u;
+        coopStoreT(sum_130, &scores[at_131], 18u);
+        let right_132 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[96u], 6u);
+        let sum_133 = coopMultiplyAdd(own_a_0, right_132, zero);
+        let at_134 = strip_scores + 4u;
+        coopStoreT(sum_133, &scores[at_134], 18u);
+        let right_135 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[192u], 6u);
+        let sum_136 = coopMultiplyAdd(own_a_0, right_135, zero);
+        let at_137 = strip_scores + 8u;
+        coopStoreT(sum_136, &scores[at_137], 18u);
+        workgroupBarrier();
+        let score_138 = scores[row_scores + 0u];
+        let weight_0 = exp(score_138 - column_a[0u + part]);
+        weights[row_weights + 0u] = vec4<f16>(weight_0);
+        let score_139 = scores[row_scores + 2u];
+        let weight_1 = exp(score_139 - column_a[2u + part]);
+        weights[row_weights + 2u] = vec4<f16>(weight_1);
+        let score_140 = scores[row_scores + 4u];
+        let weight_2 = exp(score_140 - column_a[4u + part]);
+        weights[row_weights + 4u] = vec4<f16>(weight_2);
+        let score_141 = scores[row_scores + 6u];
+        let weight_3 = exp(score_141 - column_a[6u + part]);
+        weights[row_weights + 6u] = vec4<f16>(weight_3);
+        let score_142 = scores[row_scores + 8u];
+        let weight_4 = exp(score_142 - column_a[8u + part]);
+        weights[row_weights + 8u] = vec4<f16>(weight_4);
+        let score_143 = scores[row_scores + 10u];
+        let weight_5 = exp(score_143 - column_a[10u + part]);
+        weights[row_weights + 10u] = vec4<f16>(weight_5);
+        workgroupBarrier();
+        let right_144 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[0u], 6u);
+        let sum_145 = coopMultiplyAdd(own_b_0, right_144, zero);
+        let at_146 = strip_scores + 0u;
+        coopStoreT(sum_145, &scores[at_146], 18u);
+        let right_147 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+        let sum_148 = coopMultiplyAdd(own_b_0, right_147, zero);
+        let at_149 = strip_scores + 4u;
+        coopStoreT(sum_148, &scores[at_149], 18u);
+        let right_150 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+        let sum_151 = coopMultiplyAdd(own_b_0, right_150, zero);
+        let at_152 = strip_scores + 8u;
+        coopStoreT(sum_151, &scores[at_152], 18u);
+        let left_153 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
+        let right_154 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[0u], 6u);
+        dv_0 = coopMultiplyAdd(left_153, right_154, dv_0);
+        let left_155 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+        let right_156 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+        dv_0 = coopMultiplyAdd(left_155, right_156, dv_0);
+        let left_157 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+        let right_158 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+        dv_0 = coopMultiplyAdd(left_157, right_158, dv_0);
+        workgroupBarrier();
+        let score_159 = scores[row_scores + 0u];
+        weights[row_weights + 0u] = vec4<f16>(weight_0 * (score_159 - column_b[0u + part]));
+        let score_160 = scores[row_scores + 2u];
+        weights[row_weights + 2u] = vec4<f16>(weight_1 * (score_160 - column_b[2u + part]));
+        let score_161 = scores[row_scores + 4u];
+        weights[row_weights + 4u] = vec4<f16>(weight_2 * (score_161 - column_b[4u + part]));
+        let score_162 = scores[row_scores + 6u];
+        weights[row_weights + 6u] = vec4<f16>(weight_3 * (score_162 - column_b[6u + part]));
+        let score_163 = scores[row_scores + 8u];
+        weights[row_weights + 8u] = vec4<f16>(weight_4 * (score_163 - column_b[8u + part]));
+        let score_164 = scores[row_scores + 10u];
+        weights[row_weights + 10u] = vec4<f16>(weight_5 * (score_164 - column_b[10u + part]));
+        workgroupBarrier();
+        let left_165 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
+        let right_166 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 6u);
+        dk_0 = coopMultiplyAdd(left_165, right_166, dk_0);
+        let left_167 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+        let right_168 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[96u], 6u);
+        dk_0 = coopMultiplyAdd(left_167, right_168, dk_0);
+        let left_169 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+        let right_170 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[192u], 6u);
+        dk_0 = coopMultiplyAdd(left_169, right_170, dk_0);
+        workgroupBarrier();
+    }
+    let row_171 = ((b * 70u + n_t) * 2u + h) * 4u + part;
+    let sum_172 = dk_0;
+    let at_173 = strip_scores + 0u;
+    coopStoreT(sum_172, &scores[at_173], 18u);
     workgroupBarrier();
     if p < 70u {
-        let score_118 = scores[row_scores + 0u];
-        b4[row_115 + 0u] = score_118;
-        let score_119 = scores[row_scores + 2u];
-        b4[row_115 + 2u] = score_119;
+        let score_174 = scores[row_scores + 0u];
+        b4[row_171 + 0u] = score_174;
+        let score_175 = scores[row_scores + 2u];
+        b4[row_171 + 2u] = score_175;
     }
     workgroupBarrier();
-    let row_120 = ((b * 70u + n_t) * 2u + h) * 4u + part;
-    let sum_121 = dv_0;
-    let at_122 = strip_scores + 0u;
-    coopStoreT(sum_121, &scores[at_122], 18u);
+    let row_176 = ((b * 70u + n_t) * 2u + h) * 4u + part;
+    let sum_177 = dv_0;
+    let at_178 = strip_scores + 0u;
+    coopStoreT(sum_177, &scores[at_178], 18u);
     workgroupBarrier();
     if p < 70u {
-        let score_123 = scores[row_scores + 0u];
-        b5[row_120 + 0u] = score_123;
-        let score_124 = scores[row_scores + 2u];
-        b5[row_120 + 2u] = score_124;
+        let score_179 = scores[row_scores + 0u];
+        b5[row_176 + 0u] = score_179;
+        let score_180 = scores[row_scores + 2u];
+        b5[row_176 + 2u] = score_180;
     }
     workgroupBarrier();
 }

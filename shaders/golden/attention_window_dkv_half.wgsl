@@ -248,7 +248,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let g_m_65 = ((b * 72u + m_65_t) * 2u + h) * 4u;
     q_1 = b0[q_m_65 + word_64];
     g_1 = b4[g_m_65 + word_64];
-    for (var start = 0u; start < tokens; start += 64u) {
+    let whole = 0u;
+    if whole < tokens {
+        let start = whole;
         let copy_67 = local;
         let row_68 = copy_67 / 4u;
         let word_69 = copy_67 % 4u;
@@ -310,24 +312,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let sum_102 = coopMultiplyAdd(own_a_1, right_101, sum_100);
         let at_103 = strip_scores + 0u;
         coopStoreT(sum_102, &scores[at_103], 18u);
-        let right_104 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        let sum_105 = coopMultiplyAdd(own_a_0, right_104, zero);
-        let right_106 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
-        let sum_107 = coopMultiplyAdd(own_a_1, right_106, sum_105);
-        let at_108 = strip_scores + 4u;
-        coopStoreT(sum_107, &scores[at_108], 18u);
-        let right_109 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        let sum_110 = coopMultiplyAdd(own_a_0, right_109, zero);
-        let right_111 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
-        let sum_112 = coopMultiplyAdd(own_a_1, right_111, sum_110);
-        let at_113 = strip_scores + 8u;
-        coopStoreT(sum_112, &scores[at_113], 18u);
-        let right_114 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        let sum_115 = coopMultiplyAdd(own_a_0, right_114, zero);
-        let right_116 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
-        let sum_117 = coopMultiplyAdd(own_a_1, right_116, sum_115);
-        let at_118 = strip_scores + 12u;
-        coopStoreT(sum_117, &scores[at_118], 18u);
+        if whole + 16u < tokens {
+            let right_104 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+            let sum_105 = coopMultiplyAdd(own_a_0, right_104, zero);
+            let right_106 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
+            let sum_107 = coopMultiplyAdd(own_a_1, right_106, sum_105);
+            let at_108 = strip_scores + 4u;
+            coopStoreT(sum_107, &scores[at_108], 18u);
+        }
+        if whole + 32u < tokens {
+            let right_109 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+            let sum_110 = coopMultiplyAdd(own_a_0, right_109, zero);
+            let right_111 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
+            let sum_112 = coopMultiplyAdd(own_a_1, right_111, sum_110);
+            let at_113 = strip_scores + 8u;
+            coopStoreT(sum_112, &scores[at_113], 18u);
+        }
+        if whole + 48u < tokens {
+            let right_114 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+            let sum_115 = coopMultiplyAdd(own_a_0, right_114, zero);
+            let right_116 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
+            let sum_117 = coopMultiplyAdd(own_a_1, right_116, sum_115);
+            let at_118 = strip_scores + 12u;
+            coopStoreT(sum_117, &scores[at_118], 18u);
+        }
         workgroupBarrier();
         let score_119 = scores[row_scores + 0u];
         let weight_0 = exp(score_119 - column_a[0u + part]);
@@ -358,30 +366,42 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let sum_128 = coopMultiplyAdd(own_b_0, right_127, zero);
         let at_129 = strip_scores + 0u;
         coopStoreT(sum_128, &scores[at_129], 18u);
-        let right_130 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
-        let sum_131 = coopMultiplyAdd(own_b_0, right_130, zero);
-        let at_132 = strip_scores + 4u;
-        coopStoreT(sum_131, &scores[at_132], 18u);
-        let right_133 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
-        let sum_134 = coopMultiplyAdd(own_b_0, right_133, zero);
-        let at_135 = strip_scores + 8u;
-        coopStoreT(sum_134, &scores[at_135], 18u);
-        let right_136 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
-        let sum_137 = coopMultiplyAdd(own_b_0, right_136, zero);
-        let at_138 = strip_scores + 12u;
-        coopStoreT(sum_137, &scores[at_138], 18u);
+        if whole + 16u < tokens {
+            let right_130 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+            let sum_131 = coopMultiplyAdd(own_b_0, right_130, zero);
+            let at_132 = strip_scores + 4u;
+            coopStoreT(sum_131, &scores[at_132], 18u);
+        }
+        if whole + 32u < tokens {
+            let right_133 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+            let sum_134 = coopMultiplyAdd(own_b_0, right_133, zero);
+            let at_135 = strip_scores + 8u;
+            coopStoreT(sum_134, &scores[at_135], 18u);
+        }
+        if whole + 48u < tokens {
+            let right_136 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
+            let sum_137 = coopMultiplyAdd(own_b_0, right_136, zero);
+            let at_138 = strip_scores + 12u;
+            coopStoreT(sum_137, &scores[at_138], 18u);
+        }
         let left_139 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
         let right_140 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[0u], 6u);
         dv_0 = coopMultiplyAdd(left_139, right_140, dv_0);
-        let left_141 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_142 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
-        dv_0 = coopMultiplyAdd(left_141, right_142, dv_0);
-        let left_143 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_144 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
-        dv_0 = coopMultiplyAdd(left_143, right_144, dv_0);
-        let left_145 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_146 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
-        dv_0 = coopMultiplyAdd(left_145, right_146, dv_0);
+        if whole + 16u < tokens {
+            let left_141 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+            let right_142 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+            dv_0 = coopMultiplyAdd(left_141, right_142, dv_0);
+        }
+        if whole + 32u < tokens {
+            let left_143 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+            let right_144 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+            dv_0 = coopMultiplyAdd(left_143, right_144, dv_0);
+        }
+        if whole + 48u < tokens {
+            let left_145 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+            let right_146 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
+            dv_0 = coopMultiplyAdd(left_145, right_146, dv_0);
+        }
         workgroupBarrier();
         let score_147 = scores[row_scores + 0u];
         weights[row_weights + 0u] = vec4<f16>(weight_0 * (score_147 - column_b[0u + part]));
@@ -403,15 +423,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let left_155 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
         let right_156 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
         dk_0 = coopMultiplyAdd(left_155, right_156, dk_0);
-        let left_157 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_158 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        dk_0 = coopMultiplyAdd(left_157, right_158, dk_0);
-        let left_159 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_160 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        dk_0 = coopMultiplyAdd(left_159, right_160, dk_0);
-        let left_161 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_162 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        dk_0 = coopMultiplyAdd(left_161, right_162, dk_0);
+        if whole + 16u < tokens {
+            let left_157 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+            let right_158 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+            dk_0 = coopMultiplyAdd(left_157, right_158, dk_0);
+        }
+        if whole + 32u < tokens {
+            let left_159 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+            let right_160 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+            dk_0 = coopMultiplyAdd(left_159, right_160, dk_0);
+        }
+        if whole + 48u < tokens {
+            let left_161 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+            let right_162 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+            dk_0 = coopMultiplyAdd(left_161, right_162, dk_0);
+        }
         workgroupBarrier();
     }
     let row_163 = ((b * 72u + n_t) * 2u + h) * 4u + part;

@@ -160,7 +160,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let v_m_56 = (b * 72u + m_56_t) * 24u + h * 4u + 16u;
     k_1 = b0[k_m_56 + word_55];
     v_1 = b0[v_m_56 + word_55];
-    for (var start = 0u; start < tokens; start += 64u) {
+    let whole = 0u;
+    if whole < tokens {
+        let start = whole;
         let copy_58 = local;
         let row_59 = copy_58 / 4u;
         let word_60 = copy_58 % 4u;
@@ -206,7 +208,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let m_82_y = u32((f32(slot_83) + 0.5f) * row_share);
             let m_82_x = slot_83 - m_82_y * tokens_x;
             let m_82_t = (top + m_82_y) * 9u + left + m_82_x;
-            column_a[local] = vec4<f32>(select((-1e38f), 0.0f, start + local * 4u < tokens), select((-1e38f), 0.0f, start + local * 4u + 1u < tokens), select((-1e38f), 0.0f, start + local * 4u + 2u < tokens), select((-1e38f), 0.0f, start + local * 4u + 3u < tokens));
+            column_a[local] = vec4<f32>(select(1.0f, 0.0f, start + local * 4u < tokens), select(1.0f, 0.0f, start + local * 4u + 1u < tokens), select(1.0f, 0.0f, start + local * 4u + 2u < tokens), select(1.0f, 0.0f, start + local * 4u + 3u < tokens));
         }
         workgroupBarrier();
         let right_84 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
@@ -215,66 +217,78 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let sum_87 = coopMultiplyAdd(own_a_1, right_86, sum_85);
         let at_88 = strip_scores + 0u;
         coopStoreT(sum_87, &scores[at_88], 18u);
-        let right_89 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        let sum_90 = coopMultiplyAdd(own_a_0, right_89, zero);
-        let right_91 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
-        let sum_92 = coopMultiplyAdd(own_a_1, right_91, sum_90);
-        let at_93 = strip_scores + 4u;
-        coopStoreT(sum_92, &scores[at_93], 18u);
-        let right_94 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        let sum_95 = coopMultiplyAdd(own_a_0, right_94, zero);
-        let right_96 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
-        let sum_97 = coopMultiplyAdd(own_a_1, right_96, sum_95);
-        let at_98 = strip_scores + 8u;
-        coopStoreT(sum_97, &scores[at_98], 18u);
-        let right_99 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        let sum_100 = coopMultiplyAdd(own_a_0, right_99, zero);
-        let right_101 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
-        let sum_102 = coopMultiplyAdd(own_a_1, right_101, sum_100);
-        let at_103 = strip_scores + 12u;
-        coopStoreT(sum_102, &scores[at_103], 18u);
+        if whole + 16u < tokens {
+            let right_89 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+            let sum_90 = coopMultiplyAdd(own_a_0, right_89, zero);
+            let right_91 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
+            let sum_92 = coopMultiplyAdd(own_a_1, right_91, sum_90);
+            let at_93 = strip_scores + 4u;
+            coopStoreT(sum_92, &scores[at_93], 18u);
+        }
+        if whole + 32u < tokens {
+            let right_94 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+            let sum_95 = coopMultiplyAdd(own_a_0, right_94, zero);
+            let right_96 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
+            let sum_97 = coopMultiplyAdd(own_a_1, right_96, sum_95);
+            let at_98 = strip_scores + 8u;
+            coopStoreT(sum_97, &scores[at_98], 18u);
+        }
+        if whole + 48u < tokens {
+            let right_99 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+            let sum_100 = coopMultiplyAdd(own_a_0, right_99, zero);
+            let right_101 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
+            let sum_102 = coopMultiplyAdd(own_a_1, right_101, sum_100);
+            let at_103 = strip_scores + 12u;
+            coopStoreT(sum_102, &scores[at_103], 18u);
+        }
         workgroupBarrier();
         let score_104 = scores[row_scores + 0u];
-        let masked_105 = score_104 + column_a[0u + part];
+        let masked_105 = select(vec4<f32>((-1e38f)), score_104, column_a[0u + part] == vec4<f32>());
         let weight_0 = exp(masked_105 - lse);
         let score_106 = scores[row_scores + 2u];
-        let masked_107 = score_106 + column_a[2u + part];
+        let masked_107 = select(vec4<f32>((-1e38f)), score_106, column_a[2u + part] == vec4<f32>());
         let weight_1 = exp(masked_107 - lse);
         let score_108 = scores[row_scores + 4u];
-        let masked_109 = score_108 + column_a[4u + part];
+        let masked_109 = select(vec4<f32>((-1e38f)), score_108, column_a[4u + part] == vec4<f32>());
         let weight_2 = exp(masked_109 - lse);
         let score_110 = scores[row_scores + 6u];
-        let masked_111 = score_110 + column_a[6u + part];
+        let masked_111 = select(vec4<f32>((-1e38f)), score_110, column_a[6u + part] == vec4<f32>());
         let weight_3 = exp(masked_111 - lse);
         let score_112 = scores[row_scores + 8u];
-        let masked_113 = score_112 + column_a[8u + part];
+        let masked_113 = select(vec4<f32>((-1e38f)), score_112, column_a[8u + part] == vec4<f32>());
         let weight_4 = exp(masked_113 - lse);
         let score_114 = scores[row_scores + 10u];
-        let masked_115 = score_114 + column_a[10u + part];
+        let masked_115 = select(vec4<f32>((-1e38f)), score_114, column_a[10u + part] == vec4<f32>());
         let weight_5 = exp(masked_115 - lse);
         let score_116 = scores[row_scores + 12u];
-        let masked_117 = score_116 + column_a[12u + part];
+        let masked_117 = select(vec4<f32>((-1e38f)), score_116, column_a[12u + part] == vec4<f32>());
         let weight_6 = exp(masked_117 - lse);
         let score_118 = scores[row_scores + 14u];
-        let masked_119 = score_118 + column_a[14u + part];
+        let masked_119 = select(vec4<f32>((-1e38f)), score_118, column_a[14u + part] == vec4<f32>());
         let weight_7 = exp(masked_119 - lse);
         workgroupBarrier();
         let right_120 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[0u], 6u);
         let sum_121 = coopMultiplyAdd(own_b_0, right_120, zero);
         let at_122 = strip_scores + 0u;
         coopStoreT(sum_121, &scores[at_122], 18u);
-        let right_123 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
-        let sum_124 = coopMultiplyAdd(own_b_0, right_123, zero);
-        let at_125 = strip_scores + 4u;
-        coopStoreT(sum_124, &scores[at_125], 18u);
-        let right_126 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
-        let sum_127 = coopMultiplyAdd(own_b_0, right_126, zero);
-        let at_128 = strip_scores + 8u;
-        coopStoreT(sum_127, &scores[at_128], 18u);
-        let right_129 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
-        let sum_130 = coopMultiplyAdd(own_b_0, right_129, zero);
-        let at_131 = strip_scores + 12u;
-        coopStoreT(sum_130, &scores[at_131], 18u);
+        if whole + 16u < tokens {
+            let right_123 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+            let sum_124 = coopMultiplyAdd(own_b_0, right_123, zero);
+            let at_125 = strip_scores + 4u;
+            coopStoreT(sum_124, &scores[at_125], 18u);
+        }
+        if whole + 32u < tokens {
+            let right_126 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+            let sum_127 = coopMultiplyAdd(own_b_0, right_126, zero);
+            let at_128 = strip_scores + 8u;
+            coopStoreT(sum_127, &scores[at_128], 18u);
+        }
+        if whole + 48u < tokens {
+            let right_129 = coopLoad<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
+            let sum_130 = coopMultiplyAdd(own_b_0, right_129, zero);
+            let at_131 = strip_scores + 12u;
+            coopStoreT(sum_130, &scores[at_131], 18u);
+        }
         workgroupBarrier();
         let score_132 = scores[row_scores + 0u];
         weights[row_weights + 0u] = vec4<f16>(weight_0 * (score_132 - delta));
@@ -298,21 +312,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dq_0 = coopMultiplyAdd(left_140, right_141, dq_0);
         let right_142 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[4u], 10u);
         dq_1 = coopMultiplyAdd(left_140, right_142, dq_1);
-        let left_143 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_144 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        dq_0 = coopMultiplyAdd(left_143, right_144, dq_0);
-        let right_145 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
-        dq_1 = coopMultiplyAdd(left_143, right_145, dq_1);
-        let left_146 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_147 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        dq_0 = coopMultiplyAdd(left_146, right_147, dq_0);
-        let right_148 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
-        dq_1 = coopMultiplyAdd(left_146, right_148, dq_1);
-        let left_149 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_150 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        dq_0 = coopMultiplyAdd(left_149, right_150, dq_0);
-        let right_151 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
-        dq_1 = coopMultiplyAdd(left_149, right_151, dq_1);
+        if whole + 16u < tokens {
+            let left_143 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+            let right_144 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+            dq_0 = coopMultiplyAdd(left_143, right_144, dq_0);
+            let right_145 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
+            dq_1 = coopMultiplyAdd(left_143, right_145, dq_1);
+        }
+        if whole + 32u < tokens {
+            let left_146 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+            let right_147 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+            dq_0 = coopMultiplyAdd(left_146, right_147, dq_0);
+            let right_148 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
+            dq_1 = coopMultiplyAdd(left_146, right_148, dq_1);
+        }
+        if whole + 48u < tokens {
+            let left_149 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+            let right_150 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+            dq_0 = coopMultiplyAdd(left_149, right_150, dq_0);
+            let right_151 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
+            dq_1 = coopMultiplyAdd(left_149, right_151, dq_1);
+        }
         workgroupBarrier();
     }
     let row_terms = local / 2u * 10u + 4u;

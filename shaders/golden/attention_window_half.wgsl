@@ -243,7 +243,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let v_m_73 = (b * 72u + m_73_t) * 24u + h * 4u + 16u;
     k_1 = b0[k_m_73 + word_72];
     v_1 = b0[v_m_73 + word_72];
-    for (var start = 0u; start < tokens; start += 64u) {
+    let whole = 0u;
+    if whole < tokens {
+        let start = whole;
         let copy_75 = local;
         let row_76 = copy_75 / 4u;
         let word_77 = copy_75 % 4u;
@@ -289,7 +291,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let m_99_y = u32((f32(slot_100) + 0.5f) * row_share);
             let m_99_x = slot_100 - m_99_y * tokens_x;
             let m_99_t = (top + m_99_y) * 9u + left + m_99_x;
-            column_a[local] = vec4<f32>(select((-1e38f), 0.0f, start + local * 4u < tokens), select((-1e38f), 0.0f, start + local * 4u + 1u < tokens), select((-1e38f), 0.0f, start + local * 4u + 2u < tokens), select((-1e38f), 0.0f, start + local * 4u + 3u < tokens));
+            column_a[local] = vec4<f32>(select(1.0f, 0.0f, start + local * 4u < tokens), select(1.0f, 0.0f, start + local * 4u + 1u < tokens), select(1.0f, 0.0f, start + local * 4u + 2u < tokens), select(1.0f, 0.0f, start + local * 4u + 3u < tokens));
         }
         workgroupBarrier();
         let right_101 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
@@ -298,41 +300,47 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let sum_104 = coopMultiplyAdd(own_a_1, right_103, sum_102);
         let at_105 = strip_scores + 0u;
         coopStoreT(sum_104, &scores[at_105], 18u);
-        let right_106 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
-        let sum_107 = coopMultiplyAdd(own_a_0, right_106, zero);
-        let right_108 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
-        let sum_109 = coopMultiplyAdd(own_a_1, right_108, sum_107);
-        let at_110 = strip_scores + 4u;
-        coopStoreT(sum_109, &scores[at_110], 18u);
-        let right_111 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        let sum_112 = coopMultiplyAdd(own_a_0, right_111, zero);
-        let right_113 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
-        let sum_114 = coopMultiplyAdd(own_a_1, right_113, sum_112);
-        let at_115 = strip_scores + 8u;
-        coopStoreT(sum_114, &scores[at_115], 18u);
-        let right_116 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        let sum_117 = coopMultiplyAdd(own_a_0, right_116, zero);
-        let right_118 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
-        let sum_119 = coopMultiplyAdd(own_a_1, right_118, sum_117);
-        let at_120 = strip_scores + 12u;
-        coopStoreT(sum_119, &scores[at_120], 18u);
+        if whole + 16u < tokens {
+            let right_106 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
+            let sum_107 = coopMultiplyAdd(own_a_0, right_106, zero);
+            let right_108 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[164u], 10u);
+            let sum_109 = coopMultiplyAdd(own_a_1, right_108, sum_107);
+            let at_110 = strip_scores + 4u;
+            coopStoreT(sum_109, &scores[at_110], 18u);
+        }
+        if whole + 32u < tokens {
+            let right_111 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
+            let sum_112 = coopMultiplyAdd(own_a_0, right_111, zero);
+            let right_113 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[324u], 10u);
+            let sum_114 = coopMultiplyAdd(own_a_1, right_113, sum_112);
+            let at_115 = strip_scores + 8u;
+            coopStoreT(sum_114, &scores[at_115], 18u);
+        }
+        if whole + 48u < tokens {
+            let right_116 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
+            let sum_117 = coopMultiplyAdd(own_a_0, right_116, zero);
+            let right_118 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[484u], 10u);
+            let sum_119 = coopMultiplyAdd(own_a_1, right_118, sum_117);
+            let at_120 = strip_scores + 12u;
+            coopStoreT(sum_119, &scores[at_120], 18u);
+        }
         workgroupBarrier();
         let score_121 = scores[row_scores + 0u];
-        let masked_122 = score_121 + column_a[0u + part];
+        let masked_122 = select(vec4<f32>((-1e38f)), score_121, column_a[0u + part] == vec4<f32>());
         let score_123 = scores[row_scores + 2u];
-        let masked_124 = score_123 + column_a[2u + part];
+        let masked_124 = select(vec4<f32>((-1e38f)), score_123, column_a[2u + part] == vec4<f32>());
         let score_125 = scores[row_scores + 4u];
-        let masked_126 = score_125 + column_a[4u + part];
+        let masked_126 = select(vec4<f32>((-1e38f)), score_125, column_a[4u + part] == vec4<f32>());
         let score_127 = scores[row_scores + 6u];
-        let masked_128 = score_127 + column_a[6u + part];
+        let masked_128 = select(vec4<f32>((-1e38f)), score_127, column_a[6u + part] == vec4<f32>());
         let score_129 = scores[row_scores + 8u];
-        let masked_130 = score_129 + column_a[8u + part];
+        let masked_130 = select(vec4<f32>((-1e38f)), score_129, column_a[8u + part] == vec4<f32>());
         let score_131 = scores[row_scores + 10u];
-        let masked_132 = score_131 + column_a[10u + part];
+        let masked_132 = select(vec4<f32>((-1e38f)), score_131, column_a[10u + part] == vec4<f32>());
         let score_133 = scores[row_scores + 12u];
-        let masked_134 = score_133 + column_a[12u + part];
+        let masked_134 = select(vec4<f32>((-1e38f)), score_133, column_a[12u + part] == vec4<f32>());
         let score_135 = scores[row_scores + 14u];
-        let masked_136 = score_135 + column_a[14u + part];
+        let masked_136 = select(vec4<f32>((-1e38f)), score_135, column_a[14u + part] == vec4<f32>());
         let largest_137 = max(max(max(max(max(max(max(masked_122, masked_124), masked_126), masked_128), masked_130), masked_132), masked_134), masked_136);
         let own = max(max(largest_137.x, largest_137.y), max(largest_137.z, largest_137.w));
         let highest = max(own, subgroupShuffleXor(own, 1u));
@@ -384,15 +392,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let left_148 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 0u], 18u);
         let right_149 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[0u], 6u);
         out_0 = coopMultiplyAdd(left_148, right_149, out_0);
-        let left_150 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
-        let right_151 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
-        out_0 = coopMultiplyAdd(left_150, right_151, out_0);
-        let left_152 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_153 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
-        out_0 = coopMultiplyAdd(left_152, right_153, out_0);
-        let left_154 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_155 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
-        out_0 = coopMultiplyAdd(left_154, right_155, out_0);
+        if whole + 16u < tokens {
+            let left_150 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
+            let right_151 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[96u], 6u);
+            out_0 = coopMultiplyAdd(left_150, right_151, out_0);
+        }
+        if whole + 32u < tokens {
+            let left_152 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
+            let right_153 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[192u], 6u);
+            out_0 = coopMultiplyAdd(left_152, right_153, out_0);
+        }
+        if whole + 48u < tokens {
+            let left_154 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
+            let right_155 = coopLoadT<coop_mat16x16<f16,B>>(&tile_b[288u], 6u);
+            out_0 = coopMultiplyAdd(left_154, right_155, out_0);
+        }
         workgroupBarrier();
     }
     let sum = total + subgroupShuffleXor(total, 1u);

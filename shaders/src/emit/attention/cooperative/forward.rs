@@ -5,7 +5,7 @@ use super::super::forward::MASKED;
 use super::super::geometry::both;
 use super::super::walk::{Source, Walked};
 use super::stage::Terms;
-use super::{Cooperative, SIZE, THREADS, WORD};
+use super::{Cooperative, Rest, SIZE, THREADS, WORD};
 use crate::wgsl::float;
 
 /// How far a score may be above what its row's weights are relative to: e⁸ is far below what an f16 holds.
@@ -151,7 +151,8 @@ impl Cooperative<'_> {
     }
 
     /// One walk over the other side of the window: rows of the sides, of which the first carry the scale, and what
-    /// `beside` adds are staged, and `body` computes with them while the next rows are read.
+    /// `beside` adds are staged, and `body` computes with them while the next rows are read. Whole steps come
+    /// first, and what they leave is a step of its own.
     pub(super) fn walk(
         &mut self,
         sides: &[Walked],
@@ -164,29 +165,60 @@ impl Cooperative<'_> {
         let all = self.e.slots_here(walked);
         self.declare(span, sides);
         self.fetch(span, "0u", sides, tokens);
-        self.e.w.open_loop("start", "0u", &all, &format!("{step}u"));
-        self.keep(span, sides, self.e.a.scale);
-        beside(self);
-        self.barrier();
-        if step < walked {
-            self.line(format!("let next = start + {step}u;"));
-            self.e.w.open(format!("if next < {all}"));
-            self.fetch(span, "next", sides, tokens);
+        let compute = |c: &mut Self, next: Option<&str>| {
+            c.keep(span, sides, c.e.a.scale);
+            beside(c);
+            c.barrier();
+            if let Some(next) = next {
+                c.e.w.open(format!("if {next} < {all}"));
+                c.fetch(span, next, sides, tokens);
+                c.e.w.close();
+            }
+            body(c);
+        };
+        if walked >= step {
+            let whole = match self.e.overhangs() {
+                true => format!("tokens / {step}u * {step}u"),
+                false => format!("{}u", walked / step * step),
+            };
+            self.line(format!("let whole = {whole};"));
+            self.e
+                .w
+                .open_loop("start", "0u", "whole", &format!("{step}u"));
+            if walked > step {
+                self.line(format!("let next = start + {step}u;"));
+            }
+            compute(self, (walked > step).then_some("next"));
             self.e.w.close();
+        } else {
+            self.line("let whole = 0u;");
         }
-        body(self);
+        if !self.e.partial(walked, step) {
+            return;
+        }
+        self.rest = Some(match self.e.overhangs() {
+            true => Rest::Counted,
+            false => Rest::Fixed((walked % step).div_ceil(SIZE)),
+        });
+        self.e.w.open(format!("if whole < {all}"));
+        self.line("let start = whole;");
+        compute(self, None);
         self.e.w.close();
+        self.rest = None;
     }
 
     /// Binds word `j` of the invocation's scores with those that take no part made least.
     pub(super) fn masked(&mut self, j: usize) -> String {
         let score = self.read(j);
-        match self.masks() {
-            true => {
-                let masked = format!("{score} + column_a[{}u + part]", 2 * j);
+        match self.rest {
+            Some(_) => {
+                let (least, column) = (float(MASKED), 2 * j);
+                let masked = format!(
+                    "select(vec4<f32>({least}), {score}, column_a[{column}u + part] == vec4<f32>())"
+                );
                 self.e.w.bind("masked", masked)
             }
-            false => score,
+            None => score,
         }
     }
 }

@@ -53,6 +53,17 @@ pub(super) struct Cooperative<'a> {
     terms: usize,
     /// Condition that the invocation's owned slot holds a token.
     token: Option<String>,
+    /// The step that is being written, if it may have fewer slots than others.
+    rest: Option<Rest>,
+}
+
+/// The last step of a walk.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// With slots in so many fragments.
+    Fixed(usize),
+    /// With as many slots as the window has left.
+    Counted,
 }
 
 impl<'a> Cooperative<'a> {
@@ -86,6 +97,7 @@ impl<'a> Cooperative<'a> {
                 gap,
                 terms,
                 token,
+                rest: None,
             }
         };
         let memory = MEMORY.min(caps.workgroup_memory as usize);
@@ -215,9 +227,29 @@ impl<'a> Cooperative<'a> {
         ("tile_b", self.pitch_b())
     }
 
+    /// Fragments of the step's columns.
+    fn columns(&self) -> usize {
+        match self.rest {
+            Some(Rest::Fixed(fragments)) => fragments,
+            _ => self.step / SIZE,
+        }
+    }
+
     /// Words of a row of a tile of scores that each of its two invocations has.
     fn words(&self) -> usize {
-        self.step / WORD / 2
+        self.columns() * SIZE / WORD / 2
+    }
+
+    /// Writes `body` for fragment `j` of the step's columns, which a window may do without.
+    fn column(&mut self, j: usize, body: impl FnOnce(&mut Self)) {
+        let counted = j > 0 && matches!(self.rest, Some(Rest::Counted));
+        if counted {
+            self.e.w.open(format!("if whole + {}u < tokens", j * SIZE));
+        }
+        body(self);
+        if counted {
+            self.e.w.close();
+        }
     }
 }
 

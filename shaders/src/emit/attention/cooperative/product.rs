@@ -24,16 +24,18 @@ impl Cooperative<'_> {
     /// Multiplies the held fragments by the rows of a walked tile and stores the subgroup's strip of scores
     /// `[16, step]`.
     pub(super) fn score(&mut self, held: &str, fragments: usize, (tile, pitch): (&str, usize)) {
-        for j in 0..self.step / SIZE {
-            let mut sum = "zero".to_string();
-            for f in 0..fragments {
-                let at = j * SIZE * pitch + f * SIZE / WORD;
-                let load = format!("coopLoad<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
-                let right = self.e.w.bind("right", load);
-                let product = format!("coopMultiplyAdd({held}_{f}, {right}, {sum})");
-                sum = self.e.w.bind("sum", product);
-            }
-            self.put(&sum, j);
+        for j in 0..self.columns() {
+            self.column(j, |c| {
+                let mut sum = "zero".to_string();
+                for f in 0..fragments {
+                    let at = j * SIZE * pitch + f * SIZE / WORD;
+                    let load = format!("coopLoad<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
+                    let right = c.e.w.bind("right", load);
+                    let product = format!("coopMultiplyAdd({held}_{f}, {right}, {sum})");
+                    sum = c.e.w.bind("sum", product);
+                }
+                c.put(&sum, j);
+            });
         }
     }
 
@@ -45,20 +47,22 @@ impl Cooperative<'_> {
         (tile, pitch): (&str, usize),
     ) {
         let pitch_weights = self.pitch_weights();
-        for k in 0..self.step / SIZE {
-            let at = k * SIZE / WORD;
-            let load = format!(
-                "coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + {at}u], {pitch_weights}u)"
-            );
-            let left = self.e.w.bind("left", load);
-            for f in 0..fragments {
-                let at = k * SIZE * pitch + f * SIZE / WORD;
-                let load = format!("coopLoadT<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
-                let right = self.e.w.bind("right", load);
-                self.line(format!(
-                    "{sums}_{f} = coopMultiplyAdd({left}, {right}, {sums}_{f});"
-                ));
-            }
+        for k in 0..self.columns() {
+            self.column(k, |c| {
+                let at = k * SIZE / WORD;
+                let load = format!(
+                    "coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + {at}u], {pitch_weights}u)"
+                );
+                let left = c.e.w.bind("left", load);
+                for f in 0..fragments {
+                    let at = k * SIZE * pitch + f * SIZE / WORD;
+                    let load = format!("coopLoadT<coop_mat16x16<f16,B>>(&{tile}[{at}u], {pitch}u)");
+                    let right = c.e.w.bind("right", load);
+                    c.line(format!(
+                        "{sums}_{f} = coopMultiplyAdd({left}, {right}, {sums}_{f});"
+                    ));
+                }
+            });
         }
     }
 

@@ -1,7 +1,6 @@
 //! From memory into the tiles.
 
 use super::super::Emitter;
-use super::super::forward::MASKED;
 use super::super::geometry::Slot;
 use super::super::walk::Walked;
 use super::{Cooperative, OWNED, Saved, THREADS, WORD};
@@ -152,14 +151,9 @@ impl Cooperative<'_> {
         }
     }
 
-    /// Whether some column of a tile of scores is no key.
-    pub(super) fn masks(&self) -> bool {
-        self.walked_span().partial(&self.e)
-    }
-
-    /// Writes what is added to the scores of each key of a step: nothing, or enough to make it the least.
+    /// Writes which columns of scores are keys, with 0, where some are not.
     pub(super) fn stage_masks(&mut self) {
-        if !self.masks() {
+        if self.rest.is_none() {
             return;
         }
         self.e.w.open(format!("if local < {}u", self.step / WORD));
@@ -167,7 +161,7 @@ impl Cooperative<'_> {
         for i in 0..WORD {
             let slot = self.column_slot(i);
             parts.push(match slot.exists {
-                Some(condition) => format!("select({}, 0.0f, {condition})", float(MASKED)),
+                Some(condition) => format!("select(1.0f, 0.0f, {condition})"),
                 None => "0.0f".to_string(),
             });
         }
@@ -203,7 +197,7 @@ impl Cooperative<'_> {
         let span = self.walked_span();
         let name = self.e.w.fresh("m");
         let at = plus(&format!("{} + local * {WORD}u", span.base), i);
-        self.e.slot(&name, &at, span.slots, span.partial(&self.e))
+        self.e.slot(&name, &at, span.slots, self.rest.is_some())
     }
 
     /// Binds row and word of an invocation's copy number `i` where rows have so many words.
