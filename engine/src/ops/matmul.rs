@@ -50,15 +50,43 @@ impl Graph {
     /// anything else. The gradient of a transposed weight then arrives in the weight's own layout,
     /// and the update can be part of the product's kernel.
     pub(crate) fn transposed_product(&mut self, x: Value) -> Option<Value> {
-        let node = self.nodes().get(x.node)?;
-        let [a, b] = node.inputs[..] else {
-            return None;
-        };
-        if node.op.name() != Matmul.name() || self.shape(x).len() != 2 {
+        let parts = self.parts(x);
+        let product = parts.unwrap_or(x);
+        let (a, b) = self.factors(product)?;
+        if self.shape(x).len() != 2 {
             return None;
         }
         let (a, b) = (self.transpose(a), self.transpose(b));
-        Some(self.long_product(b, a))
+        let y = self.push(Matmul, &[b, a]);
+        Some(match parts {
+            Some(_) => self.sum(y, &[0]),
+            None => y,
+        })
+    }
+
+    /// What a matrix product multiplies.
+    fn factors(&self, x: Value) -> Option<(Value, Value)> {
+        let node = self.nodes().get(x.node)?;
+        match node.inputs[..] {
+            [a, b] if node.op.name() == Matmul.name() => Some((a, b)),
+            _ => None,
+        }
+    }
+
+    /// The batch of products of which a matrix is the sum.
+    fn parts(&self, x: Value) -> Option<Value> {
+        let node = self.nodes().get(x.node)?;
+        let &[y] = &node.inputs[..] else {
+            return None;
+        };
+        self.factors(y)?;
+        // The shapes say which axis is summed, unless there are as many parts as rows.
+        match (self.shape(y), self.shape(x)) {
+            ([parts, m, n], [rows, cols]) if (m, n) == (rows, cols) && parts != m => {
+                (node.op.name() == "sum").then_some(y)
+            }
+            _ => None,
+        }
     }
 
     /// The product of two matrices. Gradients of weights have few results, each of which sums over all tokens: parts
@@ -126,7 +154,10 @@ impl Op for Matmul {
         // The right one first, weights as a rule: what it reads is often as large as the left one.
         let db = ctx.needs[1].then(|| {
             let at = g.transpose(a);
-            g.push(Self, &[at, dy])
+            match g.shape(at).len() {
+                2 => g.long_product(at, dy),
+                _ => g.push(Self, &[at, dy]),
+            }
         });
         let da = ctx.needs[0].then(|| {
             let bt = g.transpose(b);
@@ -168,11 +199,12 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
-        name: "matmul by a transposed weight whose gradient sums over many rows",
+        name: "matmul by weights whose gradients sum over many rows",
         build: |g| {
-            let (x, w) = (operand(g, "x", &[2304, 2]), operand(g, "w", &[3, 2]));
+            let x = operand(g, "x", &[2304, 3]);
+            let (v, w) = (operand(g, "v", &[3, 2]), operand(g, "w", &[3, 3]));
             let w = g.transpose(w);
-            vec![g.matmul(x, w)]
+            vec![g.matmul(x, v), g.matmul(x, w)]
         },
     },
     Case {

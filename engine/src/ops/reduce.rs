@@ -56,6 +56,11 @@ impl Graph {
             return self.reshape(x, &op.kept(&shape));
         }
         match op.chunks(&shape) {
+            Some(_) if axes.len() == shape.len() && axes.len() > 1 => {
+                // Neighbours stay together.
+                let all = self.reshape(x, &[shape.iter().product()]);
+                self.reduce(combine, all, &[0])
+            }
             Some((axis, chunks)) => self.reduce_in_two(&op, x, axis, chunks),
             None => self.push(op, &[x]),
         }
