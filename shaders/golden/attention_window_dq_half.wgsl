@@ -459,7 +459,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             }
         }
     }
-    for (var start = 0u; start < 22u; start += 64u) {
+    {
+        let start = 0u;
         let copy_169 = local;
         let row_170 = copy_169 / 4u;
         let word_171 = copy_169 % 4u;
@@ -472,7 +473,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let four_178 = select(b2[min(max(at_177, 11u) - 11u, 10u) * 4u + word_176], b1[min(at_177, 10u) * 4u + word_176], at_177 < 11u);
         tile_a[row_170 * 10u + word_171] = vec4<f16>(four_173);
         tile_a[row_175 * 10u + word_176] = vec4<f16>(four_178);
-        for (var j = 0u; j < 8u; j += 1u) {
+        for (var j = 0u; j < 4u; j += 1u) {
             let row_179 = start + j * 8u + part * 4u + 0u;
             let y_180 = row_179 < 11u;
             let k_181 = select(n_x + 16u - row_179, n_y + 5u - row_179, y_180);
@@ -506,24 +507,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let left_205 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 4u], 18u);
         let right_206 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[160u], 10u);
         dq_0 = coopMultiplyAdd(left_205, right_206, dq_0);
-        let left_207 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 8u], 18u);
-        let right_208 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[320u], 10u);
-        dq_0 = coopMultiplyAdd(left_207, right_208, dq_0);
-        let left_209 = coopLoadT<coop_mat16x16<f16,A>>(&weights[strip_weights + 12u], 18u);
-        let right_210 = coopLoadT<coop_mat16x16<f16,B>>(&tile_a[480u], 10u);
-        dq_0 = coopMultiplyAdd(left_209, right_210, dq_0);
         workgroupBarrier();
     }
-    let row_211 = ((b * 72u + n_t) * 2u + h) * 4u + part;
-    let sum_212 = dq_0;
-    let at_213 = strip_scores + 0u;
-    coopStoreT(sum_212, &scores[at_213], 18u);
+    let row_207 = ((b * 72u + n_t) * 2u + h) * 4u + part;
+    let sum_208 = dq_0;
+    let at_209 = strip_scores + 0u;
+    coopStoreT(sum_208, &scores[at_209], 18u);
     workgroupBarrier();
     if p < tokens {
-        let score_214 = scores[row_scores + 0u];
-        b8[row_211 + 0u] = score_214 + b3[pad_k + part + 0u] * pads_step;
-        let score_215 = scores[row_scores + 2u];
-        b8[row_211 + 2u] = score_215 + b3[pad_k + part + 2u] * pads_step;
+        let score_210 = scores[row_scores + 0u];
+        b8[row_207 + 0u] = score_210 + b3[pad_k + part + 0u] * pads_step;
+        let score_211 = scores[row_scores + 2u];
+        b8[row_207 + 2u] = score_211 + b3[pad_k + part + 2u] * pads_step;
     }
     workgroupBarrier();
 }

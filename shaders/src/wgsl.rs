@@ -39,9 +39,9 @@ impl Writer {
         self.text.push('\n');
     }
 
-    /// `head {` and one level deeper.
+    /// `head {` and one level deeper; a plain block without a head.
     pub(crate) fn open(&mut self, head: impl AsRef<str>) {
-        self.line(format!("{} {{", head.as_ref()));
+        self.line(format!("{} {{", head.as_ref()).trim_start());
         self.depth += 1;
     }
 

@@ -179,3 +179,15 @@ pub(crate) fn tiled_attention(pass: Pass, windows: bool) -> Kernel {
         ..a
     })
 }
+
+/// [`tiled_attention`] over a sequence with rows for two strips of a subgroup.
+pub(crate) fn strips_attention(pass: Pass) -> Kernel {
+    let Kernel::Attention(a) = tiled_attention(pass, false) else {
+        unreachable!()
+    };
+    let tokens = Tokens::Sequence {
+        queries: 192,
+        keys: 70,
+    };
+    Kernel::Attention(Attention { tokens, ..a })
+}

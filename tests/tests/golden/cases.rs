@@ -1,6 +1,8 @@
 //! The configurations whose text is golden.
 
-use super::attention::{Pass, attention, biased_attention, long_sequence, tiled_attention};
+use super::attention::{
+    Pass, attention, biased_attention, long_sequence, strips_attention, tiled_attention,
+};
 use super::products::{linear, square, transposed};
 use super::rows::{column_sums, scaled_norm, softmax};
 use samora_shaders::{
@@ -118,6 +120,16 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         (
             "attention_half",
             tiled_attention(Pass::Forward, false),
+            half,
+        ),
+        (
+            "attention_strips_half",
+            strips_attention(Pass::Forward),
+            half,
+        ),
+        (
+            "attention_dq_strips_half",
+            strips_attention(Pass::Queries),
             half,
         ),
         (

@@ -120,7 +120,7 @@ impl Emitter<'_> {
         let windows = windows(self.a);
         let groups = self.a.batch * self.a.heads * windows * chunks;
         let (grid, share, overhangs) = (self.grid(), self.share, self.overhangs());
-        let attends_pads = self.pads().is_some();
+        let (attends_pads, by_subgroup) = (self.pads().is_some(), self.by_subgroup);
         let own = self.invocation();
         let names: Vec<String> = (0..share.rows).map(|i| self.own("p", i)).collect();
         let w = &mut self.w;
@@ -131,8 +131,10 @@ impl Emitter<'_> {
             w.close();
         }
         let mut own = own.to_string();
-        if share.lanes > 1 {
+        if by_subgroup {
             w.line("let local = subgroup * lanes + lane;");
+        }
+        if share.lanes > 1 {
             w.line(format!("let part = local % {}u;", share.lanes));
             own = format!("local / {}u", share.lanes);
         }

@@ -97,6 +97,8 @@ struct Emitter<'a> {
     /// Those of them that an invocation holds.
     regs: usize,
     share: Share,
+    /// Whether invocations are numbered by subgroup.
+    by_subgroup: bool,
     /// How buffers are declared.
     forms: Vec<Form>,
     supply: Supply,
@@ -167,6 +169,7 @@ impl<'a> Emitter<'a> {
             row_regs,
             regs: row_regs / share.lanes,
             share,
+            by_subgroup: share.lanes > 1,
             forms,
             supply,
             workgroup,
@@ -186,7 +189,7 @@ impl<'a> Emitter<'a> {
         let (a, grid) = (self.a, self.grid());
         let builtin = match self.supply {
             Supply::Broadcast(_) => Builtin::Subgroup,
-            _ if self.share.lanes > 1 => Builtin::Subgroup,
+            _ if self.by_subgroup => Builtin::Subgroup,
             _ => Builtin::Local,
         };
         let builtins = [Builtin::Workgroup, builtin];

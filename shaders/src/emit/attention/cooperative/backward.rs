@@ -19,12 +19,14 @@ impl Cooperative<'_> {
         self.own_queries();
         let [head, terms] = self.across();
         if let Some(rel) = saved.rel {
-            self.stage_terms(self.own_span(), Terms::Saved(rel));
+            self.stage_terms(self.own_span(0), Terms::Saved(rel));
             self.barrier();
-            self.hold("own_a", head..head + terms);
+            self.hold("own_a", 0, head..head + terms);
             self.barrier();
         }
-        self.own_second("g", Source::Plain(saved.dout), self.e.queries());
+        let side = |name, source| Walked { name, source };
+        let gradient = side("g", Source::Plain(saved.dout));
+        self.own_rows("own_b", gradient, self.e.queries());
         self.sums("dq", head + terms);
         let sides = self.e.key_value();
         let mark = Self::mark_keys;
@@ -78,12 +80,12 @@ impl Cooperative<'_> {
         let [head, terms] = self.across();
         let side = |name, source| Walked { name, source };
         let keys = side("k", Source::Head(a.k));
-        self.stage(self.own_span(), &[keys], self.e.keys());
-        self.stage_terms(self.own_span(), Terms::Hot);
+        self.stage(self.own_span(0), &[keys], self.e.keys());
+        self.stage_terms(self.own_span(0), Terms::Hot);
         self.barrier();
-        self.hold("own_a", 0..head + terms);
+        self.hold("own_a", 0, 0..head + terms);
         self.barrier();
-        self.own_second("v", Source::Head(a.v), self.e.keys());
+        self.own_rows("own_b", side("v", Source::Head(a.v)), self.e.keys());
         self.sums("dk", head);
         self.sums("dv", head);
         let sides = [
@@ -100,10 +102,9 @@ impl Cooperative<'_> {
             c.score("own_a", head + terms, c.tile_a());
             c.barrier();
             for j in 0..c.words() {
-                let score = c.read(j);
-                let at = 2 * j;
+                let (score, column) = (c.read(j), c.column_word(j));
                 c.line(format!(
-                    "let weight_{j} = exp({score} - column_a[{at}u + part]);"
+                    "let weight_{j} = exp({score} - column_a[{column}]);"
                 ));
                 c.weigh(j, &format!("weight_{j}"));
             }
@@ -112,9 +113,8 @@ impl Cooperative<'_> {
             c.accumulate("dv", head, c.tile_b());
             c.barrier();
             for j in 0..c.words() {
-                let dp = c.read(j);
-                let at = 2 * j;
-                c.weigh(j, &format!("weight_{j} * ({dp} - column_b[{at}u + part])"));
+                let (dp, column) = (c.read(j), c.column_word(j));
+                c.weigh(j, &format!("weight_{j} * ({dp} - column_b[{column}])"));
             }
             c.barrier();
             c.accumulate("dk", head, c.tile_a());
@@ -123,15 +123,5 @@ impl Cooperative<'_> {
         for (sums, buffer) in [("dk", dk), ("dv", dv)] {
             self.store_rows(sums, buffer, self.e.keys(), |_, _, value| value.to_string());
         }
-    }
-
-    /// Holds the second operand's owned rows.
-    fn own_second(&mut self, name: &'static str, source: Source, tokens: usize) {
-        let side = Walked { name, source };
-        let [head, _] = self.across();
-        self.stage(self.own_span(), &[side], tokens);
-        self.barrier();
-        self.hold("own_b", 0..head);
-        self.barrier();
     }
 }

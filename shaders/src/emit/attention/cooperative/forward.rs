@@ -5,7 +5,7 @@ use super::super::forward::MASKED;
 use super::super::geometry::both;
 use super::super::walk::{Source, Walked};
 use super::stage::Terms;
-use super::{Cooperative, Rest, SIZE, THREADS, WORD};
+use super::{Cooperative, OWNED, Rest, SIZE, THREADS, WORD};
 use crate::wgsl::float;
 
 /// How far a score may be above what its row's weights are relative to: e⁸ is far below what an f16 holds.
@@ -52,7 +52,8 @@ impl Cooperative<'_> {
             c.accumulate("out", head, c.tile_b());
             c.barrier();
         });
-        self.line("let sum = total + subgroupShuffleXor(total, 1u);");
+        let sum = self.with_other("total", |a, b| format!("{a} + {b}"));
+        self.line(format!("let sum = {sum};"));
         let logarithm = match pads {
             None => {
                 self.line("let share = 1.0f / sum;");
@@ -76,10 +77,23 @@ impl Cooperative<'_> {
             }
         };
         let row = self.e.scalar_row("n_t");
-        let owner = both(self.token.clone(), Some("part == 0u".into()));
-        self.e.w.open(format!("if {}", owner.unwrap_or_default()));
+        let first = (self.strips == 1).then(|| "part == 0u".to_string());
+        let owner = both(self.token.clone(), first);
+        if let Some(owner) = &owner {
+            self.e.w.open(format!("if {owner}"));
+        }
         self.line(format!("b{lse}[{row}] = {logarithm};"));
-        self.e.w.close();
+        if owner.is_some() {
+            self.e.w.close();
+        }
+    }
+
+    /// A number of the invocation and that of the other one of its row, if any, put together.
+    fn with_other(&self, own: &str, both: impl Fn(&str, &str) -> String) -> String {
+        match self.e.share.lanes {
+            1 => own.to_string(),
+            _ => both(own, &format!("subgroupShuffleXor({own}, 1u)")),
+        }
     }
 
     /// Where some row's scores are too far above `peak`, moves it up in all rows, and scales their sums `out_{f}`.
@@ -91,7 +105,8 @@ impl Cooperative<'_> {
         self.line(format!(
             "let own = max(max({largest}.x, {largest}.y), max({largest}.z, {largest}.w));"
         ));
-        self.line("let highest = max(own, subgroupShuffleXor(own, 1u));");
+        let highest = self.with_other("own", |a, b| format!("max({a}, {b})"));
+        self.line(format!("let highest = {highest};"));
         self.line(format!(
             "let rises = subgroupAny(highest > peak + {});",
             float(SLACK)
@@ -109,22 +124,22 @@ impl Cooperative<'_> {
         self.line("peak = higher;");
         let fragments: Vec<usize> = (0..fragments).collect();
         for chunk in fragments.chunks(self.step / SIZE) {
-            for (i, f) in chunk.iter().enumerate() {
-                let sum = self.e.w.bind("sum", format!("out_{f}"));
-                self.put(&sum, i);
-            }
+            self.put_all("out", chunk);
             self.barrier();
-            for j in 0..chunk.len() * SIZE / WORD / 2 {
-                let at = format!("scores[row_scores + {}u]", 2 * j);
+            for j in 0..chunk.len() * SIZE / WORD / self.e.share.lanes {
+                let at = format!("scores[row_scores + {}u]", self.word(j));
                 self.line(format!("{at} = {at} * factor;"));
             }
             self.barrier();
             let pitch = self.pitch_scores();
-            for (i, f) in chunk.iter().enumerate() {
-                let at = i * SIZE / WORD;
-                self.line(format!(
-                    "out_{f} = coopLoadT<coop_mat16x16<f32,C>>(&scores[strip_scores + {at}u], {pitch}u);"
-                ));
+            for strip in 0..self.strips {
+                let out = self.of("out", strip);
+                for (i, f) in chunk.iter().enumerate() {
+                    let at = strip * OWNED * pitch + i * SIZE / WORD;
+                    self.line(format!(
+                        "{out}_{f} = coopLoadT<coop_mat16x16<f32,C>>(&scores[strip_scores + {at}u], {pitch}u);"
+                    ));
+                }
             }
             self.barrier();
         }
@@ -137,11 +152,21 @@ impl Cooperative<'_> {
             name: "q",
             source: Source::Head(self.e.a.q),
         };
-        let [head, _] = self.across();
-        self.stage(self.own_span(), &[side], self.e.queries());
-        self.barrier();
-        self.hold("own_a", 0..head);
-        self.barrier();
+        self.own_rows("own_a", side, self.e.queries());
+    }
+
+    /// Holds the heads of owned rows as the fragments `{name}_{f}`.
+    pub(super) fn own_rows(&mut self, name: &str, side: Walked, tokens: usize) {
+        let ([head, _], sides) = (self.across(), [side]);
+        self.declare(self.own_span(0), &sides);
+        for strip in 0..self.strips {
+            let span = self.own_span(strip);
+            self.fetch(span, span.base, &sides, tokens);
+            self.keep(span, &sides, 1.0);
+            self.barrier();
+            self.hold(name, strip, 0..head);
+            self.barrier();
+        }
     }
 
     /// Stages what keys have beside their heads: terms and masks.
@@ -212,9 +237,9 @@ impl Cooperative<'_> {
         let score = self.read(j);
         match self.rest {
             Some(_) => {
-                let (least, column) = (float(MASKED), 2 * j);
+                let (least, column) = (float(MASKED), self.column_word(j));
                 let masked = format!(
-                    "select(vec4<f32>({least}), {score}, column_a[{column}u + part] == vec4<f32>())"
+                    "select(vec4<f32>({least}), {score}, column_a[{column}] == vec4<f32>())"
                 );
                 self.e.w.bind("masked", masked)
             }

@@ -1,8 +1,9 @@
 //! Attention by cooperative matrices of 16×16, operands rounded to f16 and sums in f32.
 //!
-//! A workgroup owns 64 rows of a window, 16 per subgroup, and walks the other side `step` slots at a time.
-//! Fragments cannot be indexed or scaled by row, so scores pass through workgroup memory: a row of a tile
-//! is shared by two invocations, which turn it into weights. The owned operands stay in fragments for the whole
+//! A workgroup owns 64 or 128 rows of a window, one or two strips of 16 per subgroup, and walks the other side
+//! `step` slots at a time. A fragment of the other side is read once for both strips. Fragments cannot be indexed
+//! or scaled by row, so scores pass through workgroup memory: a row of a tile is turned into weights by two
+//! invocations or, of two strips, by one. The owned operands stay in fragments for the whole
 //! walk.
 //!
 //! Relative positions are part of the product of queries and keys: a query is followed by its terms
@@ -27,14 +28,17 @@ use crate::{Attention, AttentionPass, Caps, Products, Shader};
 const SIZE: usize = 16;
 /// Numbers per element of the tiles.
 const WORD: usize = 4;
-/// Rows that a workgroup owns.
+/// Rows of a workgroup's strips: a strip for each subgroup.
 const OWNED: usize = 64;
+/// Where the rows of the strips start.
+const FIRST: [&str; 2] = ["first", "second"];
 /// Invocations of a workgroup: subgroups of 32 for each 16 rows.
 const THREADS: usize = 128;
 /// Numbers between rows of f16, so that rows start in different banks.
 const GAP: usize = 8;
-/// Slots per step and numbers between rows of scores, best first.
-const STEPS: [(usize, usize); 3] = [(64, 8), (64, 4), (32, 8)];
+/// Strips of a subgroup, slots per step and numbers between rows of scores, best first.
+const STEPS: [(usize, usize, usize); 5] =
+    [(2, 32, 8), (1, 64, 8), (1, 64, 4), (1, 48, 8), (1, 32, 8)];
 /// Fewest slots of a side.
 const LEAST: usize = 32;
 /// Largest head whose sums fit into registers.
@@ -45,6 +49,8 @@ const MEMORY: usize = 48 << 10;
 /// An attention kernel by cooperative matrices.
 pub(super) struct Cooperative<'a> {
     e: Emitter<'a>,
+    /// Strips of rows that a subgroup owns.
+    strips: usize,
     /// Slots per step of the walk.
     step: usize,
     /// Numbers between rows of scores.
@@ -83,9 +89,13 @@ impl<'a> Cooperative<'a> {
         if !adapter || !kernel {
             return Vec::new();
         }
-        let with = |(step, gap): (usize, usize)| {
-            let share = Share { lanes: 2, rows: 1 };
-            let e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
+        let with = |(strips, step, gap): (usize, usize, usize)| {
+            let share = Share {
+                lanes: 2 / strips,
+                rows: 1,
+            };
+            let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
+            e.by_subgroup = true;
             let terms = match a.rel_pos {
                 Some(_) => e.term_count().next_multiple_of(SIZE),
                 None => 0,
@@ -93,6 +103,7 @@ impl<'a> Cooperative<'a> {
             let token = None;
             Self {
                 e,
+                strips,
                 step,
                 gap,
                 terms,
@@ -102,7 +113,13 @@ impl<'a> Cooperative<'a> {
         };
         let memory = MEMORY.min(caps.workgroup_memory as usize);
         let kernels = STEPS.into_iter().map(with);
-        kernels.filter(|kernel| kernel.bytes() <= memory).collect()
+        let fits = |kernel: &Self| {
+            let copies = [kernel.e.row_regs, kernel.terms / WORD].map(|words| kernel.step * words);
+            copies.iter().all(|n| n.is_multiple_of(THREADS))
+                && kernel.bytes() <= memory
+                && (kernel.strips == 1 || two_strips(a))
+        };
+        kernels.filter(fits).collect()
     }
 
     /// The kernel's text.
@@ -139,8 +156,8 @@ impl<'a> Cooperative<'a> {
         let mut shared = [
             ("tile_a", "f16", OWNED.max(self.step) * self.pitch_a()),
             ("tile_b", "f16", self.step * self.pitch_b()),
-            ("scores", "f32", OWNED * self.pitch_scores()),
-            ("weights", "f16", OWNED * self.pitch_weights()),
+            ("scores", "f32", self.rows() * self.pitch_scores()),
+            ("weights", "f16", self.rows() * self.pitch_weights()),
             ("column_a", "f32", columns),
             ("column_b", "f32", columns),
         ]
@@ -160,10 +177,41 @@ impl<'a> Cooperative<'a> {
     fn bytes(&self) -> usize {
         let halves = OWNED.max(self.step) * self.pitch_a()
             + self.step * self.pitch_b()
-            + OWNED * self.pitch_weights();
-        let floats = OWNED * self.pitch_scores() + 2 * self.step / WORD;
+            + self.rows() * self.pitch_weights();
+        let floats = self.rows() * self.pitch_scores() + 2 * self.step / WORD;
         let (_, of_pads) = self.e.pad_variables();
         WORD * (2 * halves + 4 * floats) + 4 * (SUBGROUPS + of_pads)
+    }
+
+    /// Rows that a workgroup owns.
+    fn rows(&self) -> usize {
+        self.strips * OWNED
+    }
+
+    /// Name of what each of a subgroup's strips has.
+    fn of(&self, name: &str, strip: usize) -> String {
+        match self.strips {
+            1 => name.to_string(),
+            _ => format!("{name}{strip}"),
+        }
+    }
+
+    /// Word `j` of those of a row that the invocation has, less the row's start.
+    fn word(&self, j: usize) -> usize {
+        j * self.e.share.lanes
+    }
+
+    /// The same with the row's start, where rows start at 0.
+    fn column_word(&self, j: usize) -> String {
+        format!("{}u{}", self.word(j), self.plus_part())
+    }
+
+    /// What leads to the words of an invocation that shares its row.
+    fn plus_part(&self) -> &'static str {
+        match self.e.share.lanes {
+            1 => "",
+            _ => " + part",
+        }
     }
 
     /// Words from row to row of the queries or keys with their terms.
@@ -201,8 +249,11 @@ impl<'a> Cooperative<'a> {
         let chunks = self.e.chunks();
         self.line(match chunks {
             1 => "let first = 0u;".to_string(),
-            _ => format!("let first = at % {chunks}u * {OWNED}u;"),
+            _ => format!("let first = at % {chunks}u * {}u;", self.rows()),
         });
+        if self.strips > 1 {
+            self.line(format!("let second = first + {OWNED}u;"));
+        }
         let slot = self.e.own_slot(0);
         self.token = slot.exists;
         let [scores, weights] = [self.pitch_scores(), self.pitch_weights()];
@@ -214,7 +265,11 @@ impl<'a> Cooperative<'a> {
             self.line(format!("let strip_{name} = subgroup * {}u;", SIZE * pitch));
         }
         for (name, pitch) in [("scores", scores), ("weights", weights)] {
-            self.line(format!("let row_{name} = local / 2u * {pitch}u + part;"));
+            let (lanes, part) = (self.e.share.lanes, self.plus_part());
+            self.line(match lanes {
+                1 => format!("let row_{name} = local * {pitch}u;"),
+                _ => format!("let row_{name} = local / {lanes}u * {pitch}u{part};"),
+            });
         }
         self.line("var zero: coop_mat16x16<f32,C>;");
     }
@@ -235,9 +290,9 @@ impl<'a> Cooperative<'a> {
         }
     }
 
-    /// Words of a row of a tile of scores that each of its two invocations has.
+    /// Words of a row of a tile of scores that each of its invocations has.
     fn words(&self) -> usize {
-        self.columns() * SIZE / WORD / 2
+        self.columns() * SIZE / WORD / self.e.share.lanes
     }
 
     /// Writes `body` for fragment `j` of the step's columns, which a window may do without.
@@ -251,6 +306,12 @@ impl<'a> Cooperative<'a> {
             self.e.w.close();
         }
     }
+}
+
+/// Whether two strips of a subgroup have room in its registers and the workgroup's memory, and rows enough.
+fn two_strips(a: &Attention) -> bool {
+    let keys = matches!(a.pass, AttentionPass::BackwardKv { .. });
+    !keys && a.rel_pos.is_none() && a.pad_kv.is_none() && window_slots(a).0 >= 2 * OWNED
 }
 
 /// Whether relative terms, if any, pass through memory as the kernels here want it.

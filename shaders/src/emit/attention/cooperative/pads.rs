@@ -11,7 +11,7 @@ impl Cooperative<'_> {
         let [(pad_k, _), _] = rows;
         self.line(format!("var pads_score = {};", float(MASKED)));
         if rel.is_some() {
-            // Each of the two invocations has saved some of the query's terms.
+            // Other invocations have saved the query's terms.
             self.line("storageBarrier();");
         }
         self.e.w.open("if pads");

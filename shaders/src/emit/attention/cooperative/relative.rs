@@ -1,7 +1,7 @@
 //! Relative position terms: products with all rows of both tables, of which a query's terms are those
 //! near its own place.
 
-use super::{Cooperative, THREADS, WORD};
+use super::{Cooperative, OWNED, Rest, SIZE, THREADS, WORD};
 
 impl Cooperative<'_> {
     /// Rows of both tables, one after the other.
@@ -38,20 +38,37 @@ impl Cooperative<'_> {
                 c.line(format!(
                     "tile_a[row_terms + {at} / {WORD}u][{at} % {WORD}u] = f16(four[{part}]);"
                 ));
-                if let Some(token) = c.token.clone() {
-                    c.e.w.open(format!("if {token}"));
-                }
-                c.line(format!("b{rel}[saved + {at}] = four[{part}];"));
-                if c.token.is_some() {
-                    c.e.w.close();
-                }
                 c.e.w.close();
             }
             c.e.w.close();
         });
         self.barrier();
-        self.hold("own_a", head..head + terms);
+        self.hold("own_a", 0, head..head + terms);
+        self.copy_terms(rel);
         self.barrier();
+    }
+
+    /// Copies the terms of all owned queries from `tile_a`.
+    fn copy_terms(&mut self, rel: usize) {
+        let (count, pitch, head) = (self.e.term_count(), self.pitch_a(), self.e.row_regs);
+        let (all, threads) = (format!("{}u", OWNED * count), format!("{THREADS}u"));
+        self.e.w.open_loop("copy", "local", &all, &threads);
+        self.line(format!("let row = copy / {count}u;"));
+        self.line(format!("let k = copy % {count}u;"));
+        let span = self.own_span(0);
+        let slot = self.e.slot("m", "first + row", self.e.owned, span.partial);
+        if let Some(exists) = &slot.exists {
+            self.e.w.open(format!("if {exists}"));
+        }
+        let saved = self.e.scalar_row("m_t");
+        self.line(format!(
+            "b{rel}[({saved}) * {count}u + k] = \
+             f32(tile_a[row * {pitch}u + {head}u + k / {WORD}u][k % {WORD}u]);"
+        ));
+        if slot.exists.is_some() {
+            self.e.w.close();
+        }
+        self.e.w.close();
     }
 
     /// Stores the gradient of the terms, for [`Cooperative::add_terms`] in `tile_a` too.
@@ -98,12 +115,22 @@ impl Cooperative<'_> {
 
     fn walk_tables(&mut self, body: impl Fn(&mut Self)) {
         let rows: usize = self.table_extents().iter().sum();
-        let step = format!("{}u", self.step);
-        self.e
-            .w
-            .open_loop("start", "0u", &format!("{rows}u"), &step);
-        body(self);
-        self.e.w.close();
+        let (step, whole) = (self.step, rows / self.step * self.step);
+        if whole > 0 {
+            self.e
+                .w
+                .open_loop("start", "0u", &format!("{whole}u"), &format!("{step}u"));
+            body(self);
+            self.e.w.close();
+        }
+        if whole < rows {
+            self.rest = Some(Rest::Fixed((rows - whole).div_ceil(SIZE)));
+            self.e.w.open("");
+            self.line(format!("let start = {whole}u;"));
+            body(self);
+            self.e.w.close();
+            self.rest = None;
+        }
     }
 
     /// Copies the next rows of the tables to `tile_a`.

@@ -1,9 +1,8 @@
 //! From memory into the tiles.
 
-use super::super::Emitter;
 use super::super::geometry::Slot;
 use super::super::walk::Walked;
-use super::{Cooperative, OWNED, Saved, THREADS, WORD};
+use super::{Cooperative, FIRST, OWNED, Saved, THREADS, WORD};
 use crate::wgsl::{float, plus};
 
 /// The `lse` of a query that is none, which makes its weights zero.
@@ -13,18 +12,13 @@ const ABSENT: f32 = 1.0e38;
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     /// The first of them.
-    base: &'static str,
+    pub(super) base: &'static str,
     /// How many.
     rows: usize,
     /// How many the window has.
     slots: usize,
-}
-
-impl Span {
-    /// Whether the last span of a window may have fewer slots.
-    fn partial(self, e: &Emitter<'_>) -> bool {
-        e.partial(self.slots, self.rows)
-    }
+    /// Whether some may be beyond the window's.
+    pub(super) partial: bool,
 }
 
 /// What follows the head in a row of `tile_a`.
@@ -37,12 +31,13 @@ pub(super) enum Terms {
 }
 
 impl Cooperative<'_> {
-    /// The slots that the workgroup owns.
-    pub(super) fn own_span(&self) -> Span {
+    /// The slots of the workgroup's strips number `strip`.
+    pub(super) fn own_span(&self, strip: usize) -> Span {
         Span {
-            base: "first",
+            base: FIRST[strip],
             rows: OWNED,
             slots: self.e.owned,
+            partial: self.e.partial(self.e.owned, self.rows()),
         }
     }
 
@@ -52,6 +47,7 @@ impl Cooperative<'_> {
             base: "start",
             rows: self.step,
             slots: self.e.walked,
+            partial: self.e.partial(self.e.walked, self.step),
         }
     }
 
@@ -81,7 +77,7 @@ impl Cooperative<'_> {
             let [row, word] = self.split(i, self.e.row_regs);
             let slot = self.e.w.fresh("m");
             let at = format!("{base} + {row}");
-            self.e.slot(&slot, &at, span.slots, span.partial(&self.e));
+            self.e.slot(&slot, &at, span.slots, span.partial);
             self.e.find_row(sides, tokens, &slot);
             for side in sides {
                 let value = self.e.raw_element(side, &slot, &word);
@@ -122,7 +118,7 @@ impl Cooperative<'_> {
             let [row, word] = self.split(i, words);
             let slot = self.e.w.fresh("m");
             let at = format!("{} + {row}", span.base);
-            self.e.slot(&slot, &at, span.slots, span.partial(&self.e));
+            self.e.slot(&slot, &at, span.slots, span.partial);
             let value = match terms {
                 Terms::Hot => {
                     let k = format!("vec4<u32>({word} * {WORD}u) + vec4<u32>(0u, 1u, 2u, 3u)");
