@@ -50,12 +50,11 @@ impl Graph {
     /// anything else. The gradient of a transposed weight then arrives in the weight's own layout,
     /// and the update can be part of the product's kernel.
     pub(crate) fn transposed_product(&mut self, x: Value) -> Option<Value> {
-        let parts = self.parts(x);
-        let product = parts.unwrap_or(x);
-        let (a, b) = self.factors(product)?;
         if self.shape(x).len() != 2 {
             return None;
         }
+        let parts = self.parts(x);
+        let (a, b) = self.factors(parts.unwrap_or(x))?;
         let (a, b) = (self.transpose(a), self.transpose(b));
         let y = self.push(Matmul, &[b, a]);
         Some(match parts {
@@ -89,21 +88,28 @@ impl Graph {
         }
     }
 
-    /// The product of two matrices. Gradients of weights have few results, each of which sums over all tokens: parts
-    /// of the sums become products of their own, so that a device has more to do at once.
+    /// The product of matrices of equal batches. Gradients of weights have few results, each of which sums over all
+    /// tokens: parts of the sums become products of their own, so that a device has more to do at once.
     fn long_product(&mut self, a: Value, b: Value) -> Value {
-        let ([m, k], [_, n]) = (self.dims(a), self.dims(b));
-        let tiles = m.div_ceil(TILE) * n.div_ceil(TILE);
+        let (left, right) = (self.shape(a).to_vec(), self.shape(b).to_vec());
+        let ([lead @ .., m, k], [.., n]) = (&left[..], &right[..]) else {
+            return self.push(Matmul, &[a, b]);
+        };
+        let (m, k, n) = (*m, *k, *n);
+        let batch: usize = lead.iter().product();
+        let tiles = batch * m.div_ceil(TILE) * n.div_ceil(TILE);
         let most = (TILES / tiles.max(1)).min(k / PART);
         let even = |parts: &usize| k.is_multiple_of(parts * STAGE);
         let Some(parts) = (2..=most).rev().find(even) else {
             return self.push(Matmul, &[a, b]);
         };
-        let a = self.reshape(a, &[m, parts, k / parts]);
-        let a = self.permute(a, &[1, 0, 2]);
-        let b = self.reshape(b, &[parts, k / parts, n]);
+        let at = lead.len();
+        let a = self.reshape(a, &[lead, &[m, parts, k / parts]].concat());
+        let order: Vec<usize> = (0..at).chain([at + 1, at, at + 2]).collect();
+        let a = self.permute(a, &order);
+        let b = self.reshape(b, &[lead, &[parts, k / parts, n]].concat());
         let products = self.push(Matmul, &[a, b]);
-        self.sum(products, &[0])
+        self.sum(products, &[at])
     }
 }
 
@@ -154,10 +160,7 @@ impl Op for Matmul {
         // The right one first, weights as a rule: what it reads is often as large as the left one.
         let db = ctx.needs[1].then(|| {
             let at = g.transpose(a);
-            match g.shape(at).len() {
-                2 => g.long_product(at, dy),
-                _ => g.push(Self, &[at, dy]),
-            }
+            g.long_product(at, dy)
         });
         let da = ctx.needs[0].then(|| {
             let bt = g.transpose(b);
@@ -205,6 +208,13 @@ pub(crate) const CASES: &[Case] = &[
             let (v, w) = (operand(g, "v", &[3, 2]), operand(g, "w", &[3, 3]));
             let w = g.transpose(w);
             vec![g.matmul(x, v), g.matmul(x, w)]
+        },
+    },
+    Case {
+        name: "matmul by a batch of weights whose gradients sum over many rows",
+        build: |g| {
+            let (x, w) = (operand(g, "x", &[2304, 2]), operand(g, "w", &[2, 2, 3]));
+            vec![g.matmul(x, w)]
         },
     },
     Case {

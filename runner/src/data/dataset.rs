@@ -300,7 +300,7 @@ fn of_labels(memory: usize) -> usize {
     memory / 5
 }
 
-/// Writes small phantoms in Synapse's layout, all or none.
+/// Writes small phantoms in Synapse's layout, all or none, whoever else writes them at the same time.
 fn write_phantoms(root: &Path, cases: usize) -> Result<()> {
     eprintln!("writing {cases} phantom volumes to {}", root.display());
     let options = phantom::Options {
@@ -309,10 +309,14 @@ fn write_phantoms(root: &Path, cases: usize) -> Result<()> {
         seed: 1,
         shape: phantom::Options::SMALL,
     };
-    let partial = root.with_extension("partial");
+    let partial = root.with_extension(format!("{}.partial", std::process::id()));
     phantom::generate(&options, &partial)?;
-    std::fs::rename(&partial, root)
-        .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
+    match std::fs::rename(&partial, root) {
+        // Another run was faster.
+        Err(_) if root.is_dir() => std::fs::remove_dir_all(&partial),
+        renamed => renamed,
+    }
+    .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
 }
 
 /// Every labelled training case and every test case must have a label.
