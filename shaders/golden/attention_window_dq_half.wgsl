@@ -387,7 +387,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             dp += dot(b4[g_row_159 + r], b3[pad_v + r]);
         }
         let base = (product + subgroupShuffleXor(product, 1u)) * 0.25f - lse.x;
-        let error = dp + subgroupShuffleXor(dp, 1u) - delta.x;
+        let excess = dp + subgroupShuffleXor(dp, 1u) - delta.x;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
             log_y_peak = max(log_y_peak, b7[saved + k]);
@@ -431,29 +431,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let below_162 = log_pads_y + log_all_x;
         let beside_163 = log_y + log_pads_x;
         let top_164 = max(below_162, beside_163);
-        pads_step = exp(base + top_164 + log(exp(below_162 - top_164) + exp(beside_163 - top_164))) * error * 0.25f;
+        pads_step = exp(base + top_164 + log(exp(below_162 - top_164) + exp(beside_163 - top_164))) * excess * 0.25f;
         for (var w = part; w < 3u; w += 2u) {
             let k_165 = w * 4u + 0u;
             if p < tokens && k_165 < 12u {
-                let term = exp(base + b7[saved + k_165] + select(select(log_all_y, log_pads_y, k_165 < 6u + tokens_x), select(log_all_x, log_pads_x, k_165 < tokens_y), k_165 < 6u)) * error;
+                let term = exp(base + b7[saved + k_165] + select(select(log_all_y, log_pads_y, k_165 < 6u + tokens_x), select(log_all_x, log_pads_x, k_165 < tokens_y), k_165 < 6u)) * excess;
                 b9[saved + k_165] += term;
                 tile_a[row_terms + w][0u] += f16(term);
             }
             let k_166 = w * 4u + 1u;
             if p < tokens && k_166 < 12u {
-                let term = exp(base + b7[saved + k_166] + select(select(log_all_y, log_pads_y, k_166 < 6u + tokens_x), select(log_all_x, log_pads_x, k_166 < tokens_y), k_166 < 6u)) * error;
+                let term = exp(base + b7[saved + k_166] + select(select(log_all_y, log_pads_y, k_166 < 6u + tokens_x), select(log_all_x, log_pads_x, k_166 < tokens_y), k_166 < 6u)) * excess;
                 b9[saved + k_166] += term;
                 tile_a[row_terms + w][1u] += f16(term);
             }
             let k_167 = w * 4u + 2u;
             if p < tokens && k_167 < 12u {
-                let term = exp(base + b7[saved + k_167] + select(select(log_all_y, log_pads_y, k_167 < 6u + tokens_x), select(log_all_x, log_pads_x, k_167 < tokens_y), k_167 < 6u)) * error;
+                let term = exp(base + b7[saved + k_167] + select(select(log_all_y, log_pads_y, k_167 < 6u + tokens_x), select(log_all_x, log_pads_x, k_167 < tokens_y), k_167 < 6u)) * excess;
                 b9[saved + k_167] += term;
                 tile_a[row_terms + w][2u] += f16(term);
             }
             let k_168 = w * 4u + 3u;
             if p < tokens && k_168 < 12u {
-                let term = exp(base + b7[saved + k_168] + select(select(log_all_y, log_pads_y, k_168 < 6u + tokens_x), select(log_all_x, log_pads_x, k_168 < tokens_y), k_168 < 6u)) * error;
+                let term = exp(base + b7[saved + k_168] + select(select(log_all_y, log_pads_y, k_168 < 6u + tokens_x), select(log_all_x, log_pads_x, k_168 < tokens_y), k_168 < 6u)) * excess;
                 b9[saved + k_168] += term;
                 tile_a[row_terms + w][3u] += f16(term);
             }

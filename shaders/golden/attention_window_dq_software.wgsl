@@ -122,7 +122,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let pad_v0 = textureLoad(b3, texel(row_10 + 0u), 0);
         let pad_v1 = textureLoad(b3, texel(row_10 + 1u), 0);
         let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
-        let error = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
+        let excess = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
             log_y_peak = max(log_y_peak, textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u]);
@@ -166,11 +166,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let below_13 = log_pads_y + log_all_x;
         let beside_14 = log_y + log_pads_x;
         let top_15 = max(below_13, beside_14);
-        let step = exp(base + top_15 + log(exp(below_13 - top_15) + exp(beside_14 - top_15))) * error * 0.35355338f;
+        let step = exp(base + top_15 + log(exp(below_13 - top_15) + exp(beside_14 - top_15))) * excess * 0.35355338f;
         dq0 += step * pad_k0;
         dq1 += step * pad_k1;
         for (var k = 0u; k < 6u; k += 1u) {
-            terms[k] += exp(base + textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * error;
+            terms[k] += exp(base + textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {

@@ -123,7 +123,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let pad_v0 = b3[row_10 + 0u];
         let pad_v1 = b3[row_10 + 1u];
         let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
-        let error = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
+        let excess = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
             log_y_peak = max(log_y_peak, b7[n_rel + k]);
@@ -167,11 +167,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let below_13 = log_pads_y + log_all_x;
         let beside_14 = log_y + log_pads_x;
         let top_15 = max(below_13, beside_14);
-        let step = exp(base + top_15 + log(exp(below_13 - top_15) + exp(beside_14 - top_15))) * error * 0.35355338f;
+        let step = exp(base + top_15 + log(exp(below_13 - top_15) + exp(beside_14 - top_15))) * excess * 0.35355338f;
         dq0 += step * pad_k0;
         dq1 += step * pad_k1;
         for (var k = 0u; k < 6u; k += 1u) {
-            terms[k] += exp(base + b7[n_rel + k] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * error;
+            terms[k] += exp(base + b7[n_rel + k] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
         }
     }
     for (var k = 0u; k < 3u; k += 1u) {

@@ -172,14 +172,15 @@ impl Emitter<'_> {
         let (lse, delta) = (self.own("lse", i), self.own("delta", i));
         self.w
             .line(format!("let base = ({product}) * {scale} - {lse};"));
-        self.w.line(format!("let error = ({dp}) - {delta};"));
+        self.w.line(format!("let excess = ({dp}) - {delta};"));
         let term = |e: &Emitter<'_>, rel, k: &str| e.number(rel, &format!("{n_rel} + {k}"));
         let added = match rel {
             Some(rel) => self.pad_score(Some(&|e: &Emitter<'_>, k: &str| term(e, rel, k))),
             None => self.pad_score(None),
         };
-        self.w
-            .line(format!("let step = exp(base + {added}) * error * {scale};"));
+        self.w.line(format!(
+            "let step = exp(base + {added}) * excess * {scale};"
+        ));
         let sums = self.own_row("dq", i);
         for r in 0..self.regs {
             self.w.line(format!("{sums}{r} += step * pad_k{r};"));
@@ -190,7 +191,7 @@ impl Emitter<'_> {
             self.w.open_loop("k", first, &count, &step);
             let (place, own, others) = (self.term(i, "k"), term(self, rel, "k"), self.others("k"));
             self.w
-                .line(format!("{place} += exp(base + {own} + {others}) * error;"));
+                .line(format!("{place} += exp(base + {own} + {others}) * excess;"));
             self.w.close();
         }
         self.w.close();

@@ -54,10 +54,10 @@ impl Cooperative<'_> {
         self.line(format!(
             "let base = (product + subgroupShuffleXor(product, 1u)) * {scale} - lse.x;"
         ));
-        self.line("let error = dp + subgroupShuffleXor(dp, 1u) - delta.x;");
+        self.line("let excess = dp + subgroupShuffleXor(dp, 1u) - delta.x;");
         let added = self.e.saved_pad_score(terms.map(|(rel, _)| rel));
         self.line(format!(
-            "pads_step = exp(base + {added}) * error * {scale};"
+            "pads_step = exp(base + {added}) * excess * {scale};"
         ));
         if let Some((rel, drel)) = terms {
             self.add_pad_terms(rel, drel);
@@ -80,7 +80,7 @@ impl Cooperative<'_> {
                 .open(format!("if {}", condition.collect::<Vec<_>>().join(" && ")));
             let own = self.e.number(rel, &format!("saved + {k}"));
             let others = self.e.others(&k);
-            self.line(format!("let term = exp(base + {own} + {others}) * error;"));
+            self.line(format!("let term = exp(base + {own} + {others}) * excess;"));
             self.line(format!("b{drel}[saved + {k}] += term;"));
             self.line(format!("tile_a[row_terms + w][{i}u] += f16(term);"));
             self.e.w.close();
