@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+mod arrays;
+mod headers;
+
 use std::path::PathBuf;
 
 use hdf5_pure::FileBuilder;
@@ -51,6 +54,31 @@ fn packed(bytes: &[u8], gzip: bool) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A `.npy` file.
+fn npy(descr: &str, fortran: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
+    let header =
+        format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({shape}), }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    [
+        b"\x93NUMPY\x01\0".as_slice(),
+        &length,
+        header.as_bytes(),
+        numbers,
+    ]
+    .concat()
+}
+
+fn npz(entries: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in entries {
+        writer.start_file(format!("{name}.npy"), options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 /// Axes left, posterior and superior: the first voxel is the last but one plane's end in RAS+.
 fn assert_lps(volume: &Volume<f32>) {
     let grid = &volume.grid;
@@ -85,281 +113,6 @@ ElementSpacing = 0.5 0.75 3
 DimSize = 3 2 2
 ElementType = MET_SHORT
 ";
-
-#[test]
-fn nrrd_is_read_attached_and_detached_plain_and_packed() {
-    let folder = Folder::new();
-    let (little, big) = (shorts(i16::to_le_bytes), shorts(i16::to_be_bytes));
-    let head = |more: &str| format!("{NRRD}{more}\n\n").into_bytes();
-    let plain = head("endian: little\nencoding: raw");
-    assert_lps(&folder.image("a.nrrd", &[&plain, &little]).unwrap());
-    let gzip = head("endian: big\nencoding: gzip");
-    assert_lps(
-        &folder
-            .image("b.nrrd", &[&gzip, &packed(&big, true)])
-            .unwrap(),
-    );
-    let windows = String::from_utf8(plain.clone())
-        .unwrap()
-        .replace('\n', "\r\n");
-    assert_lps(
-        &folder
-            .image("c.nrrd", &[windows.as_bytes(), &little])
-            .unwrap(),
-    );
-
-    folder.write("voxels.raw", &[b"one line\n", &[9; 3], &little]);
-    let detached =
-        head("endian: little\nencoding: raw\nline skip: 1\nbyte skip: 3\ndata file: voxels.raw");
-    assert_lps(&folder.image("d.nhdr", &[&detached]).unwrap());
-
-    // Without directions: spacings, left-posterior-superior.
-    let bare =
-        "NRRD0001\ntype: uchar\ndimension: 2\nsizes: 3 2\nspacings: 2 nan\nencoding: raw\n\n";
-    let slice = folder
-        .image("e.nrrd", &[bare.as_bytes(), &[0, 1, 2, 3, 4, 5]])
-        .unwrap();
-    assert_eq!(slice.grid.shape, [3, 2, 1]);
-    assert_eq!(slice.grid.spacing_mm, [2.0, 1.0, 1.0]);
-    assert_eq!(slice.voxels, [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]);
-}
-
-#[test]
-fn nrrd_names_the_field_it_cannot_use() {
-    let folder = Folder::new();
-    let little = shorts(i16::to_le_bytes);
-    let good = format!("{NRRD}endian: little\nencoding: raw\n\n");
-    let refused = |from: &str, to: &str| {
-        folder.refused("x.nrrd", &[good.replace(from, to).as_bytes(), &little])
-    };
-    for (from, to, expected) in [
-        ("NRRD0004", "NRRX0004", "NRRX0004"),
-        ("type: short", "type: block", "`block`"),
-        ("sizes: 3 2 2", "sizes: 3 -2 2", "`3 -2 2`"),
-        ("sizes: 3 2 2", "sizes: 3 0 2", "empty"),
-        (
-            "sizes: 3 2 2",
-            "sizes: 99999999 99999999 99999999",
-            "more than a scan",
-        ),
-        ("sizes: 3 2 2", "sizes: 30 20 20", "again"),
-        ("sizes: 3 2 2", "sizes: 3 2", "dimension"),
-        ("(0,0.75,0)", "none", "space directions"),
-        ("(0,0.75,0)", "(0,nan,0)", "space directions"),
-        ("(0,0.75,0)", "(0.5,0,0)", "not invertible"),
-        ("left-posterior-superior", "scanner-xyz", "scanner-xyz"),
-        ("endian: little", "endian: middle", "middle"),
-        ("encoding: raw", "encoding: bzip2", "bzip2"),
-        (
-            "encoding: raw",
-            "encoding: raw\ndata file: ../../etc/passwd",
-            "beside",
-        ),
-        (
-            "encoding: raw",
-            "encoding: raw\ndata file: /etc/passwd",
-            "beside",
-        ),
-        (
-            "encoding: raw",
-            "encoding: raw\ndata file: gone.raw",
-            "gone.raw",
-        ),
-        ("encoding: raw", "encoding: raw\nbyte skip: 5", "again"),
-    ] {
-        let message = refused(from, to);
-        assert!(message.contains(expected), "{to}: {message}");
-    }
-}
-
-#[test]
-fn metaimage_is_read_attached_and_detached_plain_and_packed() {
-    let folder = Folder::new();
-    let (little, big) = (shorts(i16::to_le_bytes), shorts(i16::to_be_bytes));
-    let local = format!("{META}ElementDataFile = LOCAL\n");
-    assert_lps(&folder.image("a.mha", &[local.as_bytes(), &little]).unwrap());
-    let msb = format!(
-        "BinaryDataByteOrderMSB = True\n{META}CompressedData = True\nElementDataFile = a.zraw\n"
-    );
-    folder.write("a.zraw", &[&packed(&big, false)]);
-    assert_lps(&folder.image("a.mhd", &[msb.as_bytes()]).unwrap());
-    let last = format!("{META}HeaderSize = -1\nElementDataFile = b.raw\n");
-    folder.write("b.raw", &[&[7; 5], &little]);
-    assert_lps(&folder.image("b.mhd", &[last.as_bytes()]).unwrap());
-
-    // The matrix lists the direction of each axis: here the first stored axis runs to the posterior.
-    let turned = META.replace("1 0 0 0 1 0 0 0 1", "0 1 0 1 0 0 0 0 1");
-    let turned = format!("{turned}ElementDataFile = LOCAL\n");
-    let volume = folder
-        .image("t.mha", &[turned.as_bytes(), &little])
-        .unwrap();
-    assert_eq!(volume.grid.orientation.codes(), "PLS");
-    assert_eq!(volume.grid.shape, [2, 3, 2]);
-    assert_eq!(volume.grid.spacing_mm, [0.75, 0.5, 3.0]);
-}
-
-#[test]
-fn metaimage_names_the_key_it_cannot_use() {
-    let folder = Folder::new();
-    let little = shorts(i16::to_le_bytes);
-    let good = format!("{META}ElementDataFile = LOCAL\n");
-    let refused = |from: &str, to: &str| {
-        folder.refused("x.mha", &[good.replace(from, to).as_bytes(), &little])
-    };
-    for (from, to, expected) in [
-        ("ElementDataFile = LOCAL", "", "ElementDataFile"),
-        ("= LOCAL", "= LIST", "one file for each slice"),
-        ("= LOCAL", "= ../secret.raw", "beside"),
-        ("= LOCAL", "= gone.raw", "gone.raw"),
-        ("MET_SHORT", "MET_ARRAY", "MET_ARRAY"),
-        ("DimSize = 3 2 2", "DimSize = 3 2 -2", "`3 2 -2`"),
-        ("DimSize = 3 2 2", "DimSize = 3 2 0", "empty"),
-        ("DimSize = 3 2 2", "DimSize = 3 2 2 4", "split"),
-        ("DimSize = 3 2 2", "DimSize = 3000 2000 20", "again"),
-        ("0.5 0.75 3", "0.5 nan 3", "not finite"),
-        ("0.5 0.75 3", "0.5 3", "2 numbers"),
-        ("BinaryData = True", "BinaryData = False", "text"),
-        ("BinaryData = True", "CompressedData = True", "damaged"),
-        ("NDims = 3", "ElementNumberOfChannels = 3", "3 values"),
-    ] {
-        let message = refused(from, to);
-        assert!(message.contains(expected), "{to}: {message}");
-    }
-}
-
-/// A `.npy` file.
-fn npy(descr: &str, fortran: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
-    let header =
-        format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({shape}), }}\n");
-    let length = (header.len() as u16).to_le_bytes();
-    [
-        b"\x93NUMPY\x01\0".as_slice(),
-        &length,
-        header.as_bytes(),
-        numbers,
-    ]
-    .concat()
-}
-
-fn npz(entries: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
-    use std::io::Write;
-    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_method(method);
-    for (name, bytes) in entries {
-        writer.start_file(format!("{name}.npy"), options).unwrap();
-        writer.write_all(bytes).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
-}
-
-#[test]
-fn numpy_arrays_are_read_in_any_type_and_order() {
-    let folder = Folder::new();
-    let (little, big) = (shorts(i16::to_le_bytes), shorts(i16::to_be_bytes));
-    let image = |name: &str, bytes: Vec<u8>| folder.image(name, &[&bytes]).unwrap();
-    let wanted: Vec<f32> = (0..12).map(|v| v as f32).collect();
-    let c_order = image("c.npy", npy("<i2", "False", "2, 2, 3", &little));
-    assert_eq!((c_order.grid.shape, &c_order.voxels), ([3, 2, 2], &wanted));
-    let big = image("b.npy", npy(">i2", "False", "2, 2, 3", &big));
-    assert_eq!(big.voxels, wanted);
-    // In Fortran order the first axis, the slices, is the fastest.
-    let fortran = image("f.npy", npy("<i2", "True", "3, 2, 2", &little));
-    assert_eq!(fortran.grid.shape, [2, 2, 3]);
-    assert_eq!(fortran.voxels[1], 6.0);
-    let slice = image("s.npy", npy("|b1", "False", "2, 3", &[0, 1, 0, 1, 1, 1]));
-    assert_eq!(slice.grid.shape, [3, 2, 1]);
-
-    let label = npy("|u1", "False", "2, 2, 3", &[1; 12]);
-    for method in [
-        zip::CompressionMethod::Stored,
-        zip::CompressionMethod::Deflated,
-    ] {
-        let entries = [
-            ("label", label.clone()),
-            ("image", npy("<i2", "False", "2, 2, 3", &little)),
-        ];
-        let path = folder.write("case.npz", &[&npz(&entries, method)]);
-        assert_eq!(read_image(&path, Arrays::default()).unwrap().voxels, wanted);
-        assert_eq!(
-            read_labels(&path, Arrays::default()).unwrap().voxels,
-            [1; 12]
-        );
-        assert_eq!(read_grid(&path, Arrays::default()).unwrap(), c_order.grid);
-    }
-}
-
-#[test]
-fn bad_arrays_are_named() {
-    let folder = Folder::new();
-    let little = shorts(i16::to_le_bytes);
-    for (bytes, expected) in [
-        (
-            npy("|O", "False", "2, 2, 3", &little),
-            "not an array of real numbers",
-        ),
-        (
-            npy("<i2", "False", "2, 2, 3, 1", &little),
-            "shape [2, 2, 3, 1]",
-        ),
-        (npy("<i2", "False", "2, 0, 3", &little), "shape [2, 0, 3]"),
-        (npy("<i2", "False", "2, -2, 3", &little), "not NumPy's"),
-        (npy("<i2", "False", "200, 2, 3", &little), "promised"),
-        (
-            npy("<i2", "False", "99999999999, 99999999999", &little),
-            "shape",
-        ),
-        (b"\x93NUMPY\x01\0\xff".to_vec(), "not a NumPy"),
-    ] {
-        let message = folder.refused("x.npy", &[&bytes]);
-        assert!(message.contains(expected), "{message}");
-    }
-    let array = npy("<i2", "False", "2, 2, 3", &little);
-    let two = [("a", array.clone()), ("b", array)];
-    let archive = npz(&two, zip::CompressionMethod::Deflated);
-    let message = folder.refused("x.npz", &[&archive]);
-    assert!(
-        message.contains("[a, b]") && message.contains("`image`"),
-        "{message}"
-    );
-    let mut damaged = npz(&two[..1], zip::CompressionMethod::Stored);
-    assert_eq!(folder.image("x.npz", &[&damaged]).unwrap().voxels[3], 3.0);
-    damaged[150] ^= 1;
-    assert!(folder.refused("x.npz", &[&damaged]).contains("again"));
-    assert!(folder.refused("x.npz", &[&damaged[..40]]).contains(".npz"));
-}
-
-#[test]
-fn hdf5_arrays_are_read_with_either_order_of_axes() {
-    let folder = Folder::new();
-    let path = folder.0.path().join("case0001.npy.h5");
-    let mut file = FileBuilder::new();
-    let values: Vec<f32> = (0..24).map(|v| v as f32).collect();
-    file.create_dataset("image")
-        .with_f32_data(&values)
-        .with_shape(&[2, 3, 4]);
-    file.create_dataset("label")
-        .with_u8_data(&[1; 24])
-        .with_shape(&[2, 3, 4]);
-    file.write(&path).unwrap();
-    let slices = read_image(&path, Arrays::default()).unwrap();
-    assert_eq!(slices.grid.shape, [4, 3, 2]);
-    assert_eq!(slices.voxels, values);
-    let ua_mt = Arrays {
-        axes: ArrayAxes::Xyz,
-        spacing_mm: [0.5, 1.0, 2.0],
-    };
-    let image = read_image(&path, ua_mt).unwrap();
-    assert_eq!(image.grid.shape, [2, 3, 4]);
-    assert_eq!(image.grid.spacing_mm, [0.5, 1.0, 2.0]);
-    // (x, y, z) = (1, 0, 0) is stored at 12.
-    assert_eq!(image.voxels[1], 12.0);
-    assert_eq!(read_labels(&path, ua_mt).unwrap().voxels, [1; 24]);
-    assert_eq!(read_grid(&path, ua_mt).unwrap(), image.grid);
-
-    let bytes = std::fs::read(&path).unwrap();
-    let half = folder.refused("half.h5", &[&bytes[..bytes.len() / 2]]);
-    assert!(half.contains("HDF5"), "{half}");
-}
 
 #[test]
 fn pictures_are_slices_seen_by_a_radiologist() {

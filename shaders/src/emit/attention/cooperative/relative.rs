@@ -48,7 +48,8 @@ impl Cooperative<'_> {
         self.barrier();
     }
 
-    /// Copies the terms of all owned queries from `tile_a`.
+    /// Saves the terms of all owned queries as they are in `tile_a`, rounded, so that the backward passes compute with
+    /// the same.
     fn copy_terms(&mut self, rel: usize) {
         let (count, pitch, head) = (self.e.term_count(), self.pitch_a(), self.e.row_regs);
         let (all, threads) = (format!("{}u", OWNED * count), format!("{THREADS}u"));

@@ -1,0 +1,112 @@
+//! Arrays: NumPy and HDF5.
+
+use super::*;
+
+#[test]
+fn numpy_arrays_are_read_in_any_type_and_order() {
+    let folder = Folder::new();
+    let (little, big) = (shorts(i16::to_le_bytes), shorts(i16::to_be_bytes));
+    let image = |name: &str, bytes: Vec<u8>| folder.image(name, &[&bytes]).unwrap();
+    let wanted: Vec<f32> = (0..12).map(|v| v as f32).collect();
+    let c_order = image("c.npy", npy("<i2", "False", "2, 2, 3", &little));
+    assert_eq!((c_order.grid.shape, &c_order.voxels), ([3, 2, 2], &wanted));
+    let big = image("b.npy", npy(">i2", "False", "2, 2, 3", &big));
+    assert_eq!(big.voxels, wanted);
+    // In Fortran order the first axis, the slices, is the fastest.
+    let fortran = image("f.npy", npy("<i2", "True", "3, 2, 2", &little));
+    assert_eq!(fortran.grid.shape, [2, 2, 3]);
+    assert_eq!(fortran.voxels[1], 6.0);
+    let slice = image("s.npy", npy("|b1", "False", "2, 3", &[0, 1, 0, 1, 1, 1]));
+    assert_eq!(slice.grid.shape, [3, 2, 1]);
+
+    let label = npy("|u1", "False", "2, 2, 3", &[1; 12]);
+    for method in [
+        zip::CompressionMethod::Stored,
+        zip::CompressionMethod::Deflated,
+    ] {
+        let entries = [
+            ("label", label.clone()),
+            ("image", npy("<i2", "False", "2, 2, 3", &little)),
+        ];
+        let path = folder.write("case.npz", &[&npz(&entries, method)]);
+        assert_eq!(read_image(&path, Arrays::default()).unwrap().voxels, wanted);
+        assert_eq!(
+            read_labels(&path, Arrays::default()).unwrap().voxels,
+            [1; 12]
+        );
+        assert_eq!(read_grid(&path, Arrays::default()).unwrap(), c_order.grid);
+    }
+}
+
+#[test]
+fn bad_arrays_are_named() {
+    let folder = Folder::new();
+    let little = shorts(i16::to_le_bytes);
+    for (bytes, expected) in [
+        (
+            npy("|O", "False", "2, 2, 3", &little),
+            "not an array of real numbers",
+        ),
+        (
+            npy("<i2", "False", "2, 2, 3, 1", &little),
+            "shape [2, 2, 3, 1]",
+        ),
+        (npy("<i2", "False", "2, 0, 3", &little), "shape [2, 0, 3]"),
+        (npy("<i2", "False", "2, -2, 3", &little), "not NumPy's"),
+        (npy("<i2", "False", "200, 2, 3", &little), "promised"),
+        (
+            npy("<i2", "False", "99999999999, 99999999999", &little),
+            "shape",
+        ),
+        (b"\x93NUMPY\x01\0\xff".to_vec(), "not a NumPy"),
+    ] {
+        let message = folder.refused("x.npy", &[&bytes]);
+        assert!(message.contains(expected), "{message}");
+    }
+    let array = npy("<i2", "False", "2, 2, 3", &little);
+    let two = [("a", array.clone()), ("b", array)];
+    let archive = npz(&two, zip::CompressionMethod::Deflated);
+    let message = folder.refused("x.npz", &[&archive]);
+    assert!(
+        message.contains("[a, b]") && message.contains("`image`"),
+        "{message}"
+    );
+    let mut damaged = npz(&two[..1], zip::CompressionMethod::Stored);
+    assert_eq!(folder.image("x.npz", &[&damaged]).unwrap().voxels[3], 3.0);
+    damaged[150] ^= 1;
+    assert!(folder.refused("x.npz", &[&damaged]).contains("again"));
+    assert!(folder.refused("x.npz", &[&damaged[..40]]).contains(".npz"));
+}
+
+#[test]
+fn hdf5_arrays_are_read_with_either_order_of_axes() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("case0001.npy.h5");
+    let mut file = FileBuilder::new();
+    let values: Vec<f32> = (0..24).map(|v| v as f32).collect();
+    file.create_dataset("image")
+        .with_f32_data(&values)
+        .with_shape(&[2, 3, 4]);
+    file.create_dataset("label")
+        .with_u8_data(&[1; 24])
+        .with_shape(&[2, 3, 4]);
+    file.write(&path).unwrap();
+    let slices = read_image(&path, Arrays::default()).unwrap();
+    assert_eq!(slices.grid.shape, [4, 3, 2]);
+    assert_eq!(slices.voxels, values);
+    let ua_mt = Arrays {
+        axes: ArrayAxes::Xyz,
+        spacing_mm: [0.5, 1.0, 2.0],
+    };
+    let image = read_image(&path, ua_mt).unwrap();
+    assert_eq!(image.grid.shape, [2, 3, 4]);
+    assert_eq!(image.grid.spacing_mm, [0.5, 1.0, 2.0]);
+    // (x, y, z) = (1, 0, 0) is stored at 12.
+    assert_eq!(image.voxels[1], 12.0);
+    assert_eq!(read_labels(&path, ua_mt).unwrap().voxels, [1; 24]);
+    assert_eq!(read_grid(&path, ua_mt).unwrap(), image.grid);
+
+    let bytes = std::fs::read(&path).unwrap();
+    let half = folder.refused("half.h5", &[&bytes[..bytes.len() / 2]]);
+    assert!(half.contains("HDF5"), "{half}");
+}
