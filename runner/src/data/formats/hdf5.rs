@@ -136,8 +136,9 @@ impl Read for Rows {
     }
 }
 
-/// Fails where the file cannot hold the values or a chunk that it promises, or has a chunk outside of its array:
-/// the library makes room for all values, and walks through whole chunks, whether they are there or not.
+/// Fails where the file cannot hold the values or a chunk that it promises, or has a chunk outside of its array or
+/// that ends beyond the file: the library makes room for all values and for chunks as they are stored, and walks
+/// through whole chunks, whether they are there or not.
 fn check_room(path: &Path, dataset: &Dataset, scalar: Scalar, promised: usize) -> Result<()> {
     let unreadable = |e| unreadable(path, &e);
     let shape = dataset.shape().map_err(unreadable)?;
@@ -153,12 +154,17 @@ fn check_room(path: &Path, dataset: &Dataset, scalar: Scalar, promised: usize) -
     // Not every kind of index can be listed.
     let chunks = dataset.chunks().unwrap_or_default();
     let outside = |offset: &[u64]| offset.iter().zip(&shape).any(|(at, size)| at >= size);
-    match chunks.iter().find(|chunk| outside(&chunk.offset)) {
-        Some(chunk) => {
-            let problem = format!(
-                "has a chunk at {:?} of an array of {shape:?}; copy it again",
-                chunk.offset
-            );
+    if let Some(chunk) = chunks.iter().find(|chunk| outside(&chunk.offset)) {
+        let at = &chunk.offset;
+        let problem = format!("has a chunk at {at:?} of an array of {shape:?}; copy it again");
+        return Err(DataError::content(path, problem));
+    }
+    let end = chunks
+        .iter()
+        .map(|c| c.address.saturating_add(c.storage_size));
+    match end.max().filter(|end| *end > size) {
+        Some(end) => {
+            let problem = format!("has a chunk up to byte {end} of its {size}; copy it again");
             Err(DataError::content(path, problem))
         }
         None => Ok(()),

@@ -249,7 +249,9 @@ fn damaged_files_that_fuzzing_found_are_refused() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/found");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let read = read_image(&path, Arrays::default());
-        assert!(read.is_err(), "{}", path.display());
+        let image = read_image(&path, Arrays::default());
+        assert!(image.is_err(), "{}", path.display());
+        let label = read_labels(&path, Arrays::default());
+        assert!(label.is_err(), "{}", path.display());
     }
 }
