@@ -375,9 +375,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     workgroupBarrier();
     let pad_k = h * 4u + 8u;
+    let pad_v = h * 4u + 16u;
     var pads_step = 0.0f;
     if pads {
-        let pad_v = h * 4u + 16u;
         let q_row_158 = (b * 72u + n_t) * 24u + h * 4u;
         let g_row_159 = ((b * 72u + n_t) * 2u + h) * 4u;
         var product = 0.0f;

@@ -123,40 +123,41 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let pad_v1 = textureLoad(b3, texel(row_10 + 1u), 0);
         let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
         let excess = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
+        let saved = n_rel;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_peak = max(log_y_peak, textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u]);
+            log_y_peak = max(log_y_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
         }
         var log_y_sum = 0.0f;
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_sum += exp(textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] - log_y_peak);
+            log_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_y_peak);
         }
         let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
         var log_pads_y_peak = (-1e38f);
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u]);
+            log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
         }
         var log_pads_y_sum = 0.0f;
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_sum += exp(textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] - log_pads_y_peak);
+            log_pads_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_pads_y_peak);
         }
         let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
         var log_x_peak = (-1e38f);
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_peak = max(log_x_peak, textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u]);
+            log_x_peak = max(log_x_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
         }
         var log_x_sum = 0.0f;
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_sum += exp(textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] - log_x_peak);
+            log_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_x_peak);
         }
         let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
         var log_pads_x_peak = (-1e38f);
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u]);
+            log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
         }
         var log_pads_x_sum = 0.0f;
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_sum += exp(textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] - log_pads_x_peak);
+            log_pads_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_pads_x_peak);
         }
         let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
         let top_11 = max(log_y, log_pads_y);
@@ -170,7 +171,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dq0 += step * pad_k0;
         dq1 += step * pad_k1;
         for (var k = 0u; k < 6u; k += 1u) {
-            terms[k] += exp(base + textureLoad(b7, texel((n_rel + k) / 4u), 0)[(n_rel + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
+            terms[k] += exp(base + textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {

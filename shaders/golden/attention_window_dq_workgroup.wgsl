@@ -124,40 +124,41 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let pad_v1 = b3[row_10 + 1u];
         let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
         let excess = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
+        let saved = n_rel;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_peak = max(log_y_peak, b7[n_rel + k]);
+            log_y_peak = max(log_y_peak, b7[saved + k]);
         }
         var log_y_sum = 0.0f;
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_sum += exp(b7[n_rel + k] - log_y_peak);
+            log_y_sum += exp(b7[saved + k] - log_y_peak);
         }
         let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
         var log_pads_y_peak = (-1e38f);
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_peak = max(log_pads_y_peak, b7[n_rel + k]);
+            log_pads_y_peak = max(log_pads_y_peak, b7[saved + k]);
         }
         var log_pads_y_sum = 0.0f;
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_sum += exp(b7[n_rel + k] - log_pads_y_peak);
+            log_pads_y_sum += exp(b7[saved + k] - log_pads_y_peak);
         }
         let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
         var log_x_peak = (-1e38f);
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_peak = max(log_x_peak, b7[n_rel + k]);
+            log_x_peak = max(log_x_peak, b7[saved + k]);
         }
         var log_x_sum = 0.0f;
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_sum += exp(b7[n_rel + k] - log_x_peak);
+            log_x_sum += exp(b7[saved + k] - log_x_peak);
         }
         let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
         var log_pads_x_peak = (-1e38f);
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_peak = max(log_pads_x_peak, b7[n_rel + k]);
+            log_pads_x_peak = max(log_pads_x_peak, b7[saved + k]);
         }
         var log_pads_x_sum = 0.0f;
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_sum += exp(b7[n_rel + k] - log_pads_x_peak);
+            log_pads_x_sum += exp(b7[saved + k] - log_pads_x_peak);
         }
         let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
         let top_11 = max(log_y, log_pads_y);
@@ -171,7 +172,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         dq0 += step * pad_k0;
         dq1 += step * pad_k1;
         for (var k = 0u; k < 6u; k += 1u) {
-            terms[k] += exp(base + b7[n_rel + k] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
+            terms[k] += exp(base + b7[saved + k] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
         }
     }
     for (var k = 0u; k < 3u; k += 1u) {

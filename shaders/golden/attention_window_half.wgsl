@@ -153,9 +153,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     workgroupBarrier();
     var pads_score = (-1e38f);
     storageBarrier();
+    let pad_k = h * 4u + 8u;
+    let pad_v = h * 4u + 16u;
     if pads {
-        let pad_k = h * 4u + 8u;
-        let pad_v = h * 4u + 16u;
         let q_row = (b * 72u + n_t) * 24u + h * 4u;
         var product = 0.0f;
         for (var r = part; r < 4u; r += 2u) {
@@ -406,7 +406,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let kept = exp(peak - highest);
     let pads_weight = exp(pads_score - highest);
     let all = sum * kept + pads_weight;
-    let pad_v = h * 4u + 16u + part;
     let row_151 = ((b * 72u + n_t) * 2u + h) * 4u + part;
     let sum_152 = out_0;
     let at_153 = strip_scores + 0u;
@@ -414,9 +413,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     workgroupBarrier();
     if p < tokens {
         let score_154 = scores[row_scores + 0u];
-        b4[row_151 + 0u] = (score_154 * kept + b3[pad_v + 0u] * pads_weight) / all;
+        b4[row_151 + 0u] = (score_154 * kept + b3[pad_v + part + 0u] * pads_weight) / all;
         let score_155 = scores[row_scores + 2u];
-        b4[row_151 + 2u] = (score_155 * kept + b3[pad_v + 2u] * pads_weight) / all;
+        b4[row_151 + 2u] = (score_155 * kept + b3[pad_v + part + 2u] * pads_weight) / all;
     }
     workgroupBarrier();
     if p < tokens && part == 0u {

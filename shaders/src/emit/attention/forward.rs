@@ -97,12 +97,9 @@ impl Emitter<'_> {
     }
 
     /// Lets the pads of the window take part in owned row `i`.
-    fn attend_pads(&mut self, i: usize, [(pad_k, k_offset), (pad_v, v_offset)]: PadRows) {
+    fn attend_pads(&mut self, i: usize, rows: PadRows) {
         self.w.open("if pads");
-        for (name, buffer, offset) in [("pad_k", pad_k, k_offset), ("v0_", pad_v, v_offset)] {
-            let row = self.pad_row(offset);
-            self.load(name, buffer, &row);
-        }
+        self.load_pads(["pad_k", "v0_"], rows);
         let product = self.dot(&self.own_row("q", i), "pad_k");
         let product = self.together(product);
         let term = move |e: &Emitter<'_>, k: &str| e.term(i, k);

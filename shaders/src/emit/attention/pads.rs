@@ -35,6 +35,14 @@ impl Emitter<'_> {
         }
     }
 
+    /// Loads the rows of pads as the registers `{k}0`, … and `{v}0`, ….
+    pub(super) fn load_pads(&mut self, [k, v]: [&str; 2], rows: PadRows) {
+        for (name, (buffer, offset)) in [k, v].into_iter().zip(rows) {
+            let row = self.pad_row(offset);
+            self.load(name, buffer, &row);
+        }
+    }
+
     /// Declares sums of products of a row and a pad's, over the registers from `first` on in steps of `step`.
     pub(super) fn multiply_pads(
         &mut self,

@@ -153,18 +153,10 @@ impl Emitter<'_> {
     }
 
     /// Adds what the pads of the window give to owned query `i` and the gradient of its terms.
-    fn add_pads(
-        &mut self,
-        i: usize,
-        [(pad_k, k_offset), (pad_v, v_offset)]: PadRows,
-        rel: Option<usize>,
-    ) {
-        let (scale, n_rel) = (float(self.a.scale), self.own("n_rel", i));
+    fn add_pads(&mut self, i: usize, rows: PadRows, rel: Option<usize>) {
+        let scale = float(self.a.scale);
         self.w.open("if pads");
-        for (name, buffer, offset) in [("pad_k", pad_k, k_offset), ("pad_v", pad_v, v_offset)] {
-            let row = self.pad_row(offset);
-            self.load(name, buffer, &row);
-        }
+        self.load_pads(["pad_k", "pad_v"], rows);
         let [product, dp] = [("q", "pad_k"), ("g", "pad_v")].map(|(own, pad)| {
             let product = self.dot(&self.own_row(own, i), pad);
             self.together(product)
@@ -173,11 +165,11 @@ impl Emitter<'_> {
         self.w
             .line(format!("let base = ({product}) * {scale} - {lse};"));
         self.w.line(format!("let excess = ({dp}) - {delta};"));
-        let term = |e: &Emitter<'_>, rel, k: &str| e.number(rel, &format!("{n_rel} + {k}"));
-        let added = match rel {
-            Some(rel) => self.pad_score(Some(&|e: &Emitter<'_>, k: &str| term(e, rel, k))),
-            None => self.pad_score(None),
-        };
+        if rel.is_some() {
+            let n_rel = self.own("n_rel", i);
+            self.w.line(format!("let saved = {n_rel};"));
+        }
+        let added = self.saved_pad_score(rel);
         self.w.line(format!(
             "let step = exp(base + {added}) * excess * {scale};"
         ));
@@ -189,7 +181,8 @@ impl Emitter<'_> {
             let (first, step) = self.lane_terms();
             let count = format!("{}u", self.term_count());
             self.w.open_loop("k", first, &count, &step);
-            let (place, own, others) = (self.term(i, "k"), term(self, rel, "k"), self.others("k"));
+            let own = self.number(rel, "saved + k");
+            let (place, others) = (self.term(i, "k"), self.others("k"));
             self.w
                 .line(format!("{place} += exp(base + {own} + {others}) * excess;"));
             self.w.close();

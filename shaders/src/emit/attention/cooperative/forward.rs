@@ -62,15 +62,13 @@ impl Cooperative<'_> {
                 });
                 "peak + log(sum)"
             }
-            Some([_, (pad_v, offset)]) => {
+            Some([_, (pad_v, _)]) => {
                 self.line("let highest = max(peak, pads_score);");
                 self.line("let kept = exp(peak - highest);");
                 self.line("let pads_weight = exp(pads_score - highest);");
                 self.line("let all = sum * kept + pads_weight;");
-                let row = self.e.pad_row(offset);
-                self.line(format!("let pad_v = {row} + part;"));
                 self.store_rows("out", out, self.e.queries(), |c, word, value| {
-                    let pad = c.e.number(pad_v, &format!("pad_v + {word}u"));
+                    let pad = c.e.number(pad_v, &format!("pad_v + part + {word}u"));
                     format!("({value} * kept + {pad} * pads_weight) / all")
                 });
                 "highest + log(all)"

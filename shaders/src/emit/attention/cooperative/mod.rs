@@ -3,8 +3,7 @@
 //! A workgroup owns 64 or 128 rows of a window, one or two strips of 16 per subgroup, and walks the other side
 //! `step` slots at a time. A fragment of the other side is read once for both strips. Fragments cannot be indexed
 //! or scaled by row, so scores pass through workgroup memory: a row of a tile is turned into weights by two
-//! invocations or, of two strips, by one. The owned operands stay in fragments for the whole
-//! walk.
+//! invocations or, of two strips, by one. The owned operands stay in fragments for the whole walk.
 //!
 //! Relative positions are part of the product of queries and keys: a query is followed by its terms
 //! `rel[n, …]`, a key by ones at its row and its column of the window and zeros elsewhere. So the gradient

@@ -1,12 +1,14 @@
 //! Pads of a window. Two invocations share a query as everywhere.
 
 use super::super::forward::MASKED;
+use super::super::geometry::both;
 use super::super::pads::PadRows;
 use super::{Cooperative, WORD};
 use crate::wgsl::float;
 
 impl Cooperative<'_> {
-    /// Binds the score of the pads of the window together with the owned query, least if there are none.
+    /// Binds where the rows of pads are and, as `pads_score`, the score of those of the window together with the
+    /// owned query, least if there are none.
     pub(super) fn score_pads(&mut self, rows: PadRows, rel: Option<usize>) {
         let [(pad_k, _), _] = rows;
         self.line(format!("var pads_score = {};", float(MASKED)));
@@ -14,8 +16,8 @@ impl Cooperative<'_> {
             // Other invocations have saved the query's terms.
             self.line("storageBarrier();");
         }
-        self.e.w.open("if pads");
         self.e.find_pads(rows);
+        self.e.w.open("if pads");
         let (q, queries) = (self.e.a.q, self.e.queries());
         let row = self.e.row(&q, queries, "n_t");
         self.line(format!("let q_row = {row};"));
@@ -29,20 +31,13 @@ impl Cooperative<'_> {
         self.e.w.close();
     }
 
-    /// Binds what the pads' key `pad_k` is multiplied by in the gradient of the owned query, and adds what they give
+    /// Binds where the rows of pads are and, as `pads_step`, what their key `pad_k` is multiplied by in the gradient of the owned query, and adds what they give
     /// to the gradient of its terms, given the saved terms and their gradient.
-    pub(super) fn add_pads(
-        &mut self,
-        [(pad_k, k_offset), (pad_v, v_offset)]: PadRows,
-        dout: usize,
-        terms: Option<(usize, usize)>,
-    ) {
-        let row = self.e.pad_row(k_offset);
-        self.line(format!("let pad_k = {row};"));
+    pub(super) fn add_pads(&mut self, rows: PadRows, dout: usize, terms: Option<(usize, usize)>) {
+        let [(pad_k, _), (pad_v, _)] = rows;
+        self.e.find_pads(rows);
         self.line("var pads_step = 0.0f;");
         self.e.w.open("if pads");
-        let row = self.e.pad_row(v_offset);
-        self.line(format!("let pad_v = {row};"));
         let [q, g] = self.e.query_rows("n");
         let q_buffer = self.e.a.q.buffer;
         let products = [
@@ -74,10 +69,10 @@ impl Cooperative<'_> {
         for i in 0..WORD {
             let k = self.e.w.bind("k", format!("w * {WORD}u + {i}u"));
             let inside = format!("{k} < {count}u");
-            let condition = self.token.iter().cloned().chain([inside]);
+            let condition = both(self.token.clone(), Some(inside));
             self.e
                 .w
-                .open(format!("if {}", condition.collect::<Vec<_>>().join(" && ")));
+                .open(format!("if {}", condition.unwrap_or_default()));
             let own = self.e.number(rel, &format!("saved + {k}"));
             let others = self.e.others(&k);
             self.line(format!("let term = exp(base + {own} + {others}) * excess;"));
