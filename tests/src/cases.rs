@@ -58,7 +58,7 @@ fn disagreement(got: &Tensor, want: &Tensor, tolerance: f32) -> Option<String> {
 /// # Panics
 /// When the plan or a step fails.
 pub fn run(device: &Device, built: &CaseGraph, wanted: &[Value], fuse: bool) -> Vec<Tensor> {
-    let planned = plan(&built.graph, wanted, device.precision().planning(fuse)).expect("a plan");
+    let planned = plan(&built.graph, wanted, device.planning(fuse)).expect("a plan");
     let mut program =
         Program::new(device, &built.graph, planned, &parameters(&built.graph)).expect("a program");
     let feeds = feeds();

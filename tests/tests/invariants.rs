@@ -13,7 +13,8 @@ use samora_tests::training::{Training, is_expert, small_encoder};
 type Tensors = BTreeMap<String, Tensor>;
 
 fn program(training: &Training, tensors: &Tensors, fuse: bool) -> Program<'static> {
-    let planned = plan(&training.graph, &[training.loss], Planning::exact(fuse)).expect("a plan");
+    let planning = device().planning(fuse);
+    let planned = plan(&training.graph, &[training.loss], planning).expect("a plan");
     Program::new(device(), &training.graph, planned, tensors).expect("a program")
 }
 

@@ -1,12 +1,17 @@
 //! What plans of whole training steps cost: recomputation, frozen weights, memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::HashMap;
+
 use samora_engine::models::sam::{Adapter, Fusion, SamConfig, encode};
 use samora_engine::nn::loss::mse;
 use samora_engine::nn::{HlAttn, Level};
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
-use samora_engine::{DType, Graph, Init, Plan, Planning, Remat, Value, differentiate, plan};
+use samora_engine::{
+    DType, Graph, Init, Plan, Planning, Remat, Tensor, Value, differentiate, plan,
+};
 use samora_shaders::Kernel;
+use samora_tests::host::HostProgram;
 use samora_tests::training::{Training, is_expert, small_encoder};
 
 fn planned(training: &Training, fuse: bool) -> Plan {
@@ -66,6 +71,42 @@ fn windows_of_convolutions_are_not_kept() {
         println!("{remat:?}: {live} images alive at once");
         assert!(live < f64::from(images + 4), "{remat:?}: {live}");
     }
+}
+
+/// Nothing waits for the updates of parameters: several of one length are one kernel that computes the same.
+#[test]
+fn updates_share_kernels() {
+    let training = Training::new(Remat::None, |_| true);
+    let mut feeds: HashMap<String, Tensor> = training.parameters().into_iter().collect();
+    feeds.extend(
+        training
+            .inputs(0)
+            .into_iter()
+            .map(|(name, tensor)| (name.into(), tensor)),
+    );
+    let [(apart, want), (together, got)] = [1, 31].map(|bindings| {
+        let planning = Planning {
+            bindings,
+            ..Planning::exact(true)
+        };
+        let planned = plan(&training.graph, &[training.loss], planning).expect("a plan");
+        let updates = planned
+            .steps
+            .iter()
+            .filter(|s| s.label.starts_with("optim"));
+        let binds: Vec<usize> = updates.map(|s| s.places.len()).collect();
+        assert!(binds.iter().all(|n| *n <= bindings.max(12)), "{binds:?}");
+        let mut program = HostProgram::new(&training.graph, planned, &feeds);
+        program.step();
+        let changed = training
+            .changing()
+            .into_iter()
+            .map(|name| program.source(&name));
+        (binds.len(), changed.collect::<Vec<_>>())
+    });
+    println!("{apart} kernels of the optimiser, {together} together");
+    assert!(4 * together < 3 * apart, "{apart} kernels, then {together}");
+    assert_eq!(got, want);
 }
 
 /// A step of SAM ViT-B at 224 pixels, batch 2, with this adapter, updating what `trains`.

@@ -23,7 +23,11 @@ fn block(halves: bool) -> Plan {
     let gradients = differentiate(&mut g, loss, &[x, w], Remat::None);
     g.check().unwrap();
     let wanted: Vec<_> = gradients.into_iter().flatten().chain([loss]).collect();
-    plan(&g, &wanted, Planning { fuse: true, halves }).unwrap()
+    let planning = Planning {
+        halves,
+        ..Planning::exact(true)
+    };
+    plan(&g, &wanted, planning).unwrap()
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! epilogue, or with the row reduction they feed, as its prologue. Kernels are only merged where no
 //! third one has to run between them.
 
+mod bundle;
 mod merge;
 
 use std::collections::{HashMap, HashSet};
@@ -19,6 +20,8 @@ use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 const ROWS_PER_COLUMN: usize = 256;
 /// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
 pub(crate) const MAX_BINDINGS: usize = 12;
+/// Storage buffers that several small kernels as one may bind, where the adapter offers as many, as all but old ones do.
+pub(crate) const BUNDLE_BINDINGS: usize = 31;
 
 /// Nodes that become one kernel.
 #[derive(Debug)]
@@ -217,9 +220,11 @@ impl Groups<'_> {
         let (to, from) = (a.min(b), a.max(b));
         let moved = &mut self.groups[from];
         let (nodes, anchor) = (std::mem::take(&mut moved.nodes), moved.anchor.take());
+        let after = std::mem::take(&mut moved.after);
         nodes.iter().for_each(|&n| self.of[n] = to);
         let group = &mut self.groups[to];
         group.nodes.extend(nodes);
+        group.after.extend(after);
         group.nodes.sort_unstable();
         group.anchor = group.anchor.or(anchor);
         to
@@ -234,7 +239,11 @@ impl Groups<'_> {
             kept += usize::from(!group.nodes.is_empty());
         }
         self.groups.retain(|g| !g.nodes.is_empty());
-        self.of.iter_mut().for_each(|g| *g = numbers[*g]);
+        let after = self.groups.iter_mut().flat_map(|g| &mut g.after);
+        self.of
+            .iter_mut()
+            .chain(after)
+            .for_each(|g| *g = numbers[*g]);
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::textures;
 use super::tuning::Tune;
+use crate::fuse::BUNDLE_BINDINGS;
 use crate::{Error, Planning, Result};
 
 /// What makes a plan smaller.
@@ -48,11 +49,12 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// How plans for devices of this precision are made.
+    /// How plans for GPUs of this precision are made, where no device is open.
     pub fn planning(self, fuse: bool) -> Planning {
         Planning {
             fuse,
             halves: self == Self::Half,
+            bindings: BUNDLE_BINDINGS,
         }
     }
 }
@@ -153,6 +155,16 @@ impl Device {
     /// How it computes large matrix products.
     pub fn precision(&self) -> Precision {
         self.options.precision
+    }
+
+    /// How plans for it are made.
+    pub fn planning(&self, fuse: bool) -> Planning {
+        let gpu = self.precision().planning(fuse);
+        let offered = self.adapter.max_bindings as usize;
+        Planning {
+            bindings: gpu.bindings.min(offered),
+            ..gpu
+        }
     }
 
     /// Buffers, bind groups and pipelines created so far.

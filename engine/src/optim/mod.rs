@@ -63,11 +63,6 @@ pub struct Backward {
     pub scaled: bool,
 }
 
-/// Elements of the largest gradients that are summed together for the norm, and how many are: fewer than a
-/// kernel binds.
-const SMALL: usize = 1 << 14;
-const TOGETHER: usize = 8;
-
 /// What [`minimise`] appended.
 #[derive(Clone, Debug)]
 pub struct Minimised {
@@ -147,33 +142,36 @@ fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], norm: Value, limit: f64) {
     }
 }
 
-/// The L2 norm of all gradients together. A kernel sums several small ones.
+/// The L2 norm of all gradients together. Squares of gradients of one shape are summed element by element first,
+/// so that a kernel takes several.
 fn total_norm(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
-    let gradients = pairs.iter().map(|(_, gradient)| *gradient);
-    let (small, large): (Vec<Value>, Vec<Value>) = gradients.partition(|v| g.ty(*v).len() <= SMALL);
-    let joined = small.chunks(TOGETHER).map(|some| {
-        let flat = some.iter().map(|&v| {
-            let len = g.ty(v).len();
-            g.reshape(v, &[len])
-        });
-        let flat: Vec<Value> = flat.collect();
-        g.concat(&flat, 0)
-    });
-    let all: Vec<Value> = joined.collect();
+    let mut squares: Vec<Value> = Vec::new();
+    for &(_, gradient) in pairs {
+        let square = g.square(gradient);
+        let shape = g.shape(gradient);
+        match squares.iter().position(|&s| g.shape(s) == shape) {
+            Some(at) => squares[at] = g.add(squares[at], square),
+            None => squares.push(square),
+        }
+    }
     let mut total = g.scalar(0.0);
-    for gradient in all.into_iter().chain(large) {
-        let squares = sum_of_squares(g, gradient);
-        total = g.add(total, squares);
+    for square in squares {
+        let sum = total_sum(g, square);
+        total = g.add(total, sum);
     }
     g.sqrt(total)
 }
 
 fn sum_of_squares(g: &mut Graph, x: Value) -> Value {
     let squares = g.square(x);
+    total_sum(g, squares)
+}
+
+fn total_sum(g: &mut Graph, x: Value) -> Value {
     let axes: Vec<usize> = (0..g.shape(x).len()).collect();
     match axes.is_empty() {
-        true => squares,
-        false => g.sum(squares, &axes),
+        true => x,
+        false => g.sum(x, &axes),
     }
 }
 

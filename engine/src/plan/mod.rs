@@ -19,7 +19,7 @@ use self::kernel::{Planned, step};
 use self::order::order;
 use self::slots::assign_slots;
 use self::updates::place_updates;
-use crate::fuse::{self, Groups};
+use crate::fuse::{self, Groups, MAX_BINDINGS};
 use crate::lower::{Body, Buffer, Lowered, lower};
 use crate::{Graph, Result, SourceKind, Value};
 
@@ -61,14 +61,17 @@ pub struct Planning {
     pub fuse: bool,
     /// What products read is kept as f16, for devices that round it to that.
     pub halves: bool,
+    /// Storage buffers that one kernel may bind.
+    pub bindings: usize,
 }
 
 impl Planning {
-    /// In f32.
+    /// In f32, for any adapter.
     pub const fn exact(fuse: bool) -> Self {
         Self {
             fuse,
             halves: false,
+            bindings: MAX_BINDINGS,
         }
     }
 }
@@ -101,6 +104,9 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
     let lowered = lower(graph, &all)?;
     let mut groups = fuse::group(&lowered, planning.fuse);
     let updates = place_updates(graph, &lowered, &mut groups);
+    if planning.fuse {
+        groups.bundle(planning.bindings, &updates.in_place);
+    }
     let stored = stored(&lowered, &groups);
     let order = order(&groups);
     let in_slots = stored

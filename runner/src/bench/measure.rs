@@ -97,7 +97,7 @@ pub fn measure(
     profile: bool,
 ) -> Result<Measured> {
     let begun = Instant::now();
-    let planned = plan(&case.graph, &case.wanted, device.precision().planning(fuse))?;
+    let planned = plan(&case.graph, &case.wanted, device.planning(fuse))?;
     let mut program = Program::new(device, &case.graph, planned, &case.tensors)?;
     let feeds: Vec<(&str, &Tensor)> = case.inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let loss = case.wanted.first().copied();

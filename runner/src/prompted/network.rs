@@ -211,7 +211,7 @@ fn program<'d>(
     wanted: &[Value],
     import: Import,
 ) -> Result<Program<'d>> {
-    let planned = plan(graph, wanted, device.precision().planning(fuse))?;
+    let planned = plan(graph, wanted, device.planning(fuse))?;
     let (weights, reports) = fit(vec![import], graph, &Weights::default())?;
     for report in reports {
         if let Some(first) = report.missing.first() {

@@ -102,7 +102,7 @@ impl<'d> Segmenter<'d> {
     ) -> Result<Self> {
         let encoder = &pipeline.encoder;
         let (graph, logits) = graph(pipeline, stage, classes, batch);
-        let planned = plan(&graph, &[logits], device.precision().planning(fuse))?;
+        let planned = plan(&graph, &[logits], device.planning(fuse))?;
         let weights = weights.draw(&graph, pipeline.seed)?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
         Ok(Self {

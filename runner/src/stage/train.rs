@@ -135,7 +135,7 @@ pub(super) fn train(
     given: &Weights,
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
-    let planning = ctx.device.precision().planning(ctx.fuse);
+    let planning = ctx.device.planning(ctx.fuse);
     let planned = plan(&built.graph, &[built.loss, built.learning_rate], planning)?;
     let weights = given.draw(&built.graph, ctx.pipeline.seed)?;
     let mut tensors = weights.tensors;

@@ -23,7 +23,7 @@ fn half_attention_agrees_with_the_reference() {
         let mut graph = Graph::new();
         let (names, values): (Vec<_>, Vec<_>) = case.build(&mut graph).into_iter().unzip();
         let want = cpu::evaluate(&graph, &HashMap::new(), &values).expect("a reference");
-        let planned = plan(&graph, &values, device.precision().planning(true)).expect("a plan");
+        let planned = plan(&graph, &values, device.planning(true)).expect("a plan");
         let mut program =
             Program::new(&device, &graph, planned, &parameters(&graph)).expect("a program");
         program.step(&[]).expect("a step");
@@ -49,7 +49,7 @@ fn rates_of_attention() {
         for case in MEASURED_ATTENTION {
             let mut graph = Graph::new();
             let values: Vec<Value> = case.build(&mut graph).iter().map(|(_, v)| *v).collect();
-            let planned = plan(&graph, &values, device.precision().planning(true)).expect("a plan");
+            let planned = plan(&graph, &values, device.planning(true)).expect("a plan");
             let mut program =
                 Program::new(&device, &graph, planned, &parameters(&graph)).expect("a program");
             let mut best: Vec<(String, f64)> = Vec::new();

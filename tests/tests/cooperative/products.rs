@@ -35,7 +35,7 @@ fn split_products_agree_with_the_reference() {
 }
 
 fn program<'a>(device: &'a Device, graph: &Graph, y: Value) -> Program<'a> {
-    let planned = plan(graph, &[y], device.precision().planning(true)).expect("a plan");
+    let planned = plan(graph, &[y], device.planning(true)).expect("a plan");
     Program::new(device, graph, planned, &parameters(graph)).expect("a program")
 }
 
