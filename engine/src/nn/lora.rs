@@ -65,9 +65,7 @@ pub fn low_rank_updates(
     let low = g.matmul(flat, down);
     let low = g.reshape(low, &[rows, 2 * n, rank]);
     let low = g.permute(low, &[1, 0, 2]);
-    let up = g.stack(&up, 0);
-    let up = g.transpose(up);
-    let mut deltas = g.matmul(low, up);
+    let mut up = g.stack(&up, 0);
     if experts.iter().any(|expert| expert.scale.is_some()) {
         let factors: Vec<Value> = experts
             .iter()
@@ -78,8 +76,11 @@ pub fn low_rank_updates(
             .collect();
         let factors = g.stack(&[factors.as_slice(), factors.as_slice()].concat(), 0);
         let factors = g.reshape(factors, &[2 * n, 1, 1]);
-        deltas = g.mul(deltas, factors);
+        // Of all that s could multiply, B does not grow with the tokens, and is what its gradient reads.
+        up = g.mul(up, factors);
     }
+    let up = g.transpose(up);
+    let deltas = g.matmul(low, up);
     let deltas = g.reshape(deltas, &[2 * n, batch, tokens, c]);
     (g.slice(deltas, 0, 0, n), g.slice(deltas, 0, n, n))
 }
