@@ -56,7 +56,7 @@ pub struct Source {
 }
 
 /// A computation: nodes, their sources, and what is assigned back to parameters and state.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     sources: Vec<Source>,

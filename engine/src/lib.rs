@@ -20,13 +20,15 @@ pub mod ops;
 pub mod optim;
 mod plan;
 pub mod random;
+mod remat;
 mod tensor;
 pub mod weights;
 
-pub use differentiate::{Remat, differentiate};
+pub use differentiate::differentiate;
 pub use error::{Error, Result};
 pub use graph::{Graph, Node, Source, SourceKind, Value};
 pub use init::Init;
 pub use op::{Gradient, Lowering, Op};
 pub use plan::{Place, Plan, Planning, Step, plan};
+pub use remat::Remat;
 pub use tensor::{DType, Data, Tensor, Type};

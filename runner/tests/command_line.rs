@@ -189,10 +189,15 @@ fn a_plan_needs_no_data() {
         2,
         &["`RUNNER_TEST_UNSET` is not set"],
     );
-    let output = scene.runner(&["plan", "small.ron", "--emit", "modules"]);
+    let output = scene.runner(&["plan", "small.ron", "--peak", "--emit", "modules"]);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    for part in ["encoder", "finetune", "GFLOP/step", "summary.json"] {
+    for part in [
+        "encoder",
+        "GFLOP/step",
+        "finetune, when most is kept",
+        "summary.json",
+    ] {
         assert!(stdout.contains(part), "{stdout}");
     }
     let module = first_file(&scene.path("modules/finetune"));

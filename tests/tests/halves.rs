@@ -151,8 +151,8 @@ fn what_products_read_is_halved() {
         ..Planning::exact(true)
     };
     let halves = plan(&g, &wanted, halves).unwrap();
-    let ratio = halves.live as f64 / exact.live as f64;
-    println!("{} words alive instead of {}", halves.live, exact.live);
+    let ratio = halves.live() as f64 / exact.live() as f64;
+    println!("{} words alive instead of {}", halves.live(), exact.live());
     assert!((0.5..0.7).contains(&ratio), "{ratio}");
     let written = |plan: &Plan, label: &str| -> Vec<BufferType> {
         let steps = plan.steps.iter().filter(|s| s.label.starts_with(label));

@@ -83,8 +83,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// 32-bit words of each slot.
     pub slots: Vec<usize>,
-    /// Largest number of words alive at once: no plan with this order needs less.
-    pub live: usize,
+    /// The values in slots that are alive when most words are, with the scope path and op of each, and its words.
+    pub peak: Vec<(String, usize)>,
     /// Copies into sources after the last kernel, where an update could not be made in place.
     pub copies: Vec<(Place, usize)>,
     /// Where each wanted value is after a step.
@@ -146,12 +146,16 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         Buffer::Source(s) => Some(*s),
         Buffer::Computed { .. } => None,
     });
+    let peak = slots.peak.iter().filter_map(|&(buffer, words)| {
+        let node = fuse::computed(&buffer)?;
+        Some((lowered.nodes[node].label.to_string(), words))
+    });
     Ok(Plan {
         half_sources: half_sources.collect(),
         steps,
         copies: copies.collect(),
         outputs,
-        live: slots.live,
+        peak: peak.collect(),
         slots: slots.sizes,
     })
 }
@@ -165,6 +169,11 @@ impl Plan {
     /// Bytes that the kernels of one step read and write, each buffer of a kernel once.
     pub fn bytes(&self) -> u64 {
         self.steps.iter().map(|s| s.bytes).sum()
+    }
+
+    /// Largest number of words alive at once: no plan with this order needs less.
+    pub fn live(&self) -> usize {
+        self.peak.iter().map(|(_, words)| words).sum()
     }
 
     /// Bytes of all slots.

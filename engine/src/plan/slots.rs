@@ -23,8 +23,8 @@ pub(super) struct Slots {
     pub(super) of: HashMap<Buffer, (usize, usize)>,
     /// Words of each slot.
     pub(super) sizes: Vec<usize>,
-    /// Largest number of words alive at once.
-    pub(super) live: usize,
+    /// The values that are alive when most words are, and how many each has.
+    pub(super) peak: Vec<(Buffer, usize)>,
 }
 
 /// A value's stay in memory: kernels `start..=end` of the order, `end` past the last one for values
@@ -83,7 +83,7 @@ pub(super) fn assign_slots(
 
 fn place(mut lifetimes: Vec<Lifetime>, kernels: usize) -> Slots {
     let mut slots = Slots {
-        live: largest_live(&lifetimes, kernels),
+        peak: peak(&lifetimes, kernels),
         ..Slots::default()
     };
     lifetimes.sort_by_key(|l| (Reverse(l.words), l.start, l.buffer));
@@ -169,18 +169,22 @@ fn lifetimes(
     lifetimes
 }
 
-fn largest_live(lifetimes: &[Lifetime], kernels: usize) -> usize {
+/// What is alive at the kernel at which most is.
+fn peak(lifetimes: &[Lifetime], kernels: usize) -> Vec<(Buffer, usize)> {
     let (mut born, mut died) = (vec![0; kernels + 1], vec![0; kernels + 2]);
     for l in lifetimes {
         born[l.start] += l.words;
         died[l.end + 1] += l.words;
     }
-    let (mut live, mut largest) = (0, 0);
-    for at in 0..kernels {
-        live = live + born[at] - died[at];
-        largest = largest.max(live);
+    let (mut live, mut largest, mut at) = (0, 0, 0);
+    for kernel in 0..kernels {
+        live = live + born[kernel] - died[kernel];
+        if live > largest {
+            (largest, at) = (live, kernel);
+        }
     }
-    largest
+    let alive = lifetimes.iter().filter(|l| l.start <= at && at <= l.end);
+    alive.map(|l| (l.buffer, l.words)).collect()
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Memory {
             weights: weights + constants,
             optimiser: state,
             activations: inputs + plan.slot_bytes(),
-            alive: inputs + 4 * plan.live as u64,
+            alive: inputs + 4 * plan.live() as u64,
             copies,
         }
     }

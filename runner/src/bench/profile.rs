@@ -7,7 +7,7 @@ use samora_engine::Step;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::journal::Table;
+use crate::journal::{Table, alike};
 use crate::whole_file::write_whole;
 
 /// Rows of a table.
@@ -119,17 +119,9 @@ fn total(profile: &[(Step, String, f64)]) -> f64 {
 /// The scope of a kernel's label with numbers as `*`, and whether it belongs to the backward pass.
 fn scope(label: &str) -> (String, bool) {
     let path = label.split(' ').next().unwrap_or_default();
-    let (scope, _op) = path.rsplit_once('.').unwrap_or(("(top)", path));
-    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let parts = scope.split('.').filter(|part| *part != "backward");
-    let parts: Vec<&str> = parts
-        .map(|part| if is_number(part) { "*" } else { part })
-        .collect();
-    let backward = scope.split('.').any(|part| part == "backward");
-    match parts.is_empty() {
-        true => ("(top)".into(), backward),
-        false => (parts.join("."), backward),
-    }
+    let (path, backward) = alike(path);
+    let scope = path.rsplit_once('.').map_or("(top)", |(scope, _op)| scope);
+    (scope.into(), backward)
 }
 
 #[cfg(test)]

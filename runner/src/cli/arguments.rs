@@ -117,6 +117,9 @@ pub struct PlanArgs {
     /// What is planned.
     #[command(flatten)]
     pub pipeline: PipelineArgs,
+    /// List what each stage keeps at the kernel at which it keeps most
+    #[arg(long)]
+    pub peak: bool,
     /// Write the WGSL modules of every stage into this folder
     #[arg(long, value_name = "DIR")]
     pub emit: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! `runner plan`: what a run would train, compute and write.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -8,9 +9,12 @@ use samora_shaders::{Caps, emit};
 
 use crate::cli::PlanArgs;
 use crate::error::{Error, Result};
-use crate::journal::{Table, print_result};
+use crate::journal::{Table, alike, print_result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::stage::{StagePlan, plan_stage};
+
+/// Rows of a table of values.
+const LISTED: usize = 12;
 
 /// Prints the plan of every stage and, on request, writes its WGSL modules. Needs neither GPU nor
 /// data.
@@ -32,9 +36,13 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
         "activations MiB",
         "total MiB",
     ]);
+    let mut peaks = Vec::new();
     for stage in &pipeline.stages {
         let planned = plan_stage(&pipeline, stage, !args.no_fuse)?;
         table.row(row(stage, &planned));
+        if args.peak {
+            peaks.push((stage.name(), peak(&planned.plan)));
+        }
         if let Some(folder) = &args.emit {
             write_modules(&folder.join(stage.name()), &planned.plan)?;
         }
@@ -44,6 +52,10 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
         pipeline.name, pipeline.seed
     ));
     print_result(&table);
+    for (stage, table) in peaks {
+        print_result(format_args!("\n{stage}, when most is kept\n"));
+        print_result(&table);
+    }
     print_result(format_args!(
         "\nwrites, in runs/{} or --out:\n",
         pipeline.name
@@ -71,6 +83,29 @@ fn row(stage: &Stage, planned: &StagePlan) -> [String; 11] {
         mib(slots + inputs),
         mib(inputs + weights + state + constants + slots),
     ]
+}
+
+/// What takes most room in slots when most is kept; values of blocks of the same kind together.
+fn peak(plan: &Plan) -> Table {
+    let mut alive: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();
+    for (label, words) in &plan.peak {
+        let (times, sum) = alive.entry(alike(label)).or_default();
+        *times += 1;
+        *sum += words;
+    }
+    let mut rows: Vec<_> = alive.into_iter().collect();
+    rows.sort_by_key(|(_, (_, words))| Reverse(*words));
+    let mut table = Table::new(&["value", "pass", "times", "MiB", "share"]);
+    for ((value, backward), (times, words)) in rows.into_iter().take(LISTED) {
+        table.row([
+            value,
+            if backward { "backward" } else { "forward" }.into(),
+            times.to_string(),
+            format!("{:.1}", words as f64 / f64::from(1 << 18)),
+            format!("{:.1} %", 100.0 * words as f64 / plan.live() as f64),
+        ]);
+    }
+    table
 }
 
 /// A number of parameters, such as `89.7 M`.

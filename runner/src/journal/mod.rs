@@ -1,5 +1,6 @@
 //! What a run says and leaves behind: progress, events, curves, overlays and the summary.
 
+mod alike;
 mod canvas;
 mod comparison;
 mod curve;
@@ -10,6 +11,7 @@ mod results;
 mod summary;
 mod table;
 
+pub use alike::alike;
 pub use comparison::Comparison;
 pub use curve::draw_curve;
 pub use events::{Event, EventLog};
