@@ -36,10 +36,11 @@ pub(crate) fn adapted_attention(
     };
     let [q, k, v] = parts(g, qkv);
     let (dq, dv) = low_rank_updates(g, y, &updates, rank);
-    let (q_experts, v_experts) = (g.add(q, dq), g.add(v, dv));
-    let [q, v] = [(q, q_experts), (v, v_experts)].map(|(base, experts)| {
+    let [q, v] = [(q, dq), (v, dv)].map(|(base, updates)| {
         let base = g.reshape(base, &[1, batch, n, c]);
-        let all = g.concat(&[base, experts], 0);
+        // The block itself comes first, without an update.
+        let updates = g.pad(updates, 0, 1, 0);
+        let all = g.add(base, updates);
         g.reshape(all, &[4 * batch, n, c])
     });
     let out = attend(g, [q, k, v]);
