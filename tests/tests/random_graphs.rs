@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use samora_engine::gpu::Precision;
 use samora_engine::random::Stream;
 use samora_engine::{
     Graph, Init, Planning, Remat, Source, Tensor, Value, cpu, differentiate, plan,
@@ -14,6 +15,11 @@ use samora_tests::host::HostProgram;
 const GRAPHS: u64 = 60;
 const OPS: usize = 24;
 const STEPS: usize = 2;
+
+/// For GPUs.
+fn planning(fuse: bool) -> Planning {
+    Precision::Exact.planning(fuse)
+}
 
 /// A graph and what is read after each step.
 struct Random {
@@ -158,7 +164,7 @@ fn plans_of_random_graphs_give_what_the_graphs_mean() {
         let random = random_graph(seed);
         let g = &random.graph;
         for fuse in [false, true] {
-            let planned = plan(g, &random.wanted, Planning::exact(fuse)).expect("a plan");
+            let planned = plan(g, &random.wanted, planning(fuse)).expect("a plan");
             let outputs: usize = planned.steps.iter().map(|s| s.places.len()).sum();
             shared += usize::from(planned.slots.len() < outputs);
             let mut state = feeds(g);
@@ -194,7 +200,7 @@ fn assignments_see_old_values() {
     g.assign(c, sum);
     g.assign(d, sum);
     for fuse in [false, true] {
-        let planned = plan(&g, &[a, sum], Planning::exact(fuse)).expect("a plan");
+        let planned = plan(&g, &[a, sum], planning(fuse)).expect("a plan");
         let mut program = HostProgram::new(&g, planned, &HashMap::new());
         program.step();
         assert_eq!(program.read(a), start(1.0));
@@ -217,7 +223,7 @@ fn updates_that_read_elsewhere_are_not_in_place() {
     let sum = g.add(w, transposed);
     g.assign(w, sum);
     for fuse in [false, true] {
-        let planned = plan(&g, &[], Planning::exact(fuse)).expect("a plan");
+        let planned = plan(&g, &[], planning(fuse)).expect("a plan");
         assert_eq!(planned.copies.len(), 1);
         let mut program = HostProgram::new(&g, planned, &HashMap::new());
         program.step();

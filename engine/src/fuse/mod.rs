@@ -32,7 +32,7 @@ pub(crate) struct Group {
     pub(crate) anchor: Option<usize>,
     /// Elements of the iteration space.
     pub(crate) len: usize,
-    /// Groups that must run earlier although this one reads nothing of them.
+    /// Nodes that must run earlier although this group reads nothing of them.
     after: Vec<usize>,
     /// Whether it holds nodes of the forward pass.
     forward: bool,
@@ -108,7 +108,9 @@ impl Groups<'_> {
 
     /// Runs the groups `earlier` before group `g`; none of them may depend on it.
     pub(crate) fn impose(&mut self, g: usize, earlier: impl Iterator<Item = usize>) {
-        self.groups[g].after.extend(earlier);
+        let nodes = earlier.filter_map(|e| self.groups[e].nodes.first().copied());
+        let nodes: Vec<usize> = nodes.collect();
+        self.groups[g].after.extend(nodes);
         self.ordered = true;
     }
 
@@ -119,9 +121,10 @@ impl Groups<'_> {
             .nodes
             .iter()
             .flat_map(|&n| &self.lowered.nodes[n].inputs);
-        let read = inputs.filter_map(|b| Some(self.of[computed(b)?]));
-        read.filter(move |d| *d != g)
-            .chain(group.after.iter().copied())
+        let nodes = inputs
+            .filter_map(computed)
+            .chain(group.after.iter().copied());
+        nodes.map(|n| self.of[n]).filter(move |d| *d != g)
     }
 
     /// Whether a group and one that reads from it can be one kernel.
@@ -239,11 +242,7 @@ impl Groups<'_> {
             kept += usize::from(!group.nodes.is_empty());
         }
         self.groups.retain(|g| !g.nodes.is_empty());
-        let after = self.groups.iter_mut().flat_map(|g| &mut g.after);
-        self.of
-            .iter_mut()
-            .chain(after)
-            .for_each(|g| *g = numbers[*g]);
+        self.of.iter_mut().for_each(|g| *g = numbers[*g]);
     }
 }
 
