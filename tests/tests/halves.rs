@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use samora_engine::gpu::{Device, Program};
+use samora_engine::gpu::{Device, Precision, Program};
 use samora_engine::models::sam::{Adapter, SamConfig, encode};
 use samora_engine::nn::loss::mse;
+use samora_engine::ops::attention::Attend;
 use samora_engine::{
-    DType, Graph, Init, Plan, Planning, Remat, Tensor, Value, differentiate, plan,
+    DType, Graph, Init, Plan, Planning, Remat, Tensor, Value, cpu, differentiate, plan,
 };
-use samora_shaders::BufferType;
+use samora_shaders::{BufferType, Tokens};
 use samora_tests::{device, gpu_device};
 
 /// Largest accepted difference of the loss and its gradients, relative to their largest element.
@@ -140,6 +141,13 @@ fn frozen_weights_are_halved() {
     }
 }
 
+/// What the kernels with such labels write.
+fn written(plan: &Plan, label: &str) -> Vec<BufferType> {
+    let steps = plan.steps.iter().filter(|s| s.label.starts_with(label));
+    let bindings = steps.flat_map(|s| s.kernel.bindings().iter());
+    bindings.filter(|b| b.write).map(|b| b.ty).collect()
+}
+
 /// What products read, and GELU's operand, is kept as f16; the stream between blocks, what is wanted and the
 /// statistics of attention are not.
 #[test]
@@ -154,11 +162,6 @@ fn what_products_read_is_halved() {
     let ratio = halves.live() as f64 / exact.live() as f64;
     println!("{} words alive instead of {}", halves.live(), exact.live());
     assert!((0.5..0.7).contains(&ratio), "{ratio}");
-    let written = |plan: &Plan, label: &str| -> Vec<BufferType> {
-        let steps = plan.steps.iter().filter(|s| s.label.starts_with(label));
-        let bindings = steps.flat_map(|s| s.kernel.bindings().iter());
-        bindings.filter(|b| b.write).map(|b| b.ty).collect()
-    };
     let (f32, f16) = (BufferType::F32, BufferType::F16);
     let block = "image_encoder.blocks.0";
     assert_eq!(written(&halves, &format!("{block}.norm1")), [f16]);
@@ -173,4 +176,42 @@ fn what_products_read_is_halved() {
         [f16, f16]
     );
     assert_eq!(written(&halves, &format!("{block}.mlp.lin2.matmul")), [f32]);
+}
+
+/// The gradients of queries, keys and values that are joined for a product are kept as the product reads them.
+#[test]
+fn what_is_joined_for_a_product_is_halved() {
+    let mut g = Graph::new();
+    let x = g.param("x", &[1, 64, 64], Init::Normal(1.0));
+    let weight = g.param("weight", &[64, 192], Init::Normal(0.1));
+    let qkv = g.matmul(x, weight);
+    let [q, k, v] = [0, 64, 128].map(|at| g.slice(qkv, 2, at, 64));
+    let (queries, keys) = (64, 64);
+    let y = g.attention(
+        q,
+        k,
+        v,
+        Attend::plain(2, Tokens::Sequence { queries, keys }),
+    );
+    let y = g.square(y);
+    let loss = g.sum(y, &[0, 1, 2]);
+    let gradients = differentiate(&mut g, loss, &[x], Remat::None);
+    let wanted: Vec<Value> = gradients.into_iter().flatten().collect();
+    let planned = plan(&g, &wanted, Precision::Half.planning(true)).unwrap();
+    let f16 = BufferType::F16;
+    assert_eq!(written(&planned, "backward.attention_grad_kv"), [f16; 2]);
+    assert!(written(&planned, "backward.attention_grad_q").contains(&f16));
+    if device().adapter.f16 {
+        let want = cpu::evaluate(&g, &parameters(&g).into_iter().collect(), &wanted).unwrap();
+        let mut program = Program::new(device(), &g, planned, &parameters(&g)).expect("a program");
+        program.step(&[]).expect("a step");
+        let got = program.read(wanted[0]).unwrap();
+        let largest = want[0]
+            .as_f32()
+            .iter()
+            .fold(0.0, |m: f32, x| m.max(x.abs()));
+        for (a, b) in got.as_f32().iter().zip(want[0].as_f32()) {
+            assert!((a - b).abs() <= 2e-3 * largest, "{a}, not {b}");
+        }
+    }
 }
