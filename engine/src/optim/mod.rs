@@ -2,6 +2,7 @@
 //! step's graph, so an update is planned and fused like everything else.
 
 mod loss_scale;
+mod norm;
 mod rule;
 mod schedule;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use loss_scale::LossScale;
 pub use loss_scale::SKIPPED_STEPS;
+use norm::{clip, total_norm};
 pub use rule::Rule;
 pub use schedule::{PolyLength, Schedule};
 
@@ -127,51 +129,6 @@ pub fn minimise(
         learning_rate,
         gradient_norm: config.clip_norm.and(norm),
         updated: pairs.into_iter().map(|(param, _)| param).collect(),
-    }
-}
-
-/// Scales all gradients by min(1, limit/(norm + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`.
-fn clip(g: &mut Graph, pairs: &mut [(Value, Value)], norm: Value, limit: f64) {
-    let limit = g.scalar(limit as f32);
-    let safe = g.offset(norm, 1e-6);
-    let ratio = g.div(limit, safe);
-    let one = g.scalar(1.0);
-    let factor = g.minimum(ratio, one);
-    for (_, gradient) in pairs.iter_mut() {
-        *gradient = g.mul(*gradient, factor);
-    }
-}
-
-/// The L2 norm of all gradients together. Squares of gradients of one shape are summed element by element first,
-/// so that a kernel takes several.
-fn total_norm(g: &mut Graph, pairs: &[(Value, Value)]) -> Value {
-    let mut squares: Vec<Value> = Vec::new();
-    for &(_, gradient) in pairs {
-        let square = g.square(gradient);
-        let shape = g.shape(gradient);
-        match squares.iter().position(|&s| g.shape(s) == shape) {
-            Some(at) => squares[at] = g.add(squares[at], square),
-            None => squares.push(square),
-        }
-    }
-    let mut total = g.scalar(0.0);
-    for square in squares {
-        let sum = total_sum(g, square);
-        total = g.add(total, sum);
-    }
-    g.sqrt(total)
-}
-
-fn sum_of_squares(g: &mut Graph, x: Value) -> Value {
-    let squares = g.square(x);
-    total_sum(g, squares)
-}
-
-fn total_sum(g: &mut Graph, x: Value) -> Value {
-    let axes: Vec<usize> = (0..g.shape(x).len()).collect();
-    match axes.is_empty() {
-        true => x,
-        false => g.sum(x, &axes),
     }
 }
 

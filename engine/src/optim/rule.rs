@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sum_of_squares;
+use super::norm::sum_of_squares;
 use crate::{Graph, Tensor, Value};
 
 /// How a gradient g changes a parameter w at learning rate η.
