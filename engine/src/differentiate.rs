@@ -46,6 +46,7 @@ fn used(mut g: Graph, loss: Value, wrt: &[Value]) -> Vec<bool> {
     used
 }
 
+/// Walks the nodes back from the loss.
 fn gradients(
     g: &mut Graph,
     loss: Value,

@@ -20,7 +20,7 @@ use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 const ROWS_PER_COLUMN: usize = 256;
 /// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
 pub(crate) const MAX_BINDINGS: usize = 12;
-/// Storage buffers that several small kernels as one may bind, where the adapter offers as many, as all but old ones do.
+/// Storage buffers that several small kernels as one may bind on adapters that offer as many; Metal offers no more.
 pub(crate) const BUNDLE_BINDINGS: usize = 31;
 
 /// Nodes that become one kernel.
