@@ -125,10 +125,13 @@ impl Graph {
 /// `Σ a·b` per batch, head and token, `[b, heads, n]`, of `a`, `b [b, n, c]`.
 pub(super) fn row_products(g: &mut Graph, a: Value, b: Value, heads: usize) -> Value {
     let [batch, n, c] = g.dims::<3>(a);
+    // In the order of the sums, so that these need no copy.
+    let [a, b] = [a, b].map(|x| {
+        let split = g.reshape(x, &[batch, n, heads, c / heads]);
+        g.permute(split, &[0, 2, 1, 3])
+    });
     let product = g.mul(a, b);
-    let split = g.reshape(product, &[batch, n, heads, c / heads]);
-    let sums = g.sum(split, &[3]);
-    g.permute(sums, &[0, 2, 1])
+    g.sum(product, &[3])
 }
 
 /// The gradient of an operand that was read at `b % batch`.
