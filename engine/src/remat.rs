@@ -66,16 +66,8 @@ impl Recompute {
                 Lowering::Map(_) => is_enlarged(g, n),
                 _ => view && enlarged[first.node],
             };
-            let small = |v: &&Value| SMALLER * g.ty(**v).len() <= n.types[0].len();
-            let quickly = || -> Option<BTreeSet<usize>> {
-                let inputs = n.inputs.iter().filter(|v| !small(v));
-                let from = inputs.map(|v| origins[v.node].clone());
-                from.collect::<Option<Vec<_>>>()
-                    .map(|all| all.into_iter().flatten().collect())
-            };
             let quick = policy != Remat::None && !crosses[i] && is_quick(&lowering);
-            let from = if quick { quickly() } else { None };
-            let from = from.filter(|from| from.len() <= ORIGINS);
+            let from = quick.then(|| made_from(g, n, &origins)).flatten();
             kept.push(match view {
                 _ if in_block(n) => crosses[i],
                 true => crosses[i] || kept[first.node],
@@ -83,7 +75,10 @@ impl Recompute {
             });
             origins.push(match view {
                 true => origins[first.node].clone(),
-                false => from.or_else(|| (crosses[i] || used[i]).then(|| BTreeSet::from([i]))),
+                false => from.or_else(|| {
+                    let stays = crosses[i] || used[i] && !large;
+                    stays.then(|| BTreeSet::from([i]))
+                }),
             });
             enlarged.push(large);
         }
@@ -129,6 +124,7 @@ fn block(scope: &str) -> Option<&str> {
     Some(&scope[..at + digits])
 }
 
+/// Whether a node has the elements of its first input, without a kernel.
 pub(crate) fn is_view(g: &Graph, node: &Node) -> bool {
     matches!(lower(g, node), Lowering::View(_))
 }
@@ -136,6 +132,24 @@ pub(crate) fn is_view(g: &Graph, node: &Node) -> bool {
 fn lower(g: &Graph, node: &Node) -> Lowering {
     let inputs: Vec<Type> = node.inputs.iter().map(|&v| g.ty(v).clone()).collect();
     node.op.lower(&inputs, &node.types)
+}
+
+/// The kept values that a node is made from, if that is all and they are few.
+fn made_from(
+    g: &Graph,
+    node: &Node,
+    origins: &[Option<BTreeSet<usize>>],
+) -> Option<BTreeSet<usize>> {
+    let mut from = BTreeSet::new();
+    let size = node.types[0].len();
+    for input in node
+        .inputs
+        .iter()
+        .filter(|v| SMALLER * g.ty(**v).len() > size)
+    {
+        from.extend(origins[input.node].as_ref()?);
+    }
+    (from.len() <= ORIGINS).then_some(from)
 }
 
 /// Whether a node is computed about as fast as its inputs are read.

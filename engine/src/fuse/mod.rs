@@ -143,7 +143,7 @@ impl Groups<'_> {
         fits && p.len == r.len
             // What only the backward pass uses would be computed early and kept until then.
             && p.forward == r.forward
-            && self.bindings(p, r) <= MAX_BINDINGS
+            && self.bound([p, r], &HashMap::new()).len() <= MAX_BINDINGS
             && self.links_are_elementwise(producer, reader)
             && self.links_are_elementwise(reader, producer)
             && self.are_adjacent(producer, reader)
@@ -166,20 +166,23 @@ impl Groups<'_> {
         shared && self.deps(reader).any(needs)
     }
 
-    /// Buffers that two groups as one kernel read from outside or leave for others.
-    fn bindings(&self, a: &Group, b: &Group) -> usize {
-        let nodes: HashSet<usize> = a.nodes.iter().chain(&b.nodes).copied().collect();
+    /// Buffers that groups as one kernel read from outside or leave for others, where a value in `in_place` is
+    /// written into that source.
+    fn bound(&self, groups: [&Group; 2], in_place: &HashMap<Buffer, usize>) -> HashSet<Buffer> {
+        let nodes = groups.iter().flat_map(|g| &g.nodes).copied();
+        let nodes: HashSet<usize> = nodes.collect();
         let outside = |b: &Buffer| computed(b).is_none_or(|n| !nodes.contains(&n));
         let mut bound: HashSet<Buffer> = HashSet::new();
         for &n in &nodes {
             let node = &self.lowered.nodes[n];
             bound.extend(node.inputs.iter().filter(|b| outside(b)));
-            bound.extend(outputs(n, node).filter(|b| {
+            let left = outputs(n, node).filter(|b| {
                 let users = self.users.get(b).into_iter().flatten();
                 users.into_iter().any(|user| !nodes.contains(user))
-            }));
+            });
+            bound.extend(left.map(|b| in_place.get(&b).map_or(b, |&s| Buffer::Source(s))));
         }
-        bound.len()
+        bound
     }
 
     /// Whether no third group runs between two groups.
