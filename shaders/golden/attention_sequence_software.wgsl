@@ -1,4 +1,4 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 
@@ -14,8 +14,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let b = at / 8u;
     let n_t = min(p, 29u);
     let row_1 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = textureLoad(b0, texel(row_1 + 0u), 0);
-    let q1 = textureLoad(b0, texel(row_1 + 1u), 0);
+    let q0 = textureLoad(b0, texel(row_1 + 0u));
+    let q1 = textureLoad(b0, texel(row_1 + 1u));
     var o0 = vec4<f32>();
     var o1 = vec4<f32>();
     var peak = (-1e38f);
@@ -28,8 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_t = min(j + 0u + lane / 2u, 29u);
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
         let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
-        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u), 0);
-        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u), 0);
+        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u));
+        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u));
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f;

@@ -1,11 +1,11 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
-@group(0) @binding(1) var b1: texture_2d<f32>;
-@group(0) @binding(2) var b2: texture_2d<f32>;
-@group(0) @binding(3) var b3: texture_2d<f32>;
-@group(0) @binding(4) var b4: texture_2d<f32>;
-@group(0) @binding(5) var b5: texture_2d<f32>;
-@group(0) @binding(6) var b6: texture_2d<f32>;
-@group(0) @binding(7) var b7: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var b1: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b2: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var b3: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(4) var b4: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(5) var b5: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(6) var b6: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(7) var b7: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> b9: array<f32>;
 
@@ -35,14 +35,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let n_x = slot_1 - n_y * tokens_x;
     let n_t = (top + n_y) * 6u + left + n_x;
     let row_2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = textureLoad(b0, texel(row_2 + 0u), 0);
-    let q1 = textureLoad(b0, texel(row_2 + 1u), 0);
+    let q0 = textureLoad(b0, texel(row_2 + 0u));
+    let q1 = textureLoad(b0, texel(row_2 + 1u));
     let row_3 = ((b * 30u + n_t) * 2u + h) * 2u;
-    let g0 = textureLoad(b4, texel(row_3 + 0u), 0);
-    let g1 = textureLoad(b4, texel(row_3 + 1u), 0);
+    let g0 = textureLoad(b4, texel(row_3 + 0u));
+    let g1 = textureLoad(b4, texel(row_3 + 1u));
     let n = (b * 2u + h) * 30u + n_t;
-    let lse = textureLoad(b5, texel((n) / 4u), 0)[(n) % 4u];
-    let delta = textureLoad(b6, texel((n) / 4u), 0)[(n) % 4u];
+    let lse = textureLoad(b5, texel((n) / 4u))[(n) % 4u];
+    let delta = textureLoad(b6, texel((n) / 4u))[(n) % 4u];
     var dq0 = vec4<f32>();
     var dq1 = vec4<f32>();
     let n_rel = n * 6u;
@@ -73,13 +73,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_t = (top + lane0_y) * 6u + left + lane0_x;
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
         let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
-        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u), 0);
-        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u), 0);
+        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u));
+        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u));
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let v0_0 = subgroupBroadcast(v_read0_0, 0u);
         let v0_1 = subgroupBroadcast(v_read0_0, 1u);
-        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m0_y) / 4u), 0)[(n_rel + m0_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m0_x) / 4u), 0)[(n_rel + 3u + m0_x) % 4u] - lse);
+        let weight0 = exp((dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m0_y) / 4u))[(n_rel + m0_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m0_x) / 4u))[(n_rel + 3u + m0_x) % 4u] - lse);
         let ds0 = weight0 * (dot(g0, v0_0) + dot(g1, v0_1) - delta);
         terms[m0_y] += ds0;
         terms[3u + m0_x] += ds0;
@@ -88,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k1_1 = subgroupBroadcast(k_read0_0, 3u);
         let v1_0 = subgroupBroadcast(v_read0_0, 2u);
         let v1_1 = subgroupBroadcast(v_read0_0, 3u);
-        let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m1_y) / 4u), 0)[(n_rel + m1_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m1_x) / 4u), 0)[(n_rel + 3u + m1_x) % 4u] - lse), j + 1u < tokens);
+        let weight1 = select(0.0f, exp((dot(q0, k1_0) + dot(q1, k1_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m1_y) / 4u))[(n_rel + m1_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m1_x) / 4u))[(n_rel + 3u + m1_x) % 4u] - lse), j + 1u < tokens);
         let ds1 = weight1 * (dot(g0, v1_0) + dot(g1, v1_1) - delta);
         terms[m1_y] += ds1;
         terms[3u + m1_x] += ds1;
@@ -97,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k2_1 = subgroupBroadcast(k_read0_0, 5u);
         let v2_0 = subgroupBroadcast(v_read0_0, 4u);
         let v2_1 = subgroupBroadcast(v_read0_0, 5u);
-        let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m2_y) / 4u), 0)[(n_rel + m2_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m2_x) / 4u), 0)[(n_rel + 3u + m2_x) % 4u] - lse), j + 2u < tokens);
+        let weight2 = select(0.0f, exp((dot(q0, k2_0) + dot(q1, k2_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m2_y) / 4u))[(n_rel + m2_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m2_x) / 4u))[(n_rel + 3u + m2_x) % 4u] - lse), j + 2u < tokens);
         let ds2 = weight2 * (dot(g0, v2_0) + dot(g1, v2_1) - delta);
         terms[m2_y] += ds2;
         terms[3u + m2_x] += ds2;
@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let k3_1 = subgroupBroadcast(k_read0_0, 7u);
         let v3_0 = subgroupBroadcast(v_read0_0, 6u);
         let v3_1 = subgroupBroadcast(v_read0_0, 7u);
-        let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m3_y) / 4u), 0)[(n_rel + m3_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m3_x) / 4u), 0)[(n_rel + 3u + m3_x) % 4u] - lse), j + 3u < tokens);
+        let weight3 = select(0.0f, exp((dot(q0, k3_0) + dot(q1, k3_1)) * 0.35355338f + textureLoad(b7, texel((n_rel + m3_y) / 4u))[(n_rel + m3_y) % 4u] + textureLoad(b7, texel((n_rel + 3u + m3_x) / 4u))[(n_rel + 3u + m3_x) % 4u] - lse), j + 3u < tokens);
         let ds3 = weight3 * (dot(g0, v3_0) + dot(g1, v3_1) - delta);
         terms[m3_y] += ds3;
         terms[3u + m3_x] += ds3;
@@ -116,48 +116,48 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if pads {
         let row_9 = h * 2u + 4u;
-        let pad_k0 = textureLoad(b3, texel(row_9 + 0u), 0);
-        let pad_k1 = textureLoad(b3, texel(row_9 + 1u), 0);
+        let pad_k0 = textureLoad(b3, texel(row_9 + 0u));
+        let pad_k1 = textureLoad(b3, texel(row_9 + 1u));
         let row_10 = h * 2u + 8u;
-        let pad_v0 = textureLoad(b3, texel(row_10 + 0u), 0);
-        let pad_v1 = textureLoad(b3, texel(row_10 + 1u), 0);
+        let pad_v0 = textureLoad(b3, texel(row_10 + 0u));
+        let pad_v1 = textureLoad(b3, texel(row_10 + 1u));
         let base = (dot(q0, pad_k0) + dot(q1, pad_k1)) * 0.35355338f - lse;
         let excess = (dot(g0, pad_v0) + dot(g1, pad_v1)) - delta;
         let saved = n_rel;
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_peak = max(log_y_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
+            log_y_peak = max(log_y_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
         }
         var log_y_sum = 0.0f;
         for (var k = 0u; k < tokens_y; k += 1u) {
-            log_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_y_peak);
+            log_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_y_peak);
         }
         let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
         var log_pads_y_peak = (-1e38f);
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
+            log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
         }
         var log_pads_y_sum = 0.0f;
         for (var k = tokens_y; k < 3u; k += 1u) {
-            log_pads_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_pads_y_peak);
+            log_pads_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_y_peak);
         }
         let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
         var log_x_peak = (-1e38f);
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_peak = max(log_x_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
+            log_x_peak = max(log_x_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
         }
         var log_x_sum = 0.0f;
         for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-            log_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_x_peak);
+            log_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_x_peak);
         }
         let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
         var log_pads_x_peak = (-1e38f);
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u]);
+            log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
         }
         var log_pads_x_sum = 0.0f;
         for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-            log_pads_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] - log_pads_x_peak);
+            log_pads_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_x_peak);
         }
         let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
         let top_11 = max(log_y, log_pads_y);
@@ -171,12 +171,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         dq0 += step * pad_k0;
         dq1 += step * pad_k1;
         for (var k = 0u; k < 6u; k += 1u) {
-            terms[k] += exp(base + textureLoad(b7, texel((saved + k) / 4u), 0)[(saved + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
+            terms[k] += exp(base + textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] + select(select(log_all_y, log_pads_y, k < 3u + tokens_x), select(log_all_x, log_pads_x, k < tokens_y), k < 3u)) * excess;
         }
     }
     for (var row = 0u; row < 5u; row += 4u) {
         let own_16 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = textureLoad(b1, texel(own_16 + lane % 2u), 0);
+        let read_0 = textureLoad(b1, texel(own_16 + lane % 2u));
         let k_17 = n_y + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
@@ -212,7 +212,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     for (var row = 0u; row < 5u; row += 4u) {
         let own_25 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = textureLoad(b2, texel(own_25 + lane % 2u), 0);
+        let read_0 = textureLoad(b2, texel(own_25 + lane % 2u));
         let k_26 = n_x + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);

@@ -1,7 +1,7 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
-@group(0) @binding(1) var b1: texture_2d<f32>;
-@group(0) @binding(2) var b2: texture_2d<f32>;
-@group(0) @binding(3) var b3: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var b1: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b2: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var b3: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(4) var<storage, read_write> b4: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> b5: array<f32>;
 @group(0) @binding(6) var<storage, read_write> b6: array<f32>;
@@ -32,12 +32,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let n_x = slot_1 - n_y * tokens_x;
     let n_t = (top + n_y) * 6u + left + n_x;
     let row_2 = (b * 30u + n_t) * 12u + h * 2u;
-    let q0 = textureLoad(b0, texel(row_2 + 0u), 0);
-    let q1 = textureLoad(b0, texel(row_2 + 1u), 0);
+    let q0 = textureLoad(b0, texel(row_2 + 0u));
+    let q1 = textureLoad(b0, texel(row_2 + 1u));
     var terms: array<f32, 6>;
     for (var row = 0u; row < 5u; row += 4u) {
         let own_3 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = textureLoad(b1, texel(own_3 + lane % 2u), 0);
+        let read_0 = textureLoad(b1, texel(own_3 + lane % 2u));
         let k_4 = n_y + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     for (var row = 0u; row < 5u; row += 4u) {
         let own_8 = min(row + lane / 2u, 4u) * 2u;
-        let read_0 = textureLoad(b2, texel(own_8 + lane % 2u), 0);
+        let read_0 = textureLoad(b2, texel(own_8 + lane % 2u));
         let k_9 = n_x + 2u - row - 0u;
         let table0_0 = subgroupBroadcast(read_0, 0u);
         let table0_1 = subgroupBroadcast(read_0, 1u);
@@ -124,8 +124,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let lane0_t = (top + lane0_y) * 6u + left + lane0_x;
         let k_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 4u;
         let v_lane0 = (b * 30u + lane0_t) * 12u + h * 2u + 8u;
-        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u), 0);
-        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u), 0);
+        let k_read0_0 = textureLoad(b0, texel(k_lane0 + lane % 2u));
+        let v_read0_0 = textureLoad(b0, texel(v_lane0 + lane % 2u));
         let k0_0 = subgroupBroadcast(k_read0_0, 0u);
         let k0_1 = subgroupBroadcast(k_read0_0, 1u);
         let score0 = (dot(q0, k0_0) + dot(q1, k0_1)) * 0.35355338f + terms[m0_y] + terms[3u + m0_x];
@@ -159,11 +159,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if pads {
         let row_18 = h * 2u + 4u;
-        let pad_k0 = textureLoad(b3, texel(row_18 + 0u), 0);
-        let pad_k1 = textureLoad(b3, texel(row_18 + 1u), 0);
+        let pad_k0 = textureLoad(b3, texel(row_18 + 0u));
+        let pad_k1 = textureLoad(b3, texel(row_18 + 1u));
         let row_19 = h * 2u + 8u;
-        let v0_0 = textureLoad(b3, texel(row_19 + 0u), 0);
-        let v0_1 = textureLoad(b3, texel(row_19 + 1u), 0);
+        let v0_0 = textureLoad(b3, texel(row_19 + 0u));
+        let v0_1 = textureLoad(b3, texel(row_19 + 1u));
         var log_y_peak = (-1e38f);
         for (var k = 0u; k < tokens_y; k += 1u) {
             log_y_peak = max(log_y_peak, terms[k]);

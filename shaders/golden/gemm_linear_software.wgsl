@@ -1,6 +1,6 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
-@group(0) @binding(1) var b1: texture_2d<f32>;
-@group(0) @binding(2) var b2: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var b1: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b2: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> b3: array<vec4<f32>>;
 
 fn texel(index: u32) -> vec2<u32> {
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var acc_14_0 = vec4<f32>();
     var acc_15_0 = vec4<f32>();
     for (var k = 0u; k < 32u; k += 4u) {
-        let read_3 = textureLoad(b0, texel(row_0 + k / 4u), 0);
+        let read_3 = textureLoad(b0, texel(row_0 + k / 4u));
         let a_0 = subgroupBroadcast(read_3, 0u);
         let a_1 = subgroupBroadcast(read_3, 1u);
         let a_2 = subgroupBroadcast(read_3, 2u);
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let a_5 = subgroupBroadcast(read_3, 5u);
         let a_6 = subgroupBroadcast(read_3, 6u);
         let a_7 = subgroupBroadcast(read_3, 7u);
-        let read_4 = textureLoad(b0, texel(row_1 + k / 4u), 0);
+        let read_4 = textureLoad(b0, texel(row_1 + k / 4u));
         let a_8 = subgroupBroadcast(read_4, 0u);
         let a_9 = subgroupBroadcast(read_4, 1u);
         let a_10 = subgroupBroadcast(read_4, 2u);
@@ -56,10 +56,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let a_13 = subgroupBroadcast(read_4, 5u);
         let a_14 = subgroupBroadcast(read_4, 6u);
         let a_15 = subgroupBroadcast(read_4, 7u);
-        let read_5 = textureLoad(b1, texel(col_0 + k / 4u), 0);
-        let read_6 = textureLoad(b1, texel(col_1 + k / 4u), 0);
-        let read_7 = textureLoad(b1, texel(col_2 + k / 4u), 0);
-        let read_8 = textureLoad(b1, texel(col_3 + k / 4u), 0);
+        let read_5 = textureLoad(b1, texel(col_0 + k / 4u));
+        let read_6 = textureLoad(b1, texel(col_1 + k / 4u));
+        let read_7 = textureLoad(b1, texel(col_2 + k / 4u));
+        let read_8 = textureLoad(b1, texel(col_3 + k / 4u));
         let b_9 = transpose(mat4x4<f32>(read_5, read_6, read_7, read_8));
         acc_0_0 += b_9 * a_0;
         acc_1_0 += b_9 * a_1;
@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let at_11 = col + lane * 4u;
         if at_11 < 48u {
             let i_12 = at_row * 48u + at_11;
-            let x_13 = textureLoad(b2, texel((i_12 % 48u) / 4u), 0);
+            let x_13 = textureLoad(b2, texel((i_12 % 48u) / 4u));
             let v_14 = result + x_13;
             b3[i_12 / 4u] = v_14;
         }

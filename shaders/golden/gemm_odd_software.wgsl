@@ -1,6 +1,6 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
-@group(0) @binding(1) var b1: texture_2d<f32>;
-@group(0) @binding(2) var b2: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var b1: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var b2: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> b3: array<f32>;
 
 fn texel(index: u32) -> vec2<u32> {
@@ -23,13 +23,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     var acc_3_0 = f32();
     var acc_4_0 = f32();
     for (var k = 0u; k < 3u; k += 1u) {
-        let read_3 = textureLoad(b0, texel((row_0 + k) / 4u), 0)[(row_0 + k) % 4u];
+        let read_3 = textureLoad(b0, texel((row_0 + k) / 4u))[(row_0 + k) % 4u];
         let a_0 = subgroupBroadcast(read_3, 0u);
         let a_1 = subgroupBroadcast(read_3, 1u);
         let a_2 = subgroupBroadcast(read_3, 2u);
         let a_3 = subgroupBroadcast(read_3, 3u);
         let a_4 = subgroupBroadcast(read_3, 4u);
-        let b_4 = textureLoad(b1, texel((col_0 + k) / 4u), 0)[(col_0 + k) % 4u];
+        let b_4 = textureLoad(b1, texel((col_0 + k) / 4u))[(col_0 + k) % 4u];
         acc_0_0 += a_0 * b_4;
         acc_1_0 += a_1 * b_4;
         acc_2_0 += a_2 * b_4;
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let at_6 = col + lane;
         if at_6 < 7u {
             let i_7 = at_row * 7u + at_6;
-            let x_8 = textureLoad(b2, texel((i_7 % 7u) / 4u), 0)[(i_7 % 7u) % 4u];
+            let x_8 = textureLoad(b2, texel((i_7 % 7u) / 4u))[(i_7 % 7u) % 4u];
             let v_9 = result + x_8;
             b3[i_7] = v_9;
         }

@@ -1,5 +1,5 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
-@group(0) @binding(1) var b1: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var b1: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> b2: array<vec4<f32>>;
 
 fn texel(index: u32) -> vec2<u32> {
@@ -11,16 +11,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let first = (group.x) * 64u;
     let c_1 = lane * 4u;
     let c_2 = min(c_1, 44u);
-    let x_3 = textureLoad(b1, texel((c_2 % 48u) / 4u), 0);
+    let x_3 = textureLoad(b1, texel((c_2 % 48u) / 4u));
     let c_4 = lane * 4u + lanes * 4u;
     let c_5 = min(c_4, 44u);
-    let x_6 = textureLoad(b1, texel((c_5 % 48u) / 4u), 0);
+    let x_6 = textureLoad(b1, texel((c_5 % 48u) / 4u));
     for (var row = first + subgroup; row < first + 64u; row += subgroups) {
         let base = row * 48u;
         let i_7 = base + c_2;
-        let x_8 = textureLoad(b0, texel(i_7 / 4u), 0);
+        let x_8 = textureLoad(b0, texel(i_7 / 4u));
         let i_9 = base + c_5;
-        let x_10 = textureLoad(b0, texel(i_9 / 4u), 0);
+        let x_10 = textureLoad(b0, texel(i_9 / 4u));
         var part_11 = vec4<f32>(0.0f);
         if c_1 <= 44u {
             let v_12 = x_8 * x_8;

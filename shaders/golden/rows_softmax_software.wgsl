@@ -1,4 +1,4 @@
-@group(0) @binding(0) var b0: texture_2d<f32>;
+@group(0) @binding(0) var b0: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var<storage, read_write> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> b2: array<f32>;
 
@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         var part_1 = vec4<f32>((-3e38f));
         for (var c_2 = lane * 4u; c_2 < 768u; c_2 += lanes * 4u) {
             let i_3 = base + c_2;
-            let x_4 = textureLoad(b0, texel(i_3 / 4u), 0);
+            let x_4 = textureLoad(b0, texel(i_3 / 4u));
             part_1 = max(part_1, x_4);
         }
         let part_5 = max(max(part_1.x, part_1.y), max(part_1.z, part_1.w));
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         var part_8 = vec4<f32>(0.0f);
         for (var c_9 = lane * 4u; c_9 < 768u; c_9 += lanes * 4u) {
             let i_10 = base + c_9;
-            let x_11 = textureLoad(b0, texel(i_10 / 4u), 0);
+            let x_11 = textureLoad(b0, texel(i_10 / 4u));
             let v_12 = x_11 - reduced_7;
             let v_13 = exp(v_12);
             part_8 += v_13;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let reduced_16 = vec4<f32>(reduced_15);
         for (var c_17 = lane * 4u; c_17 < 768u; c_17 += lanes * 4u) {
             let i_18 = base + c_17;
-            let x_19 = textureLoad(b0, texel(i_18 / 4u), 0);
+            let x_19 = textureLoad(b0, texel(i_18 / 4u));
             let v_20 = x_19 - reduced_7;
             let v_21 = exp(v_20);
             let v_22 = v_21 / reduced_16;

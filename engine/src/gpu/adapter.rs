@@ -114,7 +114,7 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             subgroups,
             texels: info.device_type == wgpu::DeviceType::Cpu
-                && limits.max_sampled_textures_per_shader_stage as usize >= MAX_BINDINGS
+                && limits.max_storage_textures_per_shader_stage as usize >= MAX_BINDINGS
                 && height(max_binding_bytes as usize / 4) <= limits.max_texture_dimension_2d,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_size: limits

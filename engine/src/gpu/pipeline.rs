@@ -132,10 +132,10 @@ fn module(device: &Device, shader: &Shader) -> wgpu::ShaderModule {
     }
 }
 
-const TEXTURE: wgpu::BindingType = wgpu::BindingType::Texture {
-    sample_type: wgpu::TextureSampleType::Float { filterable: false },
+const TEXTURE: wgpu::BindingType = wgpu::BindingType::StorageTexture {
+    access: wgpu::StorageTextureAccess::ReadOnly,
+    format: wgpu::TextureFormat::Rgba32Float,
     view_dimension: wgpu::TextureViewDimension::D2,
-    multisampled: false,
 };
 
 fn buffer(write: bool) -> wgpu::BindingType {

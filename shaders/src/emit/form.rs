@@ -19,8 +19,9 @@ pub(crate) enum Form {
     Halves,
     /// An array of vec4 of words, each of two f16 numbers.
     Packed,
-    /// A texture with four numbers in each texel, read number by number. Mesa's CPU adapters read a buffer
-    /// one component of one lane at a time, through memory; a texture about ten times faster.
+    /// A storage texture with four numbers in each texel, read number by number. Mesa's CPU adapters read a
+    /// buffer one component of one lane at a time, through memory; a texture more than ten times faster. Of a
+    /// sampled texture they look up the level for each lane, in a function.
     Texel,
     /// The same, read texel by texel.
     Texels,
@@ -62,7 +63,9 @@ impl Form {
             Self::Half => "f16",
             Self::Halves => "vec4<f16>",
             Self::Packed => "vec4<u32>",
-            Self::Texel | Self::Texels => return format!("var b{b}: texture_2d<f32>;"),
+            Self::Texel | Self::Texels => {
+                return format!("var b{b}: texture_storage_2d<rgba32float, read>;");
+            }
         };
         let access = if binding.write { "read_write" } else { "read" };
         format!("var<storage, {access}> b{b}: array<{ty}>;")
@@ -75,7 +78,7 @@ impl Form {
             Self::Half => format!("f32(b{buffer}[{index}])"),
             Self::Halves => format!("vec4<f32>(b{buffer}[{index}])"),
             Self::Texel => self.read_scalar(buffer, &format!("({index})")),
-            Self::Texels => format!("textureLoad(b{buffer}, texel({index}), 0)"),
+            Self::Texels => format!("textureLoad(b{buffer}, texel({index}))"),
         }
     }
 
