@@ -101,6 +101,12 @@ fn main() {
             build: |g| tn(g, 192, 48, 1536),
         },
         Row {
+            name: "gemm NN 24576x216x24 (windows' gradient)",
+            work: matmul(24576, 216, 24),
+            unit: "GFLOP/s",
+            build: |g| nn(g, 24576, 216, 24),
+        },
+        Row {
             name: "gemm NT 1024x4x768 (LoRA down)",
             work: matmul(1024, 4, 768),
             unit: "GFLOP/s",

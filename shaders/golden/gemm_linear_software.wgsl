@@ -79,31 +79,70 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         acc_15_0 += b_9 * a_15;
     }
     let end_10 = min(16u, 64u - row);
-    for (var e = 0u; e < end_10; e += 1u) {
-        let result = acc_0_0;
-        let at_row = row + e / 1u;
-        let column = e % 1u;
-        let at_11 = col + lane * 4u;
-        if at_11 < 48u {
-            let i_12 = at_row * 48u + at_11;
-            let x_13 = textureLoad(b2, texel((i_12 % 48u) / 4u));
-            let v_14 = result + x_13;
-            b3[i_12 / 4u] = v_14;
+    for (var first = 0u; first < end_10; first += 4u) {
+        if first + 0u < end_10 {
+            let e = first + 0u;
+            let result = acc_0_0;
+            let at_row = row + e / 1u;
+            let column = e % 1u;
+            let at_11 = col + lane * 4u;
+            if at_11 < 48u {
+                let i_12 = at_row * 48u + at_11;
+                let x_13 = textureLoad(b2, texel((i_12 % 48u) / 4u));
+                let v_14 = result + x_13;
+                b3[i_12 / 4u] = v_14;
+            }
         }
-        acc_0_0 = acc_1_0;
-        acc_1_0 = acc_2_0;
-        acc_2_0 = acc_3_0;
-        acc_3_0 = acc_4_0;
-        acc_4_0 = acc_5_0;
-        acc_5_0 = acc_6_0;
-        acc_6_0 = acc_7_0;
-        acc_7_0 = acc_8_0;
-        acc_8_0 = acc_9_0;
-        acc_9_0 = acc_10_0;
-        acc_10_0 = acc_11_0;
-        acc_11_0 = acc_12_0;
-        acc_12_0 = acc_13_0;
-        acc_13_0 = acc_14_0;
-        acc_14_0 = acc_15_0;
+        if first + 1u < end_10 {
+            let e = first + 1u;
+            let result = acc_1_0;
+            let at_row = row + e / 1u;
+            let column = e % 1u;
+            let at_15 = col + lane * 4u;
+            if at_15 < 48u {
+                let i_16 = at_row * 48u + at_15;
+                let x_17 = textureLoad(b2, texel((i_16 % 48u) / 4u));
+                let v_18 = result + x_17;
+                b3[i_16 / 4u] = v_18;
+            }
+        }
+        if first + 2u < end_10 {
+            let e = first + 2u;
+            let result = acc_2_0;
+            let at_row = row + e / 1u;
+            let column = e % 1u;
+            let at_19 = col + lane * 4u;
+            if at_19 < 48u {
+                let i_20 = at_row * 48u + at_19;
+                let x_21 = textureLoad(b2, texel((i_20 % 48u) / 4u));
+                let v_22 = result + x_21;
+                b3[i_20 / 4u] = v_22;
+            }
+        }
+        if first + 3u < end_10 {
+            let e = first + 3u;
+            let result = acc_3_0;
+            let at_row = row + e / 1u;
+            let column = e % 1u;
+            let at_23 = col + lane * 4u;
+            if at_23 < 48u {
+                let i_24 = at_row * 48u + at_23;
+                let x_25 = textureLoad(b2, texel((i_24 % 48u) / 4u));
+                let v_26 = result + x_25;
+                b3[i_24 / 4u] = v_26;
+            }
+        }
+        acc_0_0 = acc_4_0;
+        acc_1_0 = acc_5_0;
+        acc_2_0 = acc_6_0;
+        acc_3_0 = acc_7_0;
+        acc_4_0 = acc_8_0;
+        acc_5_0 = acc_9_0;
+        acc_6_0 = acc_10_0;
+        acc_7_0 = acc_11_0;
+        acc_8_0 = acc_12_0;
+        acc_9_0 = acc_13_0;
+        acc_10_0 = acc_14_0;
+        acc_11_0 = acc_15_0;
     }
 }

@@ -41,37 +41,40 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         acc_3_0 += b_8 * a_3;
     }
     let end_9 = min(4u, 4u - col);
-    for (var e = 0u; e < end_9; e += 1u) {
-        let result = acc_0_0;
-        let at_col = col + e / 1u;
-        let column = e % 1u;
-        let at_10 = row + lane * 4u;
-        if at_10 < 392u {
-            let i_11 = at_10 * 4u + at_col;
-            let x_12 = textureLoad(b2, texel((i_11 % 4u) / 4u))[(i_11 % 4u) % 4u];
-            let v_13 = result.x + x_12;
-            b3[i_11] = v_13;
-        }
-        let at_14 = row + lane * 4u + 1u;
-        if at_14 < 392u {
-            let i_15 = at_14 * 4u + at_col;
-            let x_16 = textureLoad(b2, texel((i_15 % 4u) / 4u))[(i_15 % 4u) % 4u];
-            let v_17 = result.y + x_16;
-            b3[i_15] = v_17;
-        }
-        let at_18 = row + lane * 4u + 2u;
-        if at_18 < 392u {
-            let i_19 = at_18 * 4u + at_col;
-            let x_20 = textureLoad(b2, texel((i_19 % 4u) / 4u))[(i_19 % 4u) % 4u];
-            let v_21 = result.z + x_20;
-            b3[i_19] = v_21;
-        }
-        let at_22 = row + lane * 4u + 3u;
-        if at_22 < 392u {
-            let i_23 = at_22 * 4u + at_col;
-            let x_24 = textureLoad(b2, texel((i_23 % 4u) / 4u))[(i_23 % 4u) % 4u];
-            let v_25 = result.w + x_24;
-            b3[i_23] = v_25;
+    for (var first = 0u; first < end_9; first += 1u) {
+        if first + 0u < end_9 {
+            let e = first + 0u;
+            let result = acc_0_0;
+            let at_col = col + e / 1u;
+            let column = e % 1u;
+            let at_10 = row + lane * 4u;
+            if at_10 < 392u {
+                let i_11 = at_10 * 4u + at_col;
+                let x_12 = textureLoad(b2, texel((i_11 % 4u) / 4u))[(i_11 % 4u) % 4u];
+                let v_13 = result.x + x_12;
+                b3[i_11] = v_13;
+            }
+            let at_14 = row + lane * 4u + 1u;
+            if at_14 < 392u {
+                let i_15 = at_14 * 4u + at_col;
+                let x_16 = textureLoad(b2, texel((i_15 % 4u) / 4u))[(i_15 % 4u) % 4u];
+                let v_17 = result.y + x_16;
+                b3[i_15] = v_17;
+            }
+            let at_18 = row + lane * 4u + 2u;
+            if at_18 < 392u {
+                let i_19 = at_18 * 4u + at_col;
+                let x_20 = textureLoad(b2, texel((i_19 % 4u) / 4u))[(i_19 % 4u) % 4u];
+                let v_21 = result.z + x_20;
+                b3[i_19] = v_21;
+            }
+            let at_22 = row + lane * 4u + 3u;
+            if at_22 < 392u {
+                let i_23 = at_22 * 4u + at_col;
+                let x_24 = textureLoad(b2, texel((i_23 % 4u) / 4u))[(i_23 % 4u) % 4u];
+                let v_25 = result.w + x_24;
+                b3[i_23] = v_25;
+            }
         }
         acc_0_0 = acc_1_0;
         acc_1_0 = acc_2_0;

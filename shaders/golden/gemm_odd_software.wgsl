@@ -37,16 +37,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         acc_4_0 += a_4 * b_4;
     }
     let end_5 = min(5u, 5u - row);
-    for (var e = 0u; e < end_5; e += 1u) {
-        let result = acc_0_0;
-        let at_row = row + e / 1u;
-        let column = e % 1u;
-        let at_6 = col + lane;
-        if at_6 < 7u {
-            let i_7 = at_row * 7u + at_6;
-            let x_8 = textureLoad(b2, texel((i_7 % 7u) / 4u))[(i_7 % 7u) % 4u];
-            let v_9 = result + x_8;
-            b3[i_7] = v_9;
+    for (var first = 0u; first < end_5; first += 1u) {
+        if first + 0u < end_5 {
+            let e = first + 0u;
+            let result = acc_0_0;
+            let at_row = row + e / 1u;
+            let column = e % 1u;
+            let at_6 = col + lane;
+            if at_6 < 7u {
+                let i_7 = at_row * 7u + at_6;
+                let x_8 = textureLoad(b2, texel((i_7 % 7u) / 4u))[(i_7 % 7u) % 4u];
+                let v_9 = result + x_8;
+                b3[i_7] = v_9;
+            }
         }
         acc_0_0 = acc_1_0;
         acc_1_0 = acc_2_0;

@@ -8,26 +8,39 @@ use crate::emit::matrix::Wide;
 use crate::emit::quad::quad_forms;
 use crate::wgsl::{Writer, sum, times};
 
+/// Registers that are stored per turn, where each is stored at once.
+const TURN: usize = 4;
+
 impl Lanes<'_> {
-    /// Stores the tile in a loop over its registers, so that the driver compiles the epilogue once or
-    /// four times: in full it takes seconds. Hence a length that is not constant, against unrolling.
-    /// Registers cannot be indexed, so each turn takes the first and moves up the others.
+    /// Stores the tile in a loop over its registers, a few per turn, so that the driver compiles the epilogue a
+    /// few times: in full it takes seconds. Hence a length that is not constant, against unrolling. Registers
+    /// cannot be indexed, so each turn takes the first ones and moves up the others.
     pub(super) fn store(&self, w: &mut Writer) {
         let (shared, _) = self.axes();
         let columns = self.own / self.width();
+        let registers = self.shared * columns;
         let register = |e: usize| format!("acc_{}_{}", e / columns, e % columns * self.width());
         let left = format!("min({}u, {}u - {shared})", self.shared, self.common.extent);
         let end = w.bind("end", sum(times(&left, columns).into_iter().collect()));
-        w.open_loop("e", "0u", &end, "1u");
-        w.line(format!("let result = {};", register(0)));
-        w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
-        w.line(format!("let column = e % {columns}u;"));
         let (forms, quad) = self.epilogue_forms();
-        for part in 0..if quad { 1 } else { self.width() } {
-            self.store_parts(w, part, (&forms, quad));
+        let (turn, parts) = match quad {
+            true => (registers.min(TURN), 1),
+            false => (1, self.width()),
+        };
+        w.open_loop("first", "0u", &end, &format!("{turn}u"));
+        for e in 0..turn {
+            w.open(format!("if first + {e}u < {end}"));
+            w.line(format!("let e = first + {e}u;"));
+            w.line(format!("let result = {};", register(e)));
+            w.line(format!("let at_{shared} = {shared} + e / {columns}u;"));
+            w.line(format!("let column = e % {columns}u;"));
+            for part in 0..parts {
+                self.store_parts(w, part, (&forms, quad));
+            }
+            w.close();
         }
-        for e in 1..self.shared * columns {
-            w.line(format!("{} = {};", register(e - 1), register(e)));
+        for e in turn..registers {
+            w.line(format!("{} = {};", register(e - turn), register(e)));
         }
         w.close();
     }
