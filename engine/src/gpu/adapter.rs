@@ -31,7 +31,7 @@ pub struct AdapterSummary {
     pub cooperative: Option<u32>,
     /// Whether kernels can be timed.
     pub timestamps: bool,
-    /// Storage buffers one kernel can bind.
+    /// Storage buffers one kernel can bind, also where textures stand for them.
     pub max_bindings: u32,
 }
 
@@ -97,6 +97,13 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let max_binding_bytes = limits
         .max_storage_buffer_binding_size
         .min(limits.max_buffer_size);
+    let (buffers, textures) = (
+        limits.max_storage_buffers_per_shader_stage,
+        limits.max_storage_textures_per_shader_stage,
+    );
+    let texels = info.device_type == wgpu::DeviceType::Cpu
+        && textures as usize >= MAX_BINDINGS
+        && height(max_binding_bytes as usize / 4) <= limits.max_texture_dimension_2d;
     let subgroups = features
         .contains(wgpu::Features::SUBGROUP)
         .then_some((info.subgroup_min_size, info.subgroup_max_size));
@@ -113,9 +120,7 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         caps: Caps {
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             subgroups,
-            texels: info.device_type == wgpu::DeviceType::Cpu
-                && limits.max_storage_textures_per_shader_stage as usize >= MAX_BINDINGS
-                && height(max_binding_bytes as usize / 4) <= limits.max_texture_dimension_2d,
+            texels,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_size: limits
                 .max_compute_invocations_per_workgroup
@@ -127,7 +132,11 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         f16: features.contains(wgpu::Features::SHADER_F16),
         cooperative: cooperative(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
-        max_bindings: limits.max_storage_buffers_per_shader_stage,
+        max_bindings: if texels {
+            buffers.min(textures)
+        } else {
+            buffers
+        },
         name: info.name,
     }
 }

@@ -37,8 +37,8 @@ pub struct Shader {
     pub grid: [u32; 3],
     /// What is bound at `@group(0)`: storage buffers, but for `textures`.
     pub bindings: Vec<Binding>,
-    /// Bindings that are bound as a texture of format `rgba32float` with the buffer's contents, row after
-    /// row of [`TEXTURE_WIDTH`] texels.
+    /// Bindings that are bound as a storage texture to read, of format `rgba32float`, with the buffer's
+    /// contents, row after row of [`TEXTURE_WIDTH`] texels.
     pub textures: Vec<usize>,
 }
 
