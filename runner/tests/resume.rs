@@ -97,8 +97,9 @@ fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> ExitStatus {
         assert!(begun.elapsed() < PATIENCE, "{stage} does not begin");
         std::thread::sleep(Duration::from_millis(2));
     }
-    let kill = Command::new("kill")
-        .args([signal, &run.id().to_string()])
+    // The shell has `kill` built in; small systems have no program of that name.
+    let kill = Command::new("sh")
+        .args(["-c", "kill $0 $1", signal, &run.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
     run.wait().unwrap()
