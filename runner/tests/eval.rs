@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use samora_runner::data::formats::nifti;
+use samora_runner::data::formats::{self, ArrayAxes, Arrays, hdf5, nifti};
 use samora_runner::data::volume::{Grid, Volume};
 use serde_json::Value;
 
@@ -88,6 +88,25 @@ impl Scene {
                 "{arguments}: no {part:?} in\n{messages}"
             );
         }
+    }
+}
+
+/// UA-MT's HDF5 files have their axes the other way round than TransUNet's, and no spacing.
+#[test]
+fn arrays_take_the_geometry_of_the_other_file() {
+    let scene = Scene::with_cases();
+    let truth = scene.path("ref/a.nii.gz");
+    let truth = formats::read_labels(&truth, Arrays::default()).unwrap();
+    let image = Volume::new(
+        truth.grid.clone(),
+        vec![0.0; truth.voxels.len()],
+        PathBuf::new(),
+    );
+    let (of_nifti, _) = scene.succeeds("pred/a.nii.gz ref/a.nii.gz");
+    for axes in [ArrayAxes::Zyx, ArrayAxes::Xyz] {
+        hdf5::write(&scene.path("a.h5"), image.as_ref().unwrap(), &truth, axes).unwrap();
+        let (out, _) = scene.succeeds("pred/a.nii.gz a.h5");
+        assert_eq!(out, of_nifti, "{axes:?}");
     }
 }
 

@@ -7,8 +7,8 @@ use samora_engine::weights::Weights;
 
 use super::measure::median;
 use super::{Ceiling, Measured, Memory};
-use crate::data::formats::{self, Arrays};
-use crate::data::intensity::normalize;
+use crate::data::decode;
+use crate::data::formats;
 use crate::error::{Error, Result};
 use crate::phantom::{Layout, Options, generate};
 use crate::pipeline::{Pipeline, Stage};
@@ -61,8 +61,7 @@ pub fn predict(
     let (mut start, mut seconds, mut rates) = (0.0, Vec::new(), Vec::new());
     for round in 0..=rounds {
         let begin = Instant::now();
-        let mut image = formats::read_image(scan, Arrays::default())?;
-        normalize(&mut image.voxels, source.intensity());
+        let image = decode::scan(scan, source)?;
         let segmented = segmenter.segment(&image)?;
         formats::write_labels_like(scan, &segmented, &labels)?;
         match round {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::EvalArgs;
 use crate::data::error::DataError;
-use crate::data::formats::{self, Arrays};
+use crate::data::formats::{self, ArrayAxes, Arrays};
 use crate::data::layout::known_files;
 use crate::data::volume::{Grid, Volume};
 use crate::error::{Error, Result};
@@ -24,8 +24,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let mut progress = Progress::new("eval", pairs.len(), 0, 1);
     let mut cases = Vec::with_capacity(pairs.len());
     for (name, prediction, truth) in &pairs {
-        let prediction = formats::read_labels(prediction, Arrays::default())?;
-        let truth = formats::read_labels(truth, Arrays::default())?;
+        let (prediction, truth) = read(prediction, truth)?;
         if let Some(warning) = compare_places(&prediction, &truth)? {
             progress.line(&format!("warning: {warning}"));
         }
@@ -127,6 +126,35 @@ fn some(names: &[String]) -> String {
     match more.len() {
         0 => shown.join(", "),
         n => format!("{} and {n} more", shown.join(", ")),
+    }
+}
+
+/// The label maps of a pair. Where one file holds an array without geometry, that of the other is taken.
+fn read(prediction: &Path, truth: &Path) -> Result<(Volume<u8>, Volume<u8>)> {
+    let read = |path| formats::read_labels(path, Arrays::default());
+    match [prediction, truth].map(formats::is_array) {
+        [true, false] => {
+            let truth = read(truth)?;
+            Ok((read_array(prediction, &truth.grid)?, truth))
+        }
+        [false, true] => {
+            let prediction = read(prediction)?;
+            let truth = read_array(truth, &prediction.grid)?;
+            Ok((prediction, truth))
+        }
+        _ => Ok((read(prediction)?, read(truth)?)),
+    }
+}
+
+/// The label map of an array, with the voxels of `other`, and its order of axes where that alone fits.
+fn read_array(path: &Path, other: &Grid) -> Result<Volume<u8>> {
+    let spacing_mm = other.spacing_mm;
+    let read = |axes| formats::read_labels(path, Arrays { axes, spacing_mm });
+    let labels = read(ArrayAxes::Zyx)?;
+    let [x, y, z] = labels.grid.shape;
+    match [x, y, z] != other.shape && [z, y, x] == other.shape {
+        true => Ok(read(ArrayAxes::Xyz)?),
+        false => Ok(labels),
     }
 }
 

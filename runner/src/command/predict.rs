@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::open_device;
 use crate::cli::PredictArgs;
-use crate::data::formats::{self, Arrays};
-use crate::data::intensity::normalize;
+use crate::data::decode;
+use crate::data::formats;
 use crate::data::layout::known_files;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -49,8 +49,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let network = (&pipeline, stage);
     let mut segmenter = Segmenter::new(&device, fuse, network, sizes, &stage.quirks, &weights)?;
     let mut segment = |input: &Path, output: &Path| -> Result<()> {
-        let mut image = formats::read_image(input, Arrays::default())?;
-        normalize(&mut image.voxels, source.intensity());
+        let image = decode::scan(input, source)?;
         let Some(folder) = &args.probabilities else {
             let labels = segmenter.segment(&image)?;
             return Ok(formats::write_labels_like(input, &labels, output)?);

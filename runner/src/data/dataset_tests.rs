@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::data::decode;
 use crate::data::formats::nifti;
 use crate::data::source::{Axis, Intensity, Labelled, Split};
 use crate::data::survey::survey;
+use crate::phantom::{Layout, Options, generate};
 use std::path::{Path, PathBuf};
 
 const SHAPE: [usize; 3] = [4, 3, 2];
@@ -83,6 +85,45 @@ fn synapse_labels_become_eight_classes() {
         [0, 1, 2, 3, 4, 0, 5, 6, 7, 0, 0, 8, 0, 0]
     );
     assert!(data.image(0).unwrap().voxels.iter().all(|v| *v == 0.5));
+}
+
+/// What a pipeline says of a data set holds for scans from elsewhere, such as those of `runner predict`.
+#[test]
+fn a_scan_is_read_as_those_of_the_data_set() {
+    let sources = [
+        (Layout::Synapse, "Synapse(split: AllTrain, "),
+        (
+            Layout::SynapsePreprocessed,
+            "Synapse(label_order: Some(Samed), ",
+        ),
+        (Layout::La, "La(split: AllTrain, "),
+        (Layout::LaH5, "La(split: AllTrain, "),
+        (Layout::Promise12, "Promise12(split: AllTrain, "),
+    ];
+    for (layout, source) in sources {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            layout,
+            // The first 18 of Synapse train, and are single slices where they are preprocessed.
+            cases: 19,
+            seed: 1,
+            shape: [20, 18, 16],
+        };
+        generate(&options, folder.path()).unwrap();
+        let source: Source = ron::from_str(&format!("{source}root: {:?})", folder.path())).unwrap();
+        let data = Dataset::open(&source, 1 << 30).unwrap();
+        let mut files = 0;
+        for (case, found) in data.cases().iter().enumerate() {
+            if let Scan::File(path) = &found.image {
+                let scan = decode::scan(path, &source).unwrap();
+                let image = data.image(case).unwrap();
+                assert_eq!(scan.grid, image.grid, "{layout:?}");
+                assert!(scan.voxels == image.voxels, "{layout:?}");
+                files += 1;
+            }
+        }
+        assert!(files > 0, "{layout:?}");
+    }
 }
 
 #[test]

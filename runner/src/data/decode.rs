@@ -1,10 +1,27 @@
 //! The files of a case as the numbers that networks take: scaled intensities and classes.
 
+use std::path::Path;
+
 use super::error::{DataError, Result};
-use super::formats::Scan;
+use super::formats::{self, Scan};
 use super::intensity::normalize;
-use super::layout::{Case, Layout};
+use super::layout::{Case, Layout, SYNAPSE_SCALED};
+use super::source::Source;
 use super::volume::Volume;
+
+/// A scan that need not be among those of `source`, read and scaled as they are.
+///
+/// # Errors
+/// Unknown format or an unusable file.
+pub fn scan(path: &Path, source: &Source) -> Result<Volume<f32>> {
+    let mut volume = formats::read_image(path, source.arrays())?;
+    let intensity = match source {
+        Source::Synapse { .. } if formats::is_array(path) => SYNAPSE_SCALED,
+        _ => source.intensity(),
+    };
+    normalize(&mut volume.voxels, intensity);
+    Ok(volume)
+}
 
 /// The image, with intensities scaled as the layout says.
 pub(super) fn image(case: &Case, layout: &Layout) -> Result<Volume<f32>> {

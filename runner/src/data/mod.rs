@@ -4,7 +4,7 @@ pub mod augment;
 pub mod bilinear;
 mod cache;
 pub mod dataset;
-mod decode;
+pub mod decode;
 mod elastic;
 pub mod error;
 pub mod formats;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::formats::{ArrayAxes, Arrays};
 use super::label_order::LabelOrder;
 use super::layout::SYNAPSE_CLASSES;
 
@@ -183,6 +184,22 @@ impl Source {
             | Self::NnUnet { intensity, .. }
             | Self::Folder { intensity, .. }
             | Self::Images { intensity, .. } => *intensity,
+        }
+    }
+
+    /// How the arrays of files without geometry lie.
+    pub fn arrays(&self) -> Arrays {
+        match self {
+            // UA-MT's files keep the axes of the challenge's volumes, and its cubic voxels.
+            Self::La { .. } => Arrays {
+                axes: ArrayAxes::Xyz,
+                spacing_mm: [0.625; 3],
+            },
+            Self::Synapse { .. }
+            | Self::Promise12 { .. }
+            | Self::NnUnet { .. }
+            | Self::Folder { .. }
+            | Self::Images { .. } => Arrays::default(),
         }
     }
 

@@ -148,6 +148,11 @@ pub fn is_series(folder: &Path) -> bool {
     dicom::is_series(folder)
 }
 
+/// Whether a file holds arrays without geometry.
+pub fn is_array(path: &Path) -> bool {
+    matches!(format(path), Ok(Format::Hdf5 | Format::Numpy))
+}
+
 /// All files of a scan: those of a DICOM series, or a header and the file its voxels are in.
 ///
 /// # Errors

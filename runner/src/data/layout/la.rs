@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Case, Intensity, Layout, Result, entries, file_name, formats, not_empty};
 use crate::data::error::DataError;
-use crate::data::formats::{ArrayAxes, Arrays, Scan};
+use crate::data::formats::Scan;
 
 /// `NAME/lgemri.nrrd` with `NAME/laendo.nrrd`, `NAME/mri_norm2.h5`, or `NAME.h5`, where the name may
 /// begin with `train_` or `test_`.
@@ -45,10 +45,5 @@ pub(super) fn find(root: &Path, intensity: Intensity) -> Result<Layout> {
     if is_original {
         layout.values.insert(255, 1);
     }
-    // UA-MT's files keep the axes of the challenge's volumes, and its cubic voxels.
-    layout.arrays = Arrays {
-        axes: ArrayAxes::Xyz,
-        spacing_mm: [0.625; 3],
-    };
     Ok(layout)
 }

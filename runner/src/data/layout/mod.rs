@@ -10,7 +10,7 @@ mod synapse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP};
+pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP, SYNAPSE_SCALED};
 
 use super::error::{DataError, Result};
 use super::formats::{self, Arrays, Scan};
@@ -62,7 +62,7 @@ impl Layout {
 /// cannot be used.
 pub fn find(source: &Source) -> Result<Layout> {
     let intensity = source.intensity();
-    match source {
+    let layout = match source {
         Source::Synapse {
             root, label_order, ..
         } => synapse::find(root, intensity, *label_order),
@@ -93,7 +93,11 @@ pub fn find(source: &Source) -> Result<Layout> {
             Ok(layout)
         }
         Source::Images { roots, .. } => Ok(Layout::new(images::find(roots)?, 0, intensity)),
-    }
+    }?;
+    Ok(Layout {
+        arrays: source.arrays(),
+        ..layout
+    })
 }
 
 /// The files of known formats in a folder by the stems of their names.

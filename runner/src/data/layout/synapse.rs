@@ -26,6 +26,12 @@ const ORGANS: usize = SYNAPSE_CLASSES.len();
 /// cava, portal and splenic veins and adrenal glands become background.
 pub const SYNAPSE_LABEL_MAP: [u8; 14] = [0, 1, 2, 3, 4, 0, 5, 6, 7, 0, 0, 8, 0, 0];
 
+/// Intensities of preprocessed files, which are between 0 and 1 already.
+pub const SYNAPSE_SCALED: Intensity = Intensity::Window {
+    low: 0.0,
+    high: 1.0,
+};
+
 /// `img/imgNNNN.nii.gz` with `label/labelNNNN.nii.gz`, whose Hounsfield units in `window` become 0…1;
 /// or `train_npz/caseNNNN_sliceNNN.npz` and `test_vol_h5/caseNNNN.npy.h5`, which are already so.
 pub(super) fn find(
@@ -77,11 +83,7 @@ fn preprocessed(
         image: scan.clone(),
         label: Some(scan),
     });
-    let scaled = Intensity::Window {
-        low: 0.0,
-        high: 1.0,
-    };
-    let mut layout = Layout::new(cases.collect(), ORGANS, scaled);
+    let mut layout = Layout::new(cases.collect(), ORGANS, SYNAPSE_SCALED);
     let labels = layout.cases.iter().filter_map(|case| case.label.as_ref());
     let order = label_order::check(root, labels, layout.arrays, label_order)?;
     layout.values = (0..).zip(order.classes()).collect();
