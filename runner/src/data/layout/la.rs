@@ -1,15 +1,15 @@
 //! Left atrium (LA 2018): the challenge's folders, or UA-MT's HDF5 files.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{Case, Intensity, Layout, Result, entries, file_name, formats, not_empty};
+use super::{Case, Layout, Result, Source, entries, file_name, formats, not_empty};
 use crate::data::error::DataError;
 use crate::data::formats::Scan;
 
 /// `NAME/lgemri.nrrd` with `NAME/laendo.nrrd`, `NAME/mri_norm2.h5`, or `NAME.h5`, where the name may
 /// begin with `train_` or `test_`.
-pub(super) fn find(root: &Path, intensity: Intensity) -> Result<Layout> {
+pub(super) fn find(source: &Source) -> Result<Layout> {
+    let root = source.root();
     let mut cases = BTreeMap::new();
     let mut is_original = false;
     for path in entries(root)? {
@@ -41,7 +41,7 @@ pub(super) fn find(root: &Path, intensity: Intensity) -> Result<Layout> {
     }
     let wanted = "NAME/lgemri.nrrd, NAME/mri_norm2.h5 or NAME.h5 files";
     not_empty(root, wanted, &cases)?;
-    let mut layout = Layout::new(cases.into_values().collect(), 1, intensity);
+    let mut layout = Layout::new(cases.into_values().collect(), 1, source);
     if is_original {
         layout.values.insert(255, 1);
     }

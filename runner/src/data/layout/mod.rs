@@ -43,13 +43,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A layout whose label values are its classes.
-    fn new(cases: Vec<Case>, classes: usize, intensity: Intensity) -> Self {
+    /// A layout of `source` whose label values are its classes.
+    fn new(cases: Vec<Case>, classes: usize, source: &Source) -> Self {
         Self {
             values: (0..=classes.min(255) as u8).map(|v| (v, v)).collect(),
             cases,
-            arrays: Arrays::default(),
-            intensity,
+            arrays: source.arrays(),
+            intensity: source.intensity(),
             warnings: Vec::new(),
         }
     }
@@ -61,13 +61,10 @@ impl Layout {
 /// Missing or empty folder, a label without its image, two files with one name, a description that
 /// cannot be used.
 pub fn find(source: &Source) -> Result<Layout> {
-    let intensity = source.intensity();
-    let layout = match source {
-        Source::Synapse {
-            root, label_order, ..
-        } => synapse::find(root, intensity, *label_order),
-        Source::La { root, .. } => la::find(root, intensity),
-        Source::Promise12 { root, .. } => Ok(Layout::new(promise12::find(root)?, 1, intensity)),
+    match source {
+        Source::Synapse { label_order, .. } => synapse::find(source, *label_order),
+        Source::La { .. } => la::find(source),
+        Source::Promise12 { root, .. } => Ok(Layout::new(promise12::find(root)?, 1, source)),
         Source::NnUnet {
             root,
             channel,
@@ -75,7 +72,7 @@ pub fn find(source: &Source) -> Result<Layout> {
             ..
         } => {
             let cases = nnunet::find(root, *channel, classes)?;
-            Ok(Layout::new(cases, classes.len(), intensity))
+            Ok(Layout::new(cases, classes.len(), source))
         }
         Source::Folder {
             images,
@@ -85,19 +82,15 @@ pub fn find(source: &Source) -> Result<Layout> {
             ..
         } => {
             let cases = folders::find(images, labels.as_deref())?;
-            let mut layout = Layout::new(cases, classes.len(), intensity);
+            let mut layout = Layout::new(cases, classes.len(), source);
             if !label_map.is_empty() {
                 layout.values = label_map.clone();
                 layout.values.entry(0).or_insert(0);
             }
             Ok(layout)
         }
-        Source::Images { roots, .. } => Ok(Layout::new(images::find(roots)?, 0, intensity)),
-    }?;
-    Ok(Layout {
-        arrays: source.arrays(),
-        ..layout
-    })
+        Source::Images { roots, .. } => Ok(Layout::new(images::find(roots)?, 0, source)),
+    }
 }
 
 /// The files of known formats in a folder by the stems of their names.

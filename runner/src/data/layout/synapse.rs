@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Case, Intensity, Layout, Result, entries, file_name, not_empty, pair, scans};
+use super::{Case, Intensity, Layout, Result, Source, entries, file_name, not_empty, pair, scans};
 use crate::data::error::DataError;
 use crate::data::formats::Scan;
 use crate::data::label_order::{self, LabelOrder};
@@ -32,21 +32,18 @@ pub const SYNAPSE_SCALED: Intensity = Intensity::Window {
     high: 1.0,
 };
 
-/// `img/imgNNNN.nii.gz` with `label/labelNNNN.nii.gz`, whose Hounsfield units in `window` become 0…1;
-/// or `train_npz/caseNNNN_sliceNNN.npz` and `test_vol_h5/caseNNNN.npy.h5`, which are already so.
-pub(super) fn find(
-    root: &Path,
-    window: Intensity,
-    label_order: Option<LabelOrder>,
-) -> Result<Layout> {
+/// `img/imgNNNN.nii.gz` with `label/labelNNNN.nii.gz`, whose Hounsfield units in a window become 0…1; or
+/// `train_npz/caseNNNN_sliceNNN.npz` and `test_vol_h5/caseNNNN.npy.h5`, which are already so.
+pub(super) fn find(source: &Source, label_order: Option<LabelOrder>) -> Result<Layout> {
+    let root = source.root();
     let (slices, volumes) = (root.join("train_npz"), root.join("test_vol_h5"));
     if slices.is_dir() || volumes.is_dir() {
-        return preprocessed(root, &slices, &volumes, label_order);
+        return preprocessed(source, &slices, &volumes, label_order);
     }
     let named = |prefix: &'static str| move |stem: &str| numbered(stem, prefix);
     let images = scans(&root.join("img"), "imgNNNN.nii.gz", named("img"))?;
     let labels = scans(&root.join("label"), "labelNNNN.nii.gz", named("label"))?;
-    let mut layout = Layout::new(pair(root, images, labels)?, ORGANS, window);
+    let mut layout = Layout::new(pair(root, images, labels)?, ORGANS, source);
     layout.values = (0..).zip(SYNAPSE_LABEL_MAP).collect();
     Ok(layout)
 }
@@ -58,11 +55,12 @@ fn numbered(stem: &str, prefix: &str) -> Option<String> {
 }
 
 fn preprocessed(
-    root: &Path,
+    source: &Source,
     slices: &Path,
     volumes: &Path,
     label_order: Option<LabelOrder>,
 ) -> Result<Layout> {
+    let root = source.root();
     let mut found: BTreeMap<String, Scan> = BTreeMap::new();
     if slices.is_dir() {
         for (name, paths) in slices_by_case(slices)? {
@@ -83,7 +81,8 @@ fn preprocessed(
         image: scan.clone(),
         label: Some(scan),
     });
-    let mut layout = Layout::new(cases.collect(), ORGANS, SYNAPSE_SCALED);
+    let mut layout = Layout::new(cases.collect(), ORGANS, source);
+    layout.intensity = SYNAPSE_SCALED;
     let labels = layout.cases.iter().filter_map(|case| case.label.as_ref());
     let order = label_order::check(root, labels, layout.arrays, label_order)?;
     layout.values = (0..).zip(order.classes()).collect();
