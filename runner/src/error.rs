@@ -20,9 +20,9 @@ pub enum Error {
     /// Input data is missing or unusable.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Data sets with cases that cannot be used.
-    #[error("data set {0} has unusable cases; they are listed above")]
-    Unusable(String),
+    /// What was found wrong before the first step.
+    #[error("{} found, see above; nothing was computed", problems(*.0))]
+    Preflight(usize),
     /// Volumes that were not segmented.
     #[error("{failed} of {all} volumes were not segmented; see above")]
     Volumes {
@@ -65,6 +65,14 @@ pub enum Error {
     /// The user stopped the run; its state is saved.
     #[error("interrupted; the state is saved, run the same command to go on")]
     Interrupted,
+}
+
+/// Such as `1 problem was`.
+fn problems(count: usize) -> String {
+    match count {
+        1 => "1 problem was".into(),
+        _ => format!("{count} problems were"),
+    }
 }
 
 impl Error {

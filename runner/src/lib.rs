@@ -12,6 +12,7 @@ pub mod journal;
 pub mod metrics;
 pub mod phantom;
 pub mod pipeline;
+pub mod preflight;
 pub mod prompted;
 pub mod provenance;
 pub mod run_dir;

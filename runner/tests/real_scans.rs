@@ -5,7 +5,7 @@
 use samora_runner::data::dataset::{Dataset, Part};
 use samora_runner::data::formats::{self, ArrayAxes, Arrays, nifti};
 use samora_runner::data::source::Source;
-use samora_runner::data::survey::survey;
+use samora_runner::data::survey::{CaseRole, survey};
 use samora_runner::metrics::volume::score_case;
 use std::path::PathBuf;
 
@@ -34,13 +34,17 @@ fn hippocampus_folders_open_and_divide() {
     let found = survey(&data);
     assert_eq!(found.cases.len(), 208);
     assert!(!found.has_problems(), "{found}");
-    let labelled = found.cases.iter().filter(|c| c.role == "labelled").count();
+    let labelled = found
+        .cases
+        .iter()
+        .filter(|c| c.role == CaseRole::Labelled)
+        .count();
     assert_eq!(labelled, 32);
     assert!(
         found
             .cases
             .iter()
-            .all(|c| c.class_voxels.iter().all(|n| *n > 0))
+            .all(|c| c.facts.class_voxels.iter().all(|n| *n > 0))
     );
     let truth = data.label(0).unwrap();
     let scores = score_case("self", &truth, &truth, 2, 2.0).unwrap();

@@ -10,10 +10,11 @@ use samora_shaders::Products;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
+use super::source::try_allocate;
 use super::textures;
 use super::tuning::Tune;
 use crate::fuse::BUNDLE_BINDINGS;
-use crate::{Error, Planning, Result};
+use crate::{Error, Graph, Plan, Planning, Result};
 
 /// What makes a plan smaller.
 const LESS: &str = "reduce the batch or the image size, or recompute more in the backward pass";
@@ -165,6 +166,15 @@ impl Device {
             bindings: gpu.bindings.min(offered),
             ..gpu
         }
+    }
+
+    /// Fails where a program of this plan would not find the memory it needs. What it needs is allocated and
+    /// freed again: drivers do not tell how much there is.
+    ///
+    /// # Errors
+    /// A buffer the adapter cannot bind or allocate.
+    pub fn holds(&self, graph: &Graph, plan: &Plan) -> Result<()> {
+        try_allocate(self, graph, plan)
     }
 
     /// Buffers, bind groups and pipelines created so far.

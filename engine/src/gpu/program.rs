@@ -335,7 +335,7 @@ impl<'d> Program<'d> {
 }
 
 /// Names a slot by the first kernel that writes it, so that an error points somewhere.
-fn slot_label(plan: &Plan, slot: usize) -> String {
+pub(super) fn slot_label(plan: &Plan, slot: usize) -> String {
     let writes = |s: &&Step| {
         let mut bound = s.places.iter().zip(s.kernel.bindings());
         bound.any(|(p, b)| b.write && matches!(p, Place::Slot { slot: s, .. } if *s == slot))

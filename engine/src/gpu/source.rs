@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::device::Device;
-use crate::{Data, Error, Graph, Result, SourceKind, Tensor, Type};
+use super::program::slot_label;
+use crate::{Data, Error, Graph, Plan, Result, SourceKind, Tensor, Type};
 
 /// A source of the graph on the device.
 #[derive(Debug)]
@@ -96,6 +97,23 @@ pub(super) fn allocate(
         sources.push(buffer);
     }
     Ok((sources, input_bytes))
+}
+
+/// Allocates what the sources and slots of a plan need, and frees it again.
+///
+/// # Errors
+/// A buffer the adapter cannot bind or allocate.
+pub(super) fn try_allocate(device: &Device, graph: &Graph, plan: &Plan) -> Result<()> {
+    let sources = graph.sources().iter().enumerate().map(|(i, source)| {
+        let len = graph.ty(source.value).len();
+        let halves = plan.half_sources.contains(&i);
+        device.buffer(&source.name, if halves { len.div_ceil(2) } else { len })
+    });
+    let slots = plan.slots.iter().enumerate();
+    let slots = slots.map(|(i, len)| device.buffer(&slot_label(plan, i), *len));
+    let held: Vec<wgpu::Buffer> = sources.chain(slots).collect::<Result<_>>()?;
+    drop(held);
+    device.wait()
 }
 
 /// What is wrong with a tensor.

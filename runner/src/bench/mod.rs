@@ -21,7 +21,7 @@ use samora_engine::{DType, Graph, SourceKind, Tensor, Value};
 
 use crate::error::Result;
 use crate::pipeline::{Pipeline, Stage};
-use crate::stage::stage_graph;
+use crate::stage::{StageGraph, stage_graph};
 
 /// One step to be timed, with everything it needs.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Case {
     /// # Errors
     /// A configuration the networks cannot take.
     pub fn of_stage(name: String, pipeline: &Pipeline, stage: &Stage) -> Result<Self> {
-        let (graph, wanted, _) = stage_graph(pipeline, stage)?;
+        let StageGraph { graph, wanted, .. } = stage_graph(pipeline, stage)?;
         Ok(Self {
             name,
             batch: stage.batch(),

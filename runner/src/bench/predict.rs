@@ -74,7 +74,7 @@ pub fn predict(
     }
     seconds.sort_by(f64::total_cmp);
     rates.sort_by(f64::total_cmp);
-    let (graph, _, _) = stage_graph(pipeline, stage)?;
+    let graph = stage_graph(pipeline, stage)?.graph;
     let (program, batches) = (segmenter.program(), shape[2].div_ceil(evaluate.batch));
     let planned = program.plan();
     Ok(Measured {

@@ -13,6 +13,7 @@ use crate::cli::BenchArgs;
 use crate::error::{Error, Result};
 use crate::journal::{Table, print_result};
 use crate::pipeline::{Pipeline, load_without_data};
+use crate::preflight::stages_on;
 
 /// What is timed.
 enum Subject {
@@ -67,6 +68,9 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         let name = &device.adapter.name;
         let message = format!("{name} cannot time kernels; leave out --profile and --trace");
         return Err(Error::Usage(message));
+    }
+    if let Subject::Pipeline(pipeline) = &subject {
+        stages_on(pipeline, (&device, how(args).0))?;
     }
     print_result(format_args!(
         "{} ({}, {})\n\n",

@@ -1,23 +1,26 @@
-//! `runner check`: the pipeline's schema and all of its data.
+//! `runner check`: everything that can be known of a run without a device.
 
+use super::run::warn_of_random_encoder;
 use crate::cli::PipelineArgs;
-use crate::data::dataset::{Dataset, Part};
-use crate::data::survey::survey;
-use crate::error::{Error, Result};
+use crate::data::dataset::Part;
+use crate::error::Result;
 use crate::journal::print_result;
+use crate::preflight::{Keeping, Preflight};
 
-/// Memory for decoded volumes; each is read once, so none needs to be kept.
-const MEMORY: usize = 0;
-
-/// Reads every volume of every data set, and prints what was found.
+/// Reads every volume of every data set and all weights, builds every stage, and prints what was found.
 ///
 /// # Errors
-/// A pipeline that is wrong, or unusable data; all unusable cases are listed.
+/// A pipeline that is wrong, or one that cannot run; all problems are listed.
 pub fn check(args: &PipelineArgs) -> Result<()> {
     let pipeline = args.load()?;
-    let mut unusable = Vec::new();
-    for (name, source) in &pipeline.data {
-        let data = Dataset::open(source, MEMORY)?;
+    warn_of_random_encoder(&pipeline);
+    let found = Preflight::new(&[pipeline], None, Keeping::Nothing);
+    for set in found.sets() {
+        let name = &set.name;
+        let (Some(data), Some(survey)) = (set.data(), set.survey()) else {
+            print_result(set.findings());
+            continue;
+        };
         let division = data.division();
         let slices = |part| data.slices(part).len();
         print_result(format_args!(
@@ -27,14 +30,8 @@ pub fn check(args: &PipelineArgs) -> Result<()> {
             slices(Part::Labelled),
             slices(Part::Unlabelled),
         ));
-        let found = survey(&data);
-        print_result(&found);
-        if found.has_problems() {
-            unusable.push(name.as_str());
-        }
+        print_result(survey);
     }
-    match unusable.as_slice() {
-        [] => Ok(()),
-        names => Err(Error::Unusable(names.join(", "))),
-    }
+    print_result(found.findings());
+    found.refuse()
 }

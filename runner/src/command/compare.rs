@@ -1,16 +1,20 @@
 //! `runner compare`: several pipelines with several seeds, and one table of their results.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use samora_engine::gpu::Device;
 
 use super::open_device;
 use super::run::{execute, warn_of_random_encoder};
 use crate::cli::CompareArgs;
+use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Comparison, Report, print_result};
 use crate::pipeline::{Pipeline, Stage};
+use crate::preflight::{Keeping, Preflight};
 use crate::run_dir::RunDir;
 
 /// Runs every pipeline with its own seed and those that follow, seed by seed, each in
@@ -25,6 +29,11 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     interrupt::listen()?;
     arms.iter().for_each(warn_of_random_encoder);
     let device = open_device(&args.device, arms[0].precision)?;
+    let fuse = !args.device.no_fuse;
+    let cache = args.out.join("cache");
+    let found = Preflight::new(&arms, Some((&device, fuse)), Keeping::Cache(&cache));
+    found.report();
+    found.refuse()?;
     let mut comparison = Comparison::new(arms.iter().map(|arm| arm.name.clone()));
     for nth in 0..args.seeds {
         let mut finished: Vec<(PathBuf, Pipeline)> = Vec::new();
@@ -35,8 +44,9 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
                 ..arm.clone()
             };
             let root = args.out.join(&arm.name).join(format!("seed_{seed}"));
-            let run = (root.as_path(), &pipeline, args.out.join("cache"));
-            let report = report(run, &finished, &device, !args.device.no_fuse)?;
+            let datasets = found.datasets(arm);
+            let run = (root.as_path(), &pipeline, &datasets);
+            let report = report(run, &finished, (&device, fuse))?;
             comparison.add(index, &report);
             finished.push((root, pipeline));
             let path = args.out.join("comparison.txt");
@@ -68,12 +78,11 @@ fn check(arms: &[Pipeline]) -> Result<()> {
     Ok(())
 }
 
-/// The report of the run in `root`, which is finished first if it is not; cached slices are in `cache`.
+/// The report of the run in `root`, which is finished first if it is not.
 fn report(
-    (root, pipeline, cache): (&Path, &Pipeline, PathBuf),
+    (root, pipeline, datasets): (&Path, &Pipeline, &BTreeMap<String, Arc<Dataset>>),
     finished: &[(PathBuf, Pipeline)],
-    device: &Device,
-    fuse: bool,
+    on: (&Device, bool),
 ) -> Result<Report> {
     eprintln!("{}", root.display());
     let run = RunDir::open(root, pipeline, false)?;
@@ -83,7 +92,7 @@ fn report(
     for (other_root, other) in finished {
         run.take_over(pipeline, (other_root, other))?;
     }
-    execute(&run, pipeline, device, fuse, &cache)?;
+    execute(&run, pipeline, datasets, on)?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
     Report::read(root)?.ok_or_else(missing)
 }

@@ -1,14 +1,18 @@
 //! `runner run`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use samora_engine::gpu::Device;
 
 use super::open_device;
 use crate::cli::RunArgs;
+use crate::data::dataset::Dataset;
 use crate::error::Result;
 use crate::interrupt;
 use crate::pipeline::{Pipeline, load};
+use crate::preflight::{self, Keeping, Preflight};
 use crate::provenance;
 use crate::run_dir::RunDir;
 use crate::splits;
@@ -30,6 +34,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
         Some(other) => Some((other, load(&other.join("resolved.ron"), &[])?)),
         None => None,
     };
+    let fuse = !args.device.no_fuse;
+    let cache = preflight::cache_beside(&root);
+    let found = Preflight::new(
+        std::slice::from_ref(&pipeline),
+        Some((&device, fuse)),
+        Keeping::Cache(&cache),
+    );
+    found.report();
+    found.refuse()?;
+    let datasets = found.datasets(&pipeline);
     let run = RunDir::open(&root, &pipeline, args.fresh)?;
     if let Some((other, resolved)) = &reused
         && run.take_over(&pipeline, (other, resolved))? == 0
@@ -37,27 +51,30 @@ pub fn run(args: &RunArgs) -> Result<()> {
         let other = other.display();
         eprintln!("warning: no stage of {other} is the same and missing here; nothing is reused");
     }
-    let cache = root.with_file_name("cache");
-    execute(&run, &pipeline, &device, !args.device.no_fuse, &cache)?;
+    execute(&run, &pipeline, &datasets, (&device, fuse))?;
     eprintln!("results: {}", root.display());
     Ok(())
 }
 
-/// Runs all stages that are not finished, and records what they ran on. Slices of data that does not fit
-/// into memory go to the folder `cache`.
+/// Runs all stages that are not finished, and records what they ran on.
 ///
 /// # Errors
 /// Data, device or disk are unusable, training fails, or the user interrupts.
 pub(super) fn execute(
     run: &RunDir,
     pipeline: &Pipeline,
-    device: &Device,
-    fuse: bool,
-    cache: &Path,
+    datasets: &BTreeMap<String, Arc<Dataset>>,
+    (device, fuse): (&Device, bool),
 ) -> Result<()> {
-    let context = Context::open(pipeline, run, device, fuse, cache)?;
-    provenance::record(run, pipeline, &device.adapter, context.datasets())?;
-    splits::record(run, context.datasets())?;
+    provenance::record(run, pipeline, &device.adapter, datasets)?;
+    splits::record(run, datasets)?;
+    let context = Context {
+        pipeline,
+        run,
+        device,
+        fuse,
+        datasets,
+    };
     context.run()
 }
 

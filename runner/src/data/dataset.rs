@@ -4,6 +4,7 @@ use super::cache::Cache;
 use super::decode;
 use super::error::{DataError, Result};
 use super::formats::{Arrays, Scan};
+use super::intensity::normalize;
 use super::layout::{self, Case, Layout};
 use super::plane_cache::PlaneCache;
 use super::slice::{Plane, depth, slice};
@@ -11,6 +12,7 @@ use super::source::{Intensity, Source};
 use super::split::{Division, SliceId, divide, labelled_slices};
 use super::volume::{Grid, Volume};
 use crate::phantom;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub struct Dataset {
     classes: Vec<String>,
     layout: Layout,
     grids: Vec<Grid>,
+    unreadable: BTreeMap<usize, DataError>,
     division: Division,
     labelled: Vec<SliceId>,
     unlabelled: Vec<SliceId>,
@@ -48,10 +51,11 @@ pub enum Part {
 
 impl Dataset {
     /// Finds the files of `source`, reads their headers and divides them. At most `memory` bytes
-    /// of decoded volumes are kept in memory.
+    /// of decoded volumes are kept in memory. Cases whose header cannot be used have no slices; see
+    /// [`Dataset::unreadable`].
     ///
     /// # Errors
-    /// Anything wrong with folders, headers, pairs, lists or fractions; see [`DataError`].
+    /// Anything wrong with folders, pairs, lists or fractions; see [`DataError`].
     pub fn open(source: &Source, memory: usize) -> Result<Self> {
         let root = source.root();
         if let Source::Synapse {
@@ -66,19 +70,31 @@ impl Dataset {
         let cases = &layout.cases;
         let names: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
         let mut division = divide(root, &names, source.split())?;
-        let grids = cases
-            .iter()
-            .map(|case| case.image.read_grid(layout.arrays))
-            .collect::<Result<Vec<_>>>()?;
+        let mut unreadable = BTreeMap::new();
+        let grids: Vec<Grid> = (cases.iter().enumerate())
+            .map(|(index, case)| {
+                let grid = case.image.read_grid(layout.arrays);
+                grid.unwrap_or_else(|error| {
+                    unreadable.insert(index, error);
+                    Grid::axis_aligned([0; 3], [1.0; 3])
+                })
+            })
+            .collect();
         let axis = source.slice_axis();
         let depths: Vec<usize> = grids.iter().map(|g| depth(g.shape, axis)).collect();
         let has_labels = cases.iter().any(|c| c.label.is_some());
         let mut labelled = Vec::new();
         if has_labels {
-            let (slices, missing) =
-                labelled_slices(root, &names, &depths, &division.train, source.labelled())?;
-            labelled = slices;
-            division.missing.extend(missing);
+            let train = &division.train;
+            match labelled_slices(root, &names, &depths, train, source.labelled()) {
+                Ok((slices, missing)) => {
+                    labelled = slices;
+                    division.missing.extend(missing);
+                }
+                // Its slices are missing because of the headers, which are to be reported.
+                Err(_) if train.iter().any(|case| unreadable.contains_key(case)) => (),
+                Err(error) => return Err(error),
+            }
             need_labels(source, cases, &labelled, &division.test)?;
         }
         let unlabelled = division
@@ -96,6 +112,7 @@ impl Dataset {
             classes: source.classes(),
             layout,
             grids,
+            unreadable,
             division,
             labelled,
             unlabelled,
@@ -177,6 +194,11 @@ impl Dataset {
         self.grids.get(case)
     }
 
+    /// Why a case's header cannot be used; `None` if it can.
+    pub fn unreadable(&self, case: usize) -> Option<&DataError> {
+        self.unreadable.get(&case)
+    }
+
     /// Training and test cases as indices into [`Dataset::cases`], and what published lists name
     /// but the disk lacks.
     pub fn division(&self) -> &Division {
@@ -226,6 +248,32 @@ impl Dataset {
             let bytes = volume.voxels.len();
             Ok((volume, bytes))
         })
+    }
+
+    /// Scales a case's image, just read for another purpose, and keeps it, as far as memory or the disk cache
+    /// allow, so that it need not be decoded again.
+    pub(super) fn keep_image(&self, case: usize, mut volume: Volume<f32>) {
+        let Some(found) = self.layout.cases.get(case) else {
+            return;
+        };
+        if self.memory == 0 {
+            return;
+        }
+        normalize(&mut volume.voxels, self.layout.intensity);
+        match &self.disk {
+            Some(disk) if self.division.train.binary_search(&case).is_ok() => {
+                let (id, scan) = (SliceId { case, index: 0 }, &found.image);
+                // What cannot be written is an error when the slice is asked for.
+                let _ = disk
+                    .images
+                    .slice(id, (scan, self.grids[case].shape), || Ok(volume));
+            }
+            Some(_) => (),
+            None => {
+                let bytes = size_of_val(volume.voxels.as_slice());
+                let _ = self.images.get(case, || Ok((volume, bytes)));
+            }
+        }
     }
 
     /// One slice of a case's image, intensities as in [`Dataset::image`].
@@ -327,19 +375,24 @@ fn need_labels(
     test: &[usize],
 ) -> Result<()> {
     let needed = labelled.iter().map(|s| s.case).chain(test.iter().copied());
-    match needed
+    let needed: BTreeSet<usize> = needed.collect();
+    let lacking: Vec<&Case> = (needed.into_iter())
         .filter_map(|c| cases.get(c))
-        .find(|c| c.label.is_none())
-    {
-        Some(case) => {
-            let problem = format!(
-                "image {} has no label of the same name; add it, or leave the case out of `labelled` and the test cases",
-                case.image.path().display()
-            );
-            Err(DataError::dataset(source.root(), problem))
-        }
-        None => Ok(()),
-    }
+        .filter(|c| c.label.is_none())
+        .collect();
+    let Some(first) = lacking.first() else {
+        return Ok(());
+    };
+    let others = match lacking.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let problem = format!(
+        "image {}{others} has no label of the same name; add it, or leave the case out of `labelled` and \
+         the test cases",
+        first.image.path().display()
+    );
+    Err(DataError::dataset(source.root(), problem))
 }
 
 #[cfg(test)]

@@ -193,10 +193,10 @@ fn surveys_describe_every_case() {
     let source = folder_source(folder.path());
     let found = survey(&Dataset::open(&source, 1 << 20).unwrap());
     assert!(!found.has_problems());
-    let roles: Vec<_> = found.cases.iter().map(|c| c.role).collect();
+    let roles: Vec<_> = found.cases.iter().map(|c| c.role.to_string()).collect();
     assert_eq!(roles, ["labelled", "unlabelled", "unlabelled", "test"]);
-    assert_eq!(found.cases[0].class_voxels, [8, 8, 8]);
-    assert_eq!(found.cases[0].intensity, (0.0, 23.0));
+    assert_eq!(found.cases[0].facts.class_voxels, [8, 8, 8]);
+    assert_eq!(found.cases[0].facts.intensity, (0.0, 23.0));
     let text = found.to_string();
     assert!(
         text.contains("4×3×2") && text.contains("1.00×1.00×2.50"),

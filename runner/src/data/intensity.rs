@@ -2,13 +2,19 @@
 
 use super::source::Intensity;
 
-/// Scales to 0…1 with clipping, or to mean 0 and standard deviation 1; voxels without extent become 0.
+/// Scales to 0…1 with clipping, or to mean 0 and standard deviation 1; voxels without extent become 0. Where
+/// both percentiles are one value, as of an object that is less than a percent of the image, the least and
+/// the greatest are taken.
 pub fn normalize(voxels: &mut [f32], intensity: Intensity) {
     let (low, high) = match intensity {
         Intensity::Window { low, high } => (low, high),
         Intensity::Percentile { low, high } => {
             let mut copy = voxels.to_vec();
-            (percentile(&mut copy, low), percentile(&mut copy, high))
+            let range = (percentile(&mut copy, low), percentile(&mut copy, high));
+            match range.0 < range.1 {
+                true => range,
+                false => (percentile(&mut copy, 0.0), percentile(&mut copy, 100.0)),
+            }
         }
         Intensity::ZScore => return z_score(voxels),
     };
@@ -88,6 +94,23 @@ mod tests {
             normalize(&mut voxels, intensity);
             assert_eq!(voxels, [0.0; 4]);
         }
+    }
+
+    #[test]
+    fn scans_that_scaling_turns_black() {
+        let mut voxels = vec![0.0; 1000];
+        voxels[17..21].copy_from_slice(&[500.0, 600.0, 720.0, 500.0]);
+        normalize(&mut voxels, Intensity::default());
+        assert_eq!(
+            voxels[17..21],
+            [500.0 / 720.0, 600.0 / 720.0, 1.0, 500.0 / 720.0]
+        );
+        assert_eq!(voxels[16], 0.0);
+        // Dark objects in a bright image.
+        let mut voxels = vec![100.0; 1000];
+        voxels[5] = -60.0;
+        normalize(&mut voxels, Intensity::default());
+        assert_eq!((voxels[5], voxels[6]), (0.0, 1.0));
     }
 
     /// Expected: numpy 2.4's `(x - x.mean()) / x.std()`.

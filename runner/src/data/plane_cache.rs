@@ -18,7 +18,7 @@ use crate::file_hash::{file_hash, hex};
 
 /// Raise it whenever decoding or scaling gives other values than before: files of an earlier number are
 /// then made anew.
-const DECODING: u32 = 1;
+const DECODING: u32 = 2;
 
 /// Slices of numbered volumes. Each volume is decoded once, for all runs that share the folder, unless its
 /// file, the files it comes from or `facts` change.

@@ -114,7 +114,16 @@ pub fn labelled_slices(
     };
     let mut slices = match labelled {
         Labelled::All => slices_of(train),
-        Labelled::First(count) => slices_of(&train[..(*count).min(train.len())]),
+        Labelled::First(count) => {
+            let first = train.get(..*count).ok_or_else(|| {
+                let problem = format!(
+                    "`labelled` asks for the first {count} training cases, but there are {}",
+                    train.len()
+                );
+                DataError::dataset(root, problem)
+            })?;
+            slices_of(first)
+        }
         Labelled::Fraction { cases, seed } => {
             slices_of(&draw(root, train.to_vec(), *cases, *seed, "labelled")?.0)
         }

@@ -13,7 +13,6 @@ use samora_engine::{DType, Graph, Tensor, Value};
 
 use super::pretrain::visible;
 use super::train::{Batch, Built, Length, train};
-use super::weights::stage_weights;
 use super::{Context, grey_image, sampler, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -34,12 +33,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
     let sampler = sampler(&stage.name, slices.len(), stage.batch, seed)?;
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, length.steps)?;
-    let root = ctx.run.root();
-    let teacher = match &stage.level {
-        Level::Image { teacher, .. } | Level::Patch { teacher, .. } => Some(teacher.as_str()),
-        Level::Pixel { .. } => None,
-    };
-    let given = stage_weights(ctx.pipeline, root, &built.graph, teacher)?;
+    let given = ctx.weights(&stage.name, &built.graph)?;
     let stream = Stream::named(seed, &stage.name);
     let views = Views::new(ctx.pipeline, &stage.level)?;
     let make = move |t: u64| {

@@ -12,7 +12,6 @@ use samora_engine::{DType, Graph, Tensor};
 use super::Context;
 use super::segment::{adapter, network};
 use super::train::{Batch, Built, Length, train};
-use super::weights::stage_weights;
 use crate::data::augment::{hsam, samed};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -39,8 +38,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     };
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
-    let experts = stage.experts.iter().map(String::as_str);
-    let given = stage_weights(ctx.pipeline, ctx.run.root(), &built.graph, experts)?;
+    let given = ctx.weights(&stage.name, &built.graph)?;
     let encoder = &ctx.pipeline.encoder;
     let sizes = (encoder.image_size_px(), 4 * encoder.grid());
     let stream = Stream::named(seed, &stage.name);

@@ -11,23 +11,22 @@ mod train;
 mod weights;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
+use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value};
 
 use crate::data::dataset::Dataset;
 use crate::data::loader::Sampler;
-use crate::data::memory;
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
 use crate::run_dir::RunDir;
 
-pub use plan::{StagePlan, plan_stage, stage_graph};
+pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
-pub use weights::finetuned_weights;
+pub use weights::{finetuned_weights, foundations, published_files};
 
 /// What every stage of a run needs.
 pub struct Context<'a> {
@@ -39,52 +38,11 @@ pub struct Context<'a> {
     pub device: &'a Device,
     /// Whether kernels are fused.
     pub fuse: bool,
-    datasets: BTreeMap<String, Arc<Dataset>>,
+    /// The data sets by name.
+    pub datasets: &'a BTreeMap<String, Arc<Dataset>>,
 }
 
-impl<'a> Context<'a> {
-    /// Opens the data sets of a pipeline. Each may keep its part of [`memory::for_volumes`] decoded; slices
-    /// of larger ones come from files in the folder `cache`.
-    ///
-    /// # Errors
-    /// A data set that is missing or unusable.
-    pub fn open(
-        pipeline: &'a Pipeline,
-        run: &'a RunDir,
-        device: &'a Device,
-        fuse: bool,
-        cache: &Path,
-    ) -> Result<Self> {
-        let memory = memory::for_volumes() / pipeline.data.len().max(1);
-        let open = |(name, source): (&String, _)| {
-            let data = Dataset::open(source, memory)?.with_disk_cache(cache);
-            if let Some(folder) = data.disk_cache() {
-                let gigabytes = |bytes: usize| bytes as f64 / 1e9;
-                eprintln!(
-                    "{name}: {:.1} GB of decoded training volumes do not fit into {:.1} GB of memory; \
-                     their slices go to {}",
-                    gigabytes(data.decoded_bytes()),
-                    gigabytes(memory),
-                    folder.display()
-                );
-            }
-            Ok((name.clone(), Arc::new(data)))
-        };
-        let datasets = pipeline.data.iter().map(open).collect::<Result<_>>()?;
-        Ok(Self {
-            pipeline,
-            run,
-            device,
-            fuse,
-            datasets,
-        })
-    }
-
-    /// The open data sets by name.
-    pub fn datasets(&self) -> &BTreeMap<String, Arc<Dataset>> {
-        &self.datasets
-    }
-
+impl Context<'_> {
     /// Runs all stages that are not finished.
     ///
     /// # Errors
@@ -103,6 +61,16 @@ impl<'a> Context<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What a stage starts from; see [`weights::stage_weights`].
+    fn weights(&self, stage: &str, graph: &Graph) -> Result<Weights> {
+        let stages = &mut self.pipeline.stages.iter();
+        let stage = stages.find(|s| s.name() == stage);
+        stage.map_or_else(
+            || Ok(Weights::default()),
+            |stage| weights::stage_weights(self.pipeline, self.run.root(), graph, stage),
+        )
     }
 
     /// A data set by name.

@@ -24,12 +24,30 @@ pub struct StagePlan {
     pub source_bytes: [u64; 4],
 }
 
+/// What a stage would compute in one step.
+#[derive(Debug)]
+pub struct StageGraph {
+    /// Its operations.
+    pub graph: Graph,
+    /// Its outputs.
+    pub wanted: Vec<Value>,
+    /// Names of the parameters that it trains.
+    pub trained: Vec<String>,
+    /// Names of the parameters that its checkpoint holds.
+    pub saved: Vec<String>,
+}
+
 /// Plans one step of a stage.
 ///
 /// # Errors
 /// A configuration the networks cannot take.
 pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<StagePlan> {
-    let (graph, wanted, trained) = stage_graph(pipeline, stage)?;
+    let StageGraph {
+        graph,
+        wanted,
+        trained,
+        ..
+    } = stage_graph(pipeline, stage)?;
     let plan = plan(&graph, &wanted, pipeline.precision.planning(fuse))?;
     let elements = |name: &dyn Fn(&str) -> bool| elements(&graph, name);
     let is_trained = |name: &str| trained.iter().any(|t| t == name);
@@ -41,17 +59,23 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
     })
 }
 
-/// The graph of one step of a stage, its outputs, and the names of the parameters it trains.
+/// The graph of one step of a stage.
 ///
 /// # Errors
 /// A configuration the networks cannot take.
-pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<(Graph, Vec<Value>, Vec<String>)> {
+pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<StageGraph> {
     let classes = |data: &str| pipeline.data.get(data).map_or(0, |s| s.classes().len());
     Ok(match stage {
         Stage::Evaluate(s) => {
             let model = finetune_called(pipeline, &s.model)?;
             let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
-            (graph, vec![logits], Vec::new())
+            graph.check()?;
+            StageGraph {
+                graph,
+                wanted: vec![logits],
+                trained: Vec::new(),
+                saved: Vec::new(),
+            }
         }
         Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
         Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
@@ -68,9 +92,13 @@ pub(super) fn finetune_called<'a>(pipeline: &'a Pipeline, name: &str) -> Result<
     found.ok_or_else(|| Error::Usage(format!("no fine-tuning stage is named `{name}`")))
 }
 
-fn training(built: Built) -> (Graph, Vec<Value>, Vec<String>) {
-    let wanted = vec![built.loss, built.learning_rate];
-    (built.graph, wanted, built.trained)
+fn training(built: Built) -> StageGraph {
+    StageGraph {
+        wanted: vec![built.loss, built.learning_rate],
+        graph: built.graph,
+        trained: built.trained,
+        saved: built.saved,
+    }
 }
 
 fn elements(graph: &Graph, chosen: &dyn Fn(&str) -> bool) -> usize {

@@ -7,11 +7,9 @@ use samora_engine::models::mae::{self, Masking};
 use samora_engine::models::sam::reconstruction_loss;
 use samora_engine::models::simclr;
 use samora_engine::random::Stream;
-use samora_engine::weights::Weights;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::train::{Batch, Built, Length, train};
-use super::weights::{published, stage_weights};
 use super::{Context, grey_image, sampler, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
@@ -32,13 +30,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
     let sampler = sampler(&stage.name, slices.len(), stage.batch, seed)?;
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, length.steps)?;
-    let given = match (&stage.weights, &stage.objective) {
-        (Some(path), _) => published([path], &built.graph, Weights::default())?,
-        (None, Objective::Masked { .. }) => {
-            stage_weights(ctx.pipeline, ctx.run.root(), &built.graph, None)?
-        }
-        (None, _) => Weights::default(),
-    };
+    let given = ctx.weights(&stage.name, &built.graph)?;
     let stream = Stream::named(seed, &stage.name);
     let (objective, size) = (
         stage.objective.clone(),

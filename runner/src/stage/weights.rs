@@ -7,51 +7,72 @@ use samora_engine::weights::{Decoder, Import, Weights, fit};
 
 use super::segment;
 use crate::error::Result;
-use crate::pipeline::{Finetune, Pipeline, Stage};
+use crate::pipeline::{Finetune, Level, Objective, Pipeline, Stage};
 use crate::run_dir::checkpoint;
 
-/// What a stage starts from: the pipeline's published weights fitted to `graph`, then those of the
-/// finished stages that train the encoder, then those of the stages named in `after`, each winning over
-/// what came before. `root` is the run directory.
-///
-/// # Errors
-/// A file that is missing, damaged or of another configuration.
-pub(super) fn stage_weights<'a>(
-    pipeline: &'a Pipeline,
-    root: &Path,
-    graph: &Graph,
-    after: impl IntoIterator<Item = &'a str>,
-) -> Result<Weights> {
-    let encoders = pipeline.stages.iter().filter(|s| s.trains_encoder());
-    let encoders = encoders.map(Stage::name);
-    let finished = encoders.filter(|name| checkpoint(root, name).exists());
-    let mut trained = Weights::default();
-    for name in finished.chain(after) {
-        let stage = Weights::read(&checkpoint(root, name))?;
-        trained.tensors.extend(stage.tensors);
+/// The earlier stages whose weights a stage starts from, each winning over those before it: all that train the
+/// encoder, and those it names.
+pub fn foundations<'a>(pipeline: &'a Pipeline, stage: &Stage) -> Vec<&'a Stage> {
+    let called = |name: &str| pipeline.stages.iter().find(|s| s.name() == name);
+    let encoders = || {
+        let earlier = pipeline.stages.iter();
+        let earlier = earlier.take_while(|s| s.name() != stage.name());
+        earlier.filter(|s| s.trains_encoder())
+    };
+    match stage {
+        Stage::Pretrain(s) => match (&s.weights, &s.objective) {
+            (None, Objective::Masked { .. }) => encoders().collect(),
+            _ => Vec::new(),
+        },
+        Stage::Expert(s) => {
+            let teacher = match &s.level {
+                Level::Image { teacher, .. } | Level::Patch { teacher, .. } => called(teacher),
+                Level::Pixel { .. } => None,
+            };
+            encoders().chain(teacher).collect()
+        }
+        Stage::Finetune(s) => {
+            let experts = s.experts.iter().filter_map(|name| called(name));
+            encoders().chain(experts).collect()
+        }
+        Stage::Evaluate(s) => {
+            let Some(model) = called(&s.model) else {
+                return Vec::new();
+            };
+            let mut stages = foundations(pipeline, model);
+            stages.push(model);
+            stages
+        }
     }
-    let files = pipeline.weights.iter().flat_map(|files| &files.0);
-    published(files, graph, trained)
 }
 
-/// `trained`, and what published files give to the other parameters of `graph`. Says for each file what
-/// became of its tensors.
+/// The published weight files that a stage starts from; of a parameter that several give, the last counts.
+pub fn published_files<'a>(pipeline: &'a Pipeline, stage: &'a Stage) -> Vec<&'a Path> {
+    if let Stage::Pretrain(s) = stage
+        && let Some(own) = &s.weights
+    {
+        return vec![own];
+    }
+    if matches!(stage, Stage::Pretrain(_)) && !stage.trains_encoder() {
+        return Vec::new();
+    }
+    let files = pipeline.weights.iter().flat_map(|files| &files.0);
+    files.map(PathBuf::as_path).collect()
+}
+
+/// What a stage starts from: what [`published_files`] give to `graph`, then the checkpoints of the
+/// [`foundations`] in the run directory `root`. Says for each file what became of its tensors.
 ///
 /// # Errors
 /// A file that is missing, damaged, not finite or of another configuration.
-pub(super) fn published<'a>(
-    files: impl IntoIterator<Item = &'a PathBuf>,
+pub(super) fn stage_weights(
+    pipeline: &Pipeline,
+    root: &Path,
     graph: &Graph,
-    mut trained: Weights,
+    stage: &Stage,
 ) -> Result<Weights> {
-    let read = |path: &PathBuf| Import::read(path, Decoder::PromptFree);
-    let imports = files.into_iter().map(read).collect::<Result<_, _>>()?;
-    let (given, reports) = fit(imports, graph, &trained)?;
-    for report in reports {
-        eprintln!("weights: {report}");
-    }
-    trained.tensors.extend(given.tensors);
-    Ok(trained)
+    let files = published_files(pipeline, stage);
+    given(&files, root, graph, &foundations(pipeline, stage))
 }
 
 /// Everything a fine-tuned network consists of. `root` is the run directory.
@@ -64,6 +85,24 @@ pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> 
         .get(&stage.data)
         .map_or(0, |s| s.classes().len());
     let (graph, _) = segment::graph(pipeline, stage, classes, 1);
-    let names = stage.experts.iter().chain([&stage.name]);
-    stage_weights(pipeline, root, &graph, names.map(String::as_str))
+    let stage = Stage::Finetune(stage.clone());
+    let mut stages = foundations(pipeline, &stage);
+    stages.push(&stage);
+    given(&published_files(pipeline, &stage), root, &graph, &stages)
+}
+
+fn given(files: &[&Path], root: &Path, graph: &Graph, stages: &[&Stage]) -> Result<Weights> {
+    let mut trained = Weights::default();
+    for stage in stages {
+        let stage = Weights::read(&checkpoint(root, stage.name()))?;
+        trained.tensors.extend(stage.tensors);
+    }
+    let read = |path: &&Path| Import::read(path, Decoder::PromptFree);
+    let imports = files.iter().map(read).collect::<Result<_, _>>()?;
+    let (published, reports) = fit(imports, graph, &trained)?;
+    for report in reports {
+        eprintln!("weights: {report}");
+    }
+    trained.tensors.extend(published.tensors);
+    Ok(trained)
 }

@@ -10,6 +10,7 @@ mod synapse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use nnunet::channel_names;
 pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP, SYNAPSE_SCALED};
 
 use super::error::{DataError, Result};

@@ -17,6 +17,24 @@ struct Description {
     labels: BTreeMap<String, Value>,
 }
 
+/// What `dataset.json` says of the channels.
+#[derive(Deserialize)]
+struct Channels {
+    /// Name by number, in the first version as `modality`.
+    #[serde(alias = "modality")]
+    channel_names: BTreeMap<String, String>,
+}
+
+/// Names of the channels 0, 1, …; none where `dataset.json` does not tell.
+pub fn channel_names(root: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(root.join("dataset.json")).unwrap_or_default();
+    let Ok(channels) = serde_json::from_str::<Channels>(&text) else {
+        return Vec::new();
+    };
+    let name = |number: usize| channels.channel_names.get(&number.to_string()).cloned();
+    (0..).map_while(name).collect()
+}
+
 pub(super) fn find(root: &Path, channel: usize, classes: &[String]) -> Result<Vec<Case>> {
     let description = root.join("dataset.json");
     let described = described_classes(&description)?;
