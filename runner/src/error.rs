@@ -65,6 +65,14 @@ pub enum Error {
     /// The user stopped the run; its state is saved.
     #[error("interrupted; the state is saved, run the same command to go on")]
     Interrupted,
+    /// The user stopped `predict`.
+    #[error("interrupted; {}", kept(*finished, *all))]
+    PredictInterrupted {
+        /// Volumes whose label maps are written.
+        finished: usize,
+        /// Of how many.
+        all: usize,
+    },
 }
 
 /// Such as `1 problem was`.
@@ -80,7 +88,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Pipeline(_) | Self::Usage(_) => 2,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::PredictInterrupted { .. } => 130,
             _ => 1,
         }
     }
@@ -92,5 +100,15 @@ impl Error {
             action,
             source,
         }
+    }
+}
+
+/// What is left of an interrupted prediction.
+fn kept(finished: usize, all: usize) -> String {
+    match finished {
+        0 => "nothing was written".into(),
+        _ => format!(
+            "{finished} of {all} volumes are segmented; the same command goes on with the others"
+        ),
     }
 }

@@ -10,6 +10,7 @@ mod file_hash;
 pub mod interrupt;
 pub mod journal;
 pub mod metrics;
+mod outputs;
 pub mod phantom;
 pub mod pipeline;
 pub mod preflight;

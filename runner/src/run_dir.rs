@@ -7,30 +7,43 @@
 //! checkpoints/STAGE.safetensors        what a finished stage trained
 //! checkpoints/STAGE.state.safetensors  where an unfinished stage stands
 //! curves/STAGE.png           loss over steps
-//! overlays/                  test slices with prediction and truth as contours
-//! summary.json, summary.csv  the result
+//! overlays/STAGE/            test slices with prediction and truth as contours
+//! labels/STAGE/              label maps of the test cases, where they are kept
+//! results/STAGE.json, .csv   scores of the test cases
+//! summary.json, summary.csv  the same of the last stage that has some
 //! ```
 
+mod claim;
+
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use samora_engine::Tensor;
 use samora_engine::weights::Weights;
 
 use crate::error::{Error, Result};
-use crate::pipeline::{Pipeline, differences, to_ron};
+use crate::pipeline::{Pipeline, load};
 use crate::whole_file::write_whole;
 
-/// What a run writes; `--fresh` removes exactly this.
-const FILES: [&str; 5] = [
-    "resolved.ron",
+pub use claim::Claim;
+
+/// What a run writes; `--fresh` removes exactly this, but replaces [`RESOLVED`], which a run can be started from.
+const FILES: [&str; 4] = [
     "provenance.json",
     "events.jsonl",
     "summary.json",
     "summary.csv",
 ];
-const FOLDERS: [&str; 4] = ["checkpoints", "curves", "overlays", "splits"];
+const FOLDERS: [&str; 6] = [
+    "checkpoints",
+    "curves",
+    "overlays",
+    "labels",
+    "results",
+    "splits",
+];
+const RESOLVED: &str = "resolved.ron";
 const LOCK: &str = ".lock";
 
 /// Metadata key of the number of completed steps.
@@ -53,59 +66,6 @@ pub struct State {
 }
 
 impl RunDir {
-    /// Opens `root` for a run of `pipeline`, creating it if needed. An earlier run of the same
-    /// pipeline is continued, or removed first if `fresh`.
-    ///
-    /// # Errors
-    /// A directory that cannot be written, is in use, holds something else, or belongs to another
-    /// pipeline (the message says in which keys it differs).
-    pub fn open(root: &Path, pipeline: &Pipeline, fresh: bool) -> Result<Self> {
-        std::fs::create_dir_all(root).map_err(|e| Error::file(root, "create the folder", e))?;
-        let refuse = |problem: String| Error::RunDirectory {
-            path: root.to_path_buf(),
-            problem,
-        };
-        let resolved_path = root.join("resolved.ron");
-        if !resolved_path.exists() && holds_something(root)? {
-            return Err(refuse(
-                "is neither empty nor a run directory; choose another with --out".into(),
-            ));
-        }
-        let run = Self {
-            root: root.to_path_buf(),
-            _lock: lock(root)?,
-        };
-        if fresh {
-            run.clear()?;
-        }
-        let resolved = to_ron(pipeline)?;
-        if resolved_path.exists() {
-            let found = std::fs::read_to_string(&resolved_path)
-                .map_err(|e| Error::file(&resolved_path, "read", e))?;
-            let differences = differences(&found, &resolved);
-            // A run that has saved nothing yet, such as one whose data was not found, has nothing to
-            // lose.
-            if !differences.is_empty() && !run.has_checkpoints() {
-                run.clear()?;
-            } else if !differences.is_empty() {
-                return Err(refuse(format!(
-                    "holds a run of another configuration, which differs in:\n  {}\n\
-                     give --fresh to start over, or --out for another directory, with --reuse {} \
-                     to keep its first stages that are the same",
-                    differences.join("\n  "),
-                    root.display()
-                )));
-            }
-        }
-        for folder in FOLDERS {
-            let path = root.join(folder);
-            std::fs::create_dir_all(&path)
-                .map_err(|e| Error::file(&path, "create the folder", e))?;
-        }
-        run.write("resolved.ron", resolved.as_bytes())?;
-        Ok(run)
-    }
-
     /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
@@ -114,6 +74,11 @@ impl RunDir {
     /// A path inside the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// The folder of the stages' results.
+    pub fn results(root: &Path) -> PathBuf {
+        root.join("results")
     }
 
     /// Whether a training stage is finished.
@@ -211,9 +176,10 @@ impl RunDir {
         self.path(&format!("checkpoints/{stage}.state.safetensors"))
     }
 
-    fn has_checkpoints(&self) -> bool {
+    fn has_results(&self) -> bool {
         let folder = self.path(FOLDERS[0]).read_dir();
-        folder.is_ok_and(|mut files| files.next().is_some())
+        let has_checkpoints = folder.is_ok_and(|mut files| files.next().is_some());
+        has_checkpoints || self.path("summary.json").exists()
     }
 
     fn clear(&self) -> Result<()> {
@@ -233,6 +199,22 @@ impl RunDir {
         }
         Ok(())
     }
+}
+
+/// The pipeline of the run in `root`.
+///
+/// # Errors
+/// A folder that is missing or holds no run, or a damaged file.
+pub fn pipeline_of(root: &Path) -> Result<Pipeline> {
+    let resolved = root.join(RESOLVED);
+    let problem = match resolved.is_file() {
+        true => return Ok(load(&resolved, &[])?),
+        false if root.is_dir() => "the folder is no run directory",
+        false if root.exists() => "a run directory is a folder, but this is a file",
+        false => "there is no such folder",
+    };
+    let path = resolved.display();
+    Err(Error::Usage(format!("{path} is not there: {problem}")))
 }
 
 /// Where the weights of a finished stage are in the run directory `root`.
@@ -262,27 +244,6 @@ fn shared<'a>(one: &'a Pipeline, other: &Pipeline) -> Vec<&'a str> {
     let pairs = one.stages.iter().zip(&other.stages);
     let equal = pairs.take_while(|(a, b)| a == b);
     equal.map(|(stage, _)| stage.name()).collect()
-}
-
-fn holds_something(root: &Path) -> Result<bool> {
-    let entries = std::fs::read_dir(root).map_err(|e| Error::file(root, "list", e))?;
-    let foreign = |entry: std::fs::DirEntry| entry.file_name() != LOCK;
-    Ok(entries.flatten().any(foreign))
-}
-
-fn lock(root: &Path) -> Result<File> {
-    let path = root.join(LOCK);
-    let file = File::create(&path).map_err(|e| Error::file(&path, "write", e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::RunDirectory {
-            path: root.to_path_buf(),
-            problem:
-                "another run is using this directory; wait for it or choose another with --out"
-                    .into(),
-        }),
-        Err(TryLockError::Error(e)) => Err(Error::file(&path, "lock", e)),
-    }
 }
 
 #[cfg(test)]

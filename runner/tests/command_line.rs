@@ -130,7 +130,7 @@ fn usage_is_explained() {
     scene.refuses(
         &["predict", "scans", "a.nii", "-o", "b.nii"],
         2,
-        &["scans/resolved.ron"],
+        &["scans/resolved.ron", "no run directory"],
     );
 }
 
@@ -354,7 +354,7 @@ fn weight_files_are_shown_and_converted() {
     );
 
     scene.refuses(
-        &[&both[..], &["samed-lora"]].concat(),
+        &[&both[..], &["samed-lora", "--overwrite"]].concat(),
         1,
         &["one LoRA", "image, pixel"],
     );
@@ -364,6 +364,7 @@ fn weight_files_are_shown_and_converted() {
             "image.safetensors",
             "image.safetensors",
             "out.pth",
+            "--overwrite",
         ],
         2,
         &["is in an earlier file as well"],
@@ -382,7 +383,7 @@ fn weight_files_are_shown_and_converted() {
     bad.write(&scene.path("bad.safetensors")).unwrap();
     done(&["inspect", "bad.safetensors"], &["1 tensors hold NaN"]);
     scene.refuses(
-        &["convert", "bad.safetensors", "out.pth", "--to", "samora"],
+        &["convert", "bad.safetensors", "new.pth", "--to", "samora"],
         1,
         &["tensor bad", "runner inspect"],
     );

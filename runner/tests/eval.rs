@@ -168,7 +168,11 @@ fn what_does_not_pair_is_named() {
     scene.refuses("pred ref", 1, &["ref has no a", "pred has no d"]);
     fs::create_dir(scene.path("empty")).unwrap();
     scene.refuses("pred empty", 1, &["empty", "holds no files"]);
-    scene.refuses("pred nowhere", 1, &["nowhere: cannot read"]);
+    scene.refuses(
+        "pred nowhere",
+        1,
+        &["nowhere: cannot read: there is no such file or folder"],
+    );
     scene.refuses("pred ref/b.nii.gz", 2, &["a file and a folder"]);
     scene.refuses("pred/a.nii.gz nowhere.nii", 1, &["cannot", "nowhere.nii"]);
     scene.refuses("pred", 2, &["REF"]);

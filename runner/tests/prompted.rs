@@ -220,7 +220,7 @@ fn unrecognised_weights_need_a_model() {
 fn features_and_masks_have_the_promised_sizes() {
     let scene = Scene::new();
     let embed = |image: &str| {
-        let arguments = ["--image", image, "-o", "features.npy"];
+        let arguments = ["--image", image, "-o", "features.npy", "--overwrite"];
         scene.says("embed", &arguments, 0, &["weights.safetensors"]);
         numpy::read_tensor(&scene.path("features.npy"), &[1, 16, 4, 4]).unwrap()
     };
@@ -234,7 +234,8 @@ fn features_and_masks_have_the_promised_sizes() {
     assert!(of_picture.as_f32().iter().all(|x| x.is_finite()));
 
     let segment = |image: &str, prompts: &[&str], size| {
-        let arguments = [&["--image", image, "-o", "mask.png"], prompts].concat();
+        let output = ["--image", image, "-o", "mask.png", "--overwrite"];
+        let arguments = [&output, prompts].concat();
         let said = scene.says("segment", &arguments, 0, &["predicted IoU"]);
         let mask: GrayImage = image::open(scene.path("mask.png")).unwrap().into_luma8();
         assert_eq!(mask.dimensions(), size);

@@ -120,9 +120,12 @@ pub struct PlanArgs {
     /// List what each stage keeps at the kernel at which it keeps most
     #[arg(long)]
     pub peak: bool,
-    /// Write the WGSL modules of every stage into this folder
+    /// Write the WGSL modules of every stage into this folder, which must be new or empty
     #[arg(long, value_name = "DIR")]
     pub emit: Option<PathBuf>,
+    /// Write into a folder that is not empty, over files of the same names
+    #[arg(long, requires = "emit")]
+    pub overwrite: bool,
     /// One kernel for each operation
     #[arg(long)]
     pub no_fuse: bool,
@@ -150,9 +153,13 @@ pub struct BenchArgs {
     /// Also time each kernel by the device's clock and list the most expensive kernels and scopes
     #[arg(long)]
     pub profile: bool,
-    /// Also write the kernels of a step as a trace for Perfetto or Chrome, one file a step, into this folder
+    /// Also write the kernels of a step as a trace for Perfetto or Chrome, one file a step, into this folder, which
+    /// must be new or empty
     #[arg(long, value_name = "DIR")]
     pub trace: Option<PathBuf>,
+    /// Write into a folder that is not empty, over files of the same names
+    #[arg(long, requires = "trace")]
+    pub overwrite: bool,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -175,13 +182,16 @@ pub struct PredictArgs {
     pub run: PathBuf,
     /// Volume to segment, in any format (.nii.gz, .nrrd, .mha, a folder of DICOM slices, …), or a folder of volumes
     pub input: PathBuf,
-    /// Label volume to write, in the grid of the input (.nii.gz, .nii, .nrrd, .mha, .mhd); of a folder
-    /// the folder of label volumes
+    /// Label volume to write, in the grid of the input (.nii.gz, .nii, .nrrd, .mha, .mhd), or a folder for it; of a
+    /// folder the folder of label volumes, in which those of an earlier, interrupted command are kept
     #[arg(short, long)]
     pub output: PathBuf,
     /// Folder for the probability of each class, INPUT_CLASS.nii.gz with values 0 to 1 in steps of 1/255
     #[arg(long, value_name = "DIR")]
     pub probabilities: Option<PathBuf>,
+    /// Write over label volumes of other runs, or of scans that have changed
+    #[arg(long)]
+    pub overwrite: bool,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -205,6 +215,9 @@ pub struct EvalArgs {
     /// Folder for summary.json and summary.csv
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write over a summary that is there
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
 }
 
 /// A network and an image for it.
@@ -259,6 +272,9 @@ pub struct SegmentArgs {
     /// Mask to write (.png), in the image's size: 255 on the object, else 0
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Arguments of `embed`.
@@ -271,6 +287,9 @@ pub struct EmbedArgs {
     /// Features to write (.npy), 1×channels×rows×columns f32
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Arguments of `inspect`.
@@ -289,6 +308,9 @@ pub struct ConvertArgs {
     /// Whose names the tensors get; without it they keep theirs
     #[arg(long, value_enum)]
     pub to: Option<Target>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Whose names converted tensors get.
@@ -315,7 +337,7 @@ pub struct PhantomArgs {
     /// Voxels right, anterior and superior; more voxels are finer voxels of the same body
     #[arg(long, value_delimiter = ',', default_values_t = Options::SMALL)]
     pub shape: Vec<usize>,
-    /// Folder to write into
+    /// Folder to write into, which must be new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }

@@ -106,7 +106,7 @@ fn execute(command: &Command) -> Result<()> {
 fn report(error: &Error) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let label = match (error, colour) {
-        (Error::Interrupted, _) => "",
+        (Error::Interrupted | Error::PredictInterrupted { .. }, _) => "",
         (_, true) => "\u{1b}[1;31merror:\u{1b}[0m ",
         (_, false) => "error: ",
     };

@@ -12,6 +12,7 @@ use crate::bench::{
 use crate::cli::BenchArgs;
 use crate::error::{Error, Result};
 use crate::journal::{Table, print_result};
+use crate::outputs::prepare_folder;
 use crate::pipeline::{Pipeline, load_without_data};
 use crate::preflight::stages_on;
 
@@ -49,7 +50,7 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
         return Err(Error::Usage(message.into()));
     }
     if let Some(folder) = &args.trace {
-        std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
+        prepare_folder(folder, args.overwrite)?;
     }
     let subject = match workload {
         Some(workload) => Subject::Workload(workload),

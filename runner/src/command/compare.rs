@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
@@ -13,9 +14,10 @@ use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Comparison, Report, print_result};
+use crate::outputs;
 use crate::pipeline::{Pipeline, Stage};
 use crate::preflight::{Keeping, Preflight};
-use crate::run_dir::RunDir;
+use crate::run_dir::{Claim, RunDir, write_file};
 
 /// Runs every pipeline with its own seed and those that follow, seed by seed, each in
 /// `OUT/NAME/seed_SEED`. Finished runs are only read. After each run the table is written to
@@ -26,7 +28,9 @@ use crate::run_dir::RunDir;
 pub fn compare(args: &CompareArgs) -> Result<()> {
     let arms = args.load()?;
     check(&arms)?;
-    interrupt::listen()?;
+    let table = args.out.join("comparison.txt");
+    outputs::prepare(&args.files, from_ref(&table), true)?;
+    interrupt::listen(interrupt::SAVING)?;
     arms.iter().for_each(warn_of_random_encoder);
     let device = open_device(&args.device, arms[0].precision)?;
     let fuse = !args.device.no_fuse;
@@ -49,9 +53,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
             let report = report(run, &finished, (&device, fuse))?;
             comparison.add(index, &report);
             finished.push((root, pipeline));
-            let path = args.out.join("comparison.txt");
-            std::fs::write(&path, comparison.to_string())
-                .map_err(|e| Error::file(&path, "write", e))?;
+            write_file(&table, comparison.to_string().as_bytes())?;
         }
     }
     print_result(&comparison);
@@ -69,13 +71,21 @@ fn check(arms: &[Pipeline]) -> Result<()> {
             let message = format!("`{name}` has another `precision` than the first pipeline");
             return Err(Error::Usage(message));
         }
-        if !arm.stages.iter().any(|s| matches!(s, Stage::Evaluate(_))) {
-            let name = &arm.name;
-            let message = format!("`{name}` has no Evaluate stage, so there is nothing to compare");
-            return Err(Error::Usage(message));
-        }
+        last_evaluate(arm)?;
     }
     Ok(())
+}
+
+/// The stage whose result counts.
+fn last_evaluate(pipeline: &Pipeline) -> Result<&str> {
+    let mut stages = pipeline.stages.iter().rev();
+    let last = stages.find(|s| matches!(s, Stage::Evaluate(_)));
+    last.map(Stage::name).ok_or_else(|| {
+        let name = &pipeline.name;
+        Error::Usage(format!(
+            "`{name}` has no Evaluate stage, so there is nothing to compare"
+        ))
+    })
 }
 
 /// The report of the run in `root`, which is finished first if it is not.
@@ -85,14 +95,18 @@ fn report(
     on: (&Device, bool),
 ) -> Result<Report> {
     eprintln!("{}", root.display());
-    let run = RunDir::open(root, pipeline, false)?;
-    if let Some(report) = Report::read(root)? {
+    let claim = Claim::new(root, pipeline, false)?;
+    let (results, stage) = (RunDir::results(root), last_evaluate(pipeline)?);
+    if !claim.clears()
+        && let Some(report) = Report::read(&results, stage)?
+    {
         return Ok(report);
     }
+    let run = claim.begin()?;
     for (other_root, other) in finished {
         run.take_over(pipeline, (other_root, other))?;
     }
     execute(&run, pipeline, datasets, on)?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
-    Report::read(root)?.ok_or_else(missing)
+    Report::read(&results, stage)?.ok_or_else(missing)
 }

@@ -1,19 +1,22 @@
 //! `runner convert`: weight files from one format into another.
 
 use std::path::Path;
+use std::slice::from_ref;
 
 use samora_engine::weights::{
     Decoder, Import, Item, Weights, samed_lora, samora, samora_payload, write_torch,
 };
 
+use super::expect_ending;
 use crate::cli::{ConvertArgs, Target};
 use crate::error::{Error, Result};
+use crate::outputs;
 
 /// Reads all files but the last and writes them into the last, whose extension says the format. With a
 /// target, tensors get the names that its users know.
 ///
 /// # Errors
-/// A file that cannot be read or written, tensors that two files give, an unknown extension, or weights
+/// A file that cannot be read or written, an output that is read or exists, tensors that two files give, an unknown extension, or weights
 /// the target has no place for.
 pub fn convert(args: &ConvertArgs) -> Result<()> {
     let Some((output, inputs)) = args.files.split_last() else {
@@ -21,13 +24,10 @@ pub fn convert(args: &ConvertArgs) -> Result<()> {
             "give the files to read and the one to write".into(),
         ));
     };
-    let extension = output.extension().and_then(|e| e.to_str()).unwrap_or("");
-    if !matches!(extension, "safetensors" | "pth" | "pt") {
-        return Err(Error::Usage(format!(
-            "{}: ends in neither .safetensors nor .pth",
-            output.display()
-        )));
-    }
+    let extension = output.extension().unwrap_or_default().to_string_lossy();
+    let extension = extension.to_ascii_lowercase();
+    expect_ending(output, &[".safetensors", ".pth", ".pt"])?;
+    outputs::prepare(inputs, from_ref(output), args.overwrite)?;
     let mut weights = Weights::default();
     for input in inputs {
         merge(&mut weights, read(input, args.to)?, input)?;
@@ -37,7 +37,7 @@ pub fn convert(args: &ConvertArgs) -> Result<()> {
         Some(Target::SamedLora) => samed_lora(&weights)?,
         Some(Target::Samora) => samora(&weights)?,
     };
-    match (extension, args.to) {
+    match (extension.as_str(), args.to) {
         ("safetensors", _) => weights.write(output)?,
         (_, Some(Target::Samora)) => write_torch(output, &samora_payload(&weights))?,
         _ => write_torch(output, &Item::Tensors(&weights.tensors))?,

@@ -2,7 +2,7 @@
 
 use samora_engine::gpu::Precision;
 
-use super::{expect_extension, open_device};
+use super::{expect_ending, open_device, prepare_output};
 use crate::cli::EmbedArgs;
 use crate::data::formats::numpy;
 use crate::error::{Error, Result};
@@ -11,9 +11,11 @@ use crate::prompted::{Embedder, import};
 /// Writes the neck's output for an image, `[1, channels, rows, columns]`.
 ///
 /// # Errors
-/// An image or weights that cannot be used, a device that fails, or features that cannot be written.
+/// An image or weights that cannot be used, a device that fails, or features whose file is read, exists or cannot
+/// be written.
 pub fn embed(args: &EmbedArgs) -> Result<()> {
-    expect_extension(&args.output, "npy")?;
+    expect_ending(&args.output, &[".npy"])?;
+    prepare_output(&args.output, &args.model, args.overwrite)?;
     let model = &args.model;
     let (import, network) = import(&model.weights, model.model.as_deref())?;
     let size = network.image_size_px();

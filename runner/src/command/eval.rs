@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::expect_there;
 use crate::cli::EvalArgs;
 use crate::data::error::DataError;
 use crate::data::formats::{self, ArrayAxes, Arrays};
 use crate::data::layout::known_files;
 use crate::data::volume::{Grid, Volume};
 use crate::error::{Error, Result};
-use crate::journal::{Progress, Report, Subject, print_result};
+use crate::journal::{Progress, Report, SUMMARY, Subject, print_result};
 use crate::metrics::volume::{CaseScores, score_case};
+use crate::outputs;
 
 /// Prints the scores of all cases, and writes them if a folder is given.
 ///
@@ -18,9 +20,16 @@ use crate::metrics::volume::{CaseScores, score_case};
 /// without a name, or a folder that cannot be written.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     if let Some(out) = &args.out {
-        prepare(out)?;
+        refuse_run(out)?;
     }
     let pairs = pairs(&args.prediction, &args.reference)?;
+    if let Some(out) = &args.out {
+        let files = pairs
+            .iter()
+            .flat_map(|(_, one, other)| [one.clone(), other.clone()]);
+        let read: Vec<PathBuf> = files.collect();
+        outputs::prepare(&read, &Report::files(out, SUMMARY), args.overwrite)?;
+    }
     let mut progress = Progress::new("eval", pairs.len(), 0, 1);
     let mut cases = Vec::with_capacity(pairs.len());
     for (name, prediction, truth) in &pairs {
@@ -56,14 +65,14 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let report = Report::new(subject, &classes, args.nsd_mm, cases);
     print_result(&report);
     if let Some(out) = &args.out {
-        report.write(out)?;
+        report.write(out, SUMMARY)?;
         eprintln!("results: {}", out.display());
     }
     Ok(())
 }
 
-/// Makes the folder of the results, unless it holds those of a run.
-fn prepare(out: &Path) -> Result<()> {
+/// Refuses the directory of a run for the results.
+fn refuse_run(out: &Path) -> Result<()> {
     if out.join("resolved.ron").exists() {
         return Err(Error::RunDirectory {
             path: out.to_owned(),
@@ -71,17 +80,15 @@ fn prepare(out: &Path) -> Result<()> {
                 .into(),
         });
     }
-    std::fs::create_dir_all(out).map_err(|e| Error::file(out, "create the folder", e))
+    Ok(())
 }
 
 /// Name, prediction and truth of every case.
 fn pairs(prediction: &Path, reference: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>> {
-    let is_folder = |path: &Path| match std::fs::metadata(path) {
-        Ok(found) => Ok(found.is_dir()),
-        Err(e) => Err(Error::file(path, "read", e)),
-    };
-    let folders = is_folder(prediction)?;
-    if folders != is_folder(reference)? {
+    expect_there(prediction)?;
+    expect_there(reference)?;
+    let folders = prediction.is_dir();
+    if folders != reference.is_dir() {
         let (one, other) = (prediction.display(), reference.display());
         let problem = format!("{one} and {other} are a file and a folder; give two of a kind");
         return Err(Error::Usage(problem));

@@ -28,12 +28,16 @@ pub use predict::predict;
 pub use run::run;
 pub use segment::segment;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use samora_engine::gpu::{Device, DeviceOptions, Precision};
 
-use crate::cli::DeviceArgs;
+use crate::cli::{DeviceArgs, ModelArgs};
+use crate::data::formats;
 use crate::error::{Error, Result};
+use crate::outputs;
 
 /// Opens the adapter the user chose, or the best one, and says which it is.
 fn open_device(args: &DeviceArgs, precision: Precision) -> Result<Device> {
@@ -64,13 +68,43 @@ fn cache_folder() -> Option<PathBuf> {
     Some(base.join("samora"))
 }
 
-/// Refuses an output of another extension than the one that is written.
-fn expect_extension(output: &Path, extension: &str) -> Result<()> {
-    if output.extension().is_some_and(|e| e == extension) {
+/// Refuses an input that is not there, and says from where on.
+fn expect_there(input: &Path) -> Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let problem = match input.ancestors().take_while(is_missing).last() {
+        None => return Ok(()),
+        Some(path) if path == input => "there is no such file or folder".into(),
+        Some(folder) => format!("there is no folder {}", folder.display()),
+    };
+    let missing = std::io::Error::new(ErrorKind::NotFound, problem);
+    Err(Error::file(input, "read", missing))
+}
+
+/// Refuses an output whose name has none of the endings of what is written.
+fn expect_ending(output: &Path, endings: &[&str]) -> Result<()> {
+    let extension = output.extension().unwrap_or_default();
+    if endings
+        .iter()
+        .any(|e| extension.eq_ignore_ascii_case(&e[1..]))
+    {
         return Ok(());
     }
-    let path = output.display();
+    let (path, endings) = (output.display(), endings.join(" or "));
     Err(Error::Usage(format!(
-        "{path}: does not end in .{extension}, the format that is written"
+        "{path}: does not end in {endings}, which is written; name it so"
     )))
+}
+
+/// Sees to it that `output` can be written and is nothing that `model` reads.
+///
+/// # Errors
+/// As [`outputs::prepare`].
+fn prepare_output(output: &Path, model: &ModelArgs, overwrite: bool) -> Result<()> {
+    let image = &model.image.path;
+    let mut read: Vec<PathBuf> = vec![image.clone(), model.weights.clone()];
+    read.extend(model.model.as_ref().map(PathBuf::from));
+    if !image.is_dir() {
+        read.extend(formats::files(image).unwrap_or_default());
+    }
+    outputs::prepare(&read, from_ref(&output.to_owned()), overwrite)
 }

@@ -3,12 +3,13 @@
 use crate::cli::PhantomArgs;
 use crate::error::{Error, Result};
 use crate::journal::print_result;
+use crate::outputs::prepare_folder;
 use crate::phantom::{Options, generate};
 
 /// Writes phantom volumes with labels, and prints the image files.
 ///
 /// # Errors
-/// A shape out of range, or a folder that cannot be written.
+/// A shape out of range, or a folder that is not empty or cannot be written.
 pub fn phantom(args: &PhantomArgs) -> Result<()> {
     let shape = <[usize; 3]>::try_from(args.shape.as_slice()).map_err(|_| {
         Error::Usage("--shape takes three numbers, such as --shape 112,88,32".into())
@@ -19,6 +20,7 @@ pub fn phantom(args: &PhantomArgs) -> Result<()> {
         seed: args.seed,
         shape,
     };
+    prepare_folder(&args.out, false)?;
     for path in generate(&options, &args.out)? {
         print_result(format_args!("{}\n", path.display()));
     }

@@ -10,7 +10,9 @@ use samora_shaders::{Caps, emit};
 use crate::cli::PlanArgs;
 use crate::error::{Error, Result};
 use crate::journal::{Table, alike, print_result};
+use crate::outputs::prepare_folder;
 use crate::pipeline::{Pipeline, Stage};
+use crate::run_dir::write_file;
 use crate::stage::{StagePlan, plan_stage};
 
 /// Rows of a table of values.
@@ -23,6 +25,9 @@ const LISTED: usize = 12;
 /// A pipeline that is wrong or cannot be planned, or a folder that cannot be written.
 pub fn plan(args: &PlanArgs) -> Result<()> {
     let pipeline = args.pipeline.load_without_data()?;
+    if let Some(folder) = &args.emit {
+        prepare_folder(folder, args.overwrite)?;
+    }
     let mut table = Table::new(&[
         "stage",
         "kind",
@@ -124,14 +129,25 @@ fn files(pipeline: &Pipeline) -> Vec<String> {
     for stage in &pipeline.stages {
         match stage {
             Stage::Evaluate(s) => {
-                files.push(format!("overlays/: up to {} slices", s.overlays));
-                files.push("summary.json, summary.csv".into());
+                let name = &s.name;
+                files.push(format!("overlays/{name}/: up to {} slices", s.overlays));
+                if s.save_labels {
+                    files.push(format!("labels/{name}/"));
+                }
+                files.push(format!("results/{name}.json, .csv"));
             }
             stage => {
                 let name = stage.name();
                 files.push(format!("checkpoints/{name}.safetensors, curves/{name}.png"));
             }
         }
+    }
+    if pipeline
+        .stages
+        .iter()
+        .any(|s| matches!(s, Stage::Evaluate(_)))
+    {
+        files.push("summary.json, summary.csv".into());
     }
     files
 }
@@ -153,7 +169,7 @@ fn write_modules(folder: &Path, plan: &Plan) -> Result<()> {
             .collect();
         let path = folder.join(format!("{number:03}_{name}.wgsl"));
         let text = format!("// {}\n{}", step.label, shader.source);
-        std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", e))?;
+        write_file(&path, text.as_bytes())?;
         written.insert(shader.source, number);
     }
     Ok(())

@@ -1,107 +1,206 @@
 //! `runner predict`: segments volumes with a finished run.
 
+mod job;
+mod record;
+mod tally;
+
 use std::path::{Path, PathBuf};
 
-use super::open_device;
+use super::{expect_there, open_device};
 use crate::cli::PredictArgs;
 use crate::data::decode;
 use crate::data::formats;
 use crate::data::layout::known_files;
+use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::Progress;
-use crate::pipeline::{Stage, load};
-use crate::stage::{Segmenter, finetuned_weights};
+use crate::outputs;
+use crate::pipeline::{Evaluate, Finetune, Pipeline, Stage};
+use crate::run_dir::pipeline_of;
+use crate::stage::{Segmenter, finetuned_weights, network_files, network_sha256};
+use job::{Job, jobs};
+use record::Record;
+use tally::Tally;
 
-/// Slices segmented at a time.
+/// Slices segmented at a time where the run evaluates nothing.
 const BATCH: usize = 4;
 
 /// Writes a label volume in the grid, orientation and affine of each input. One volume is in memory at a
-/// time; of several one that cannot be used is reported, and the others are segmented all the same.
+/// time; of several one that cannot be used is reported, and the others are segmented all the same. In a
+/// folder, label maps that this run has made of these scans are kept.
 ///
 /// # Errors
-/// A run without a finished fine-tuning stage, no or unreadable volumes, a device that fails, or an
-/// output that cannot be written.
+/// A run that is not finished, no or unreadable volumes, an output that is read, exists or cannot be written,
+/// a device that fails, or the user interrupts.
 pub fn predict(args: &PredictArgs) -> Result<()> {
-    let pipeline = load(&args.run.join("resolved.ron"), &[])?;
-    let last = pipeline.stages.iter().rev().find_map(|stage| match stage {
-        Stage::Finetune(s) => Some(s),
-        _ => None,
-    });
-    let stage = last.ok_or_else(|| Error::RunDirectory {
-        path: args.run.clone(),
-        problem: "its pipeline has no Finetune stage".into(),
-    })?;
-    let source = pipeline
-        .data
-        .get(&stage.data)
-        .ok_or_else(|| Error::Usage(format!("no data set is named `{}`", stage.data)))?;
-    let weights = finetuned_weights(&pipeline, &args.run, stage)?;
-    let volumes = volumes(&args.input, &args.output)?;
-    if let Some(folder) = &args.probabilities {
-        create_folder(folder)?;
-    }
-    interrupt::listen()?;
-    let device = open_device(&args.device, pipeline.precision)?;
-    let classes = source.classes();
-    let sizes = (classes.len(), source.slice_axis(), BATCH);
-    let fuse = !args.device.no_fuse;
-    let network = (&pipeline, stage);
-    let mut segmenter = Segmenter::new(&device, fuse, network, sizes, &stage.quirks, &weights)?;
-    let mut segment = |input: &Path, output: &Path| -> Result<()> {
-        let image = decode::scan(input, source)?;
-        let Some(folder) = &args.probabilities else {
-            let labels = segmenter.segment(&image)?;
-            return Ok(formats::write_labels_like(input, &labels, output)?);
-        };
-        let (labels, probabilities) = segmenter.probabilities(&image, classes.len())?;
-        formats::write_labels_like(input, &labels, output)?;
-        let name = formats::scan_name(input).unwrap_or_default();
-        for (class, volume) in classes.iter().zip(probabilities) {
-            let file = folder.join(format!("{name}_{}.nii.gz", class.replace([' ', '/'], "_")));
-            formats::write_probabilities_like(input, &volume, &file)?;
-        }
-        Ok(())
+    let pipeline = pipeline_of(&args.run)?;
+    let (stage, source) = last_finetune(&pipeline, &args.run)?;
+    let files = network_files(&pipeline, &args.run, stage)?;
+    let network = Network {
+        pipeline: &pipeline,
+        stage,
+        source,
+        classes: source.classes(),
     };
-    let mut progress = Progress::new("predict", volumes.len(), 0, 1);
-    let mut failed = 0;
-    for (input, output) in &volumes {
-        match segment(input, output) {
-            // The fault is that volume's: the others can be segmented all the same.
-            Err(Error::Data(error)) if volumes.len() > 1 => {
-                progress.line(&format!("error: {error}"));
-                failed += 1;
-            }
-            segmented => segmented?,
-        }
-        progress.step(None);
+    expect_there(&args.input)?;
+    let jobs = jobs(volumes(&args.input)?, args, &network.classes)?;
+    let mut record = Record::open(&args.input, &args.output)?;
+
+    let reads = jobs.iter().flat_map(Job::reads);
+    let reads: Vec<PathBuf> = reads.chain(files.clone()).collect();
+    let may_exist = args.overwrite || !record.is_empty();
+    outputs::prepare(&reads, &writes(&jobs), may_exist)?;
+    if record.is_kept() {
+        record.network(network_sha256(&pipeline, &files)?);
     }
-    progress.finish();
+    let mut tally = Tally::new(&network.classes);
+    let all = jobs.len();
+    let left: Vec<Job> = jobs
+        .into_iter()
+        .filter(|job| match record.found(job) {
+            Some(found) => {
+                tally.count(&found);
+                false
+            }
+            None => true,
+        })
+        .collect();
+    outputs::prepare(&reads, &writes(&left), args.overwrite)?;
+    if left.len() < all {
+        let kept = all - left.len();
+        eprintln!(
+            "{kept} of {all} volumes were segmented earlier, by this run and as they are now"
+        );
+    }
+    let failed = match left.is_empty() {
+        true => 0,
+        false => segment_all(&left, args, &network, (&mut record, &mut tally))?,
+    };
+    for warning in tally.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let legend = (1..)
-        .zip(&classes)
+        .zip(&network.classes)
         .map(|(value, name)| format!("{value} {name}"));
     eprintln!("labels: {}", legend.collect::<Vec<_>>().join(", "));
     match failed {
         0 => Ok(()),
-        _ => Err(Error::Volumes {
-            failed,
-            all: volumes.len(),
-        }),
+        _ => Err(Error::Volumes { failed, all }),
     }
 }
 
-/// Input and output files: of a folder that is no DICOM series all volumes, whose label maps are called
-/// `NAME.nii.gz`.
-fn volumes(input: &Path, output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    if !input.is_dir() || formats::is_series(input) {
-        return Ok(vec![(input.to_owned(), output.to_owned())]);
-    }
-    let files = known_files(input)?;
-    create_folder(output)?;
-    let named = |(name, path)| (path, output.join(format!("{name}.nii.gz")));
-    Ok(files.into_iter().map(named).collect())
+/// What segments.
+struct Network<'a> {
+    pipeline: &'a Pipeline,
+    stage: &'a Finetune,
+    /// What it was trained on.
+    source: &'a Source,
+    classes: Vec<String>,
 }
 
-fn create_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))
+/// The network that a run ends in, and the data it was trained on.
+fn last_finetune<'a>(pipeline: &'a Pipeline, run: &Path) -> Result<(&'a Finetune, &'a Source)> {
+    let last = pipeline.stages.iter().rev().find_map(|stage| match stage {
+        Stage::Finetune(s) => Some((s, pipeline.data.get(&s.data)?)),
+        _ => None,
+    });
+    last.ok_or_else(|| Error::RunDirectory {
+        path: run.to_owned(),
+        problem: "its pipeline has no Finetune stage".into(),
+    })
+}
+
+/// The stage that measures a network last: what is written is what was measured there.
+fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Evaluate> {
+    pipeline.stages.iter().rev().find_map(|stage| match stage {
+        Stage::Evaluate(s) if s.model == network.name => Some(s),
+        _ => None,
+    })
+}
+
+/// The scans to segment by name: all those of a folder that is no DICOM series.
+fn volumes(input: &Path) -> Result<Vec<(String, PathBuf)>> {
+    if input.is_dir() && !formats::is_series(input) {
+        return Ok(known_files(input)?.into_iter().collect());
+    }
+    let name = formats::scan_name(input).unwrap_or_default();
+    Ok(vec![(name, input.to_owned())])
+}
+
+fn writes(jobs: &[Job]) -> Vec<PathBuf> {
+    jobs.iter().flat_map(|job| job.writes.clone()).collect()
+}
+
+/// Does the jobs and returns how many of them failed.
+fn segment_all(
+    jobs: &[Job],
+    args: &PredictArgs,
+    network: &Network<'_>,
+    (record, tally): (&mut Record, &mut Tally),
+) -> Result<usize> {
+    let Network {
+        pipeline, stage, ..
+    } = network;
+    interrupt::listen("stopping; label maps that are finished are kept")?;
+    let weights = finetuned_weights(pipeline, &args.run, stage)?;
+    let device = open_device(&args.device, pipeline.precision)?;
+    let (batch, quirks) = match evaluation(pipeline, stage) {
+        Some(evaluate) => (evaluate.batch, &evaluate.quirks),
+        None => (BATCH, &stage.quirks),
+    };
+    let sizes = (network.classes.len(), network.source.slice_axis(), batch);
+    let fuse = !args.device.no_fuse;
+    let mut segmenter = Segmenter::new(&device, fuse, (pipeline, stage), sizes, quirks, &weights)?;
+    let kept = tally.volumes();
+    let all = kept + jobs.len();
+    let mut progress = Progress::new("predict", all, kept, 1);
+    let mut failed = 0;
+    for job in jobs {
+        // Before it is read: a scan that changes meanwhile is then another one.
+        let scan = record::scan_sha256(job);
+        match segment(job, network, &mut segmenter) {
+            Ok(found) => {
+                if let Some(warning) = tally.warning(&found) {
+                    progress.line(&format!("warning: {}: {warning}", job.name));
+                }
+                tally.count(&found);
+                record.add(job, scan, found)?;
+            }
+            Err(Error::Interrupted) => {
+                progress.finish();
+                let finished = tally.volumes();
+                return Err(Error::PredictInterrupted { finished, all });
+            }
+            // The fault is that volume's: the others can be segmented all the same.
+            Err(Error::Data(error)) if all > 1 => {
+                progress.line(&format!("error: {error}"));
+                failed += 1;
+            }
+            Err(error) => return Err(error),
+        }
+        progress.step(None);
+    }
+    progress.finish();
+    Ok(failed)
+}
+
+/// Segments a scan, writes what is asked for, and returns the classes that were found.
+fn segment(job: &Job, network: &Network<'_>, segmenter: &mut Segmenter<'_>) -> Result<Vec<String>> {
+    let classes = &network.classes;
+    let image = decode::scan(&job.scan, network.source)?;
+    let labels = if job.probabilities.is_empty() {
+        segmenter.segment(&image)?
+    } else {
+        let (labels, volumes) = segmenter.probabilities(&image, classes.len())?;
+        for (path, volume) in job.probabilities.iter().zip(&volumes) {
+            formats::write_probabilities_like(&job.scan, volume, path)?;
+        }
+        labels
+    };
+    formats::write_labels_like(&job.scan, &labels, &job.labels)?;
+    let found = (1..)
+        .zip(classes)
+        .filter(|(value, _)| labels.voxels.contains(value));
+    Ok(found.map(|(_, name)| name.clone()).collect())
 }

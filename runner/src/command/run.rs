@@ -9,12 +9,13 @@ use samora_engine::gpu::Device;
 use super::open_device;
 use crate::cli::RunArgs;
 use crate::data::dataset::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::outputs::place;
 use crate::pipeline::{Pipeline, load};
 use crate::preflight::{self, Keeping, Preflight};
 use crate::provenance;
-use crate::run_dir::RunDir;
+use crate::run_dir::{Claim, RunDir};
 use crate::splits;
 use crate::stage::Context;
 
@@ -25,15 +26,20 @@ use crate::stage::Context;
 pub fn run(args: &RunArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
     warn_of_random_encoder(&pipeline);
-    interrupt::listen()?;
+    interrupt::listen(interrupt::SAVING)?;
     let default = || Path::new("runs").join(&pipeline.name);
     let root = args.out.clone().unwrap_or_else(default);
     // First, so that a run that no adapter here can do leaves no directory.
     let device = open_device(&args.device, pipeline.precision)?;
     let reused = match &args.reuse {
+        Some(other) if place(other) == place(&root) => {
+            let message = "--reuse names the run directory itself; it is gone on with without that";
+            return Err(Error::Usage(message.into()));
+        }
         Some(other) => Some((other, load(&other.join("resolved.ron"), &[])?)),
         None => None,
     };
+    let claim = Claim::new(&root, &pipeline, args.fresh)?;
     let fuse = !args.device.no_fuse;
     let cache = preflight::cache_beside(&root);
     let found = Preflight::new(
@@ -44,7 +50,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     found.report();
     found.refuse()?;
     let datasets = found.datasets(&pipeline);
-    let run = RunDir::open(&root, &pipeline, args.fresh)?;
+    let run = claim.begin()?;
     if let Some((other, resolved)) = &reused
         && run.take_over(&pipeline, (other, resolved))? == 0
     {

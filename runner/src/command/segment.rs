@@ -1,22 +1,26 @@
 //! `runner segment`: one object of an image, by SAM itself.
 
-use image::{GrayImage, Luma};
+use std::io::Cursor;
+
+use image::{GrayImage, ImageFormat, Luma};
 
 use samora_engine::gpu::Precision;
 
-use super::{expect_extension, open_device};
+use super::{expect_ending, open_device, prepare_output};
 use crate::cli::SegmentArgs;
 use crate::error::{Error, Result};
 use crate::journal::print_result;
 use crate::prompted::{Prompts, Segmenter, import};
+use crate::run_dir::write_file;
 
 /// Writes the mask that the prompts mean, and prints its predicted IoU and its area.
 ///
 /// # Errors
 /// Prompts outside the image, an image or weights that cannot be used, a device that fails, or a mask
-/// that cannot be written.
+/// that is read, exists or cannot be written.
 pub fn segment(args: &SegmentArgs) -> Result<()> {
-    expect_extension(&args.output, "png")?;
+    expect_ending(&args.output, &[".png"])?;
+    prepare_output(&args.output, &args.model, args.overwrite)?;
     let prompts = Prompts {
         points: args.points.clone(),
         rectangle: args.rectangle,
@@ -34,7 +38,9 @@ pub fn segment(args: &SegmentArgs) -> Result<()> {
         Luma([u8::from(mask.at(y as usize, x as usize)) * 255])
     });
     let failed = |e| Error::file(&args.output, "write", std::io::Error::other(e));
-    drawn.save(&args.output).map_err(failed)?;
+    let mut png = Cursor::new(Vec::new());
+    drawn.write_to(&mut png, ImageFormat::Png).map_err(failed)?;
+    write_file(&args.output, png.get_ref())?;
     let (area, all) = (
         mask.pixels.iter().filter(|p| **p).count(),
         mask.pixels.len(),

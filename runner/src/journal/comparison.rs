@@ -19,6 +19,8 @@ struct Arm {
     runs: usize,
     dice: Vec<f64>,
     hd95_mm: Vec<f64>,
+    /// What is to be said of its runs.
+    warnings: Vec<String>,
 }
 
 impl Comparison {
@@ -29,6 +31,7 @@ impl Comparison {
             runs: 0,
             dice: Vec::new(),
             hd95_mm: Vec::new(),
+            warnings: Vec::new(),
         };
         Self {
             arms: names.map(arm).collect(),
@@ -41,12 +44,17 @@ impl Comparison {
             arm.runs += 1;
             arm.dice.push(report.mean_dice);
             arm.hd95_mm.extend(report.summary.mean(Metric::Hd95Mm));
+            let (name, run) = (&arm.name, arm.runs);
+            let warnings = report.warnings.iter();
+            let warnings = warnings.map(|warning| format!("{name}, run {run}: {warning}"));
+            arm.warnings.extend(warnings);
         }
     }
 }
 
 /// One row for each pipeline: number of runs, mean ± sample standard deviation over the runs of mean
-/// Dice, and of mean HD95 in millimetres, with the number of runs that have one if not all do.
+/// Dice, and of mean HD95 in millimetres, with the number of runs that have one if not all do. Warnings of the
+/// runs follow.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new(&["pipeline", "runs", "Dice", "HD95 mm"]);
@@ -58,7 +66,9 @@ impl fmt::Display for Comparison {
                 arm.hd95(),
             ]);
         }
-        table.fmt(f)
+        table.fmt(f)?;
+        let mut warnings = self.arms.iter().flat_map(|arm| &arm.warnings);
+        warnings.try_for_each(|warning| write!(f, "\nwarning: {warning}\n"))
     }
 }
 
@@ -100,6 +110,7 @@ mod tests {
             runs: 2,
             dice: vec![0.5, 0.0],
             hd95_mm: vec![3.0],
+            warnings: Vec::new(),
         };
         assert_eq!(arm.hd95(), "3.00 (runs: 1)");
         arm.hd95_mm.push(5.0);

@@ -18,5 +18,5 @@ pub use events::{Event, EventLog};
 pub use overlay::{Overlay, draw_overlay};
 pub use progress::Progress;
 pub use results::print_result;
-pub use summary::{Report, Subject};
+pub use summary::{Origin, Report, SUMMARY, Subject};
 pub use table::Table;

@@ -1,20 +1,21 @@
-//! `summary.json`, `summary.csv` and the tables printed at the end.
+//! The scores of a set of volumes: as JSON, as CSV and as the tables printed at the end.
 
-use std::fmt;
+mod csv;
+mod tables;
+mod warnings;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::table::Table;
 use crate::error::{Error, Result};
 use crate::metrics::metric::Metric;
-use crate::metrics::statistics::Spread;
-use crate::metrics::summary::{Spreads, Summary};
-use crate::metrics::volume::{CaseScores, Empty};
+use crate::metrics::summary::Summary;
+use crate::metrics::volume::CaseScores;
 use crate::run_dir::write_file;
 
-/// Columns of the notes under the tables.
-const WIDTH: usize = 110;
+/// The name under which a folder keeps the report that counts: that of `eval`, or of a run's last stage.
+pub const SUMMARY: &str = "summary";
 
 /// Scores of a set of volumes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,12 @@ pub struct Report {
     /// What was scored.
     #[serde(flatten)]
     pub subject: Subject,
+    /// What it was computed from, of an `Evaluate` stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What a reader of the means alone would miss, such as classes that are predicted nowhere.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Mean of the classes' mean Dice over all cases.
     pub mean_dice: f64,
     /// Tolerance of the NSD in millimetres.
@@ -52,6 +59,15 @@ pub enum Subject {
     },
 }
 
+/// What the result of an `Evaluate` stage was computed from; while that is so, it is not computed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// SHA-256 of pipeline, runner and weights.
+    pub network_sha256: String,
+    /// SHA-256 of the files of all test cases.
+    pub cases_sha256: String,
+}
+
 impl Report {
     /// Averages the scores of all cases, whose NSD is at `nsd_mm` millimetres; `classes` are the
     /// foreground classes.
@@ -59,6 +75,8 @@ impl Report {
         let summary = Summary::of(&cases, classes);
         Self {
             subject,
+            origin: None,
+            warnings: warnings::warnings(&cases, &summary),
             mean_dice: summary.mean(Metric::Dice).unwrap_or(0.0),
             nsd_mm,
             summary,
@@ -66,12 +84,17 @@ impl Report {
         }
     }
 
-    /// The report in this folder; `None` if there is none.
+    /// The files that [`Report::write`] makes in a folder.
+    pub fn files(folder: &Path, name: &str) -> [PathBuf; 2] {
+        ["json", "csv"].map(|ending| folder.join(format!("{name}.{ending}")))
+    }
+
+    /// The report of this name in a folder; `None` if there is none.
     ///
     /// # Errors
     /// A file that cannot be read, is damaged, or was written by a version with fewer metrics.
-    pub fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join("summary.json");
+    pub fn read(folder: &Path, name: &str) -> Result<Option<Self>> {
+        let [path, _] = Self::files(folder, name);
         if !path.exists() {
             return Ok(None);
         }
@@ -86,228 +109,16 @@ impl Report {
         })
     }
 
-    /// Writes `summary.json` and `summary.csv` into a folder. Equal reports give equal bytes.
+    /// Writes `NAME.json` and `NAME.csv` into a folder. Equal reports give equal bytes.
     ///
     /// # Errors
     /// A full disk or a folder that cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        let path = folder.join("summary.json");
+    pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
+        let [path, csv] = Self::files(folder, name);
         let json = serde_json::to_string_pretty(self)
             .map_err(|e| Error::file(&path, "write", e.into()))?;
-        write_file(&path, (json + "\n").as_bytes())?;
-        write_file(&folder.join("summary.csv"), self.csv().as_bytes())
-    }
-
-    /// Scores of each case as means over its classes.
-    fn case_table(&self) -> Table {
-        let nsd = self.nsd_name();
-        let mut table = Table::new(&[
-            "case",
-            "Dice",
-            "IoU",
-            "HD95 mm",
-            "ASSD mm",
-            &nsd,
-            "undefined",
-        ]);
-        for case in &self.cases {
-            let value = |metric, decimals: usize| {
-                let mean = case.mean(metric);
-                mean.map_or("–".into(), |mean| format!("{mean:.decimals$}"))
-            };
-            table.row([
-                case.case.clone(),
-                value(Metric::Dice, 4),
-                value(Metric::Iou, 3),
-                value(Metric::Hd95Mm, 2),
-                value(Metric::AssdMm, 2),
-                value(Metric::Nsd, 3),
-                share(case.undefined(), case.classes.len()),
-            ]);
-        }
-        table
-    }
-
-    /// Scores of each class over the cases, and the mean over classes.
-    fn class_table(&self) -> Table {
-        let nsd = self.nsd_name();
-        let mut table = Table::new(&[
-            "class",
-            "Dice",
-            "95 % CI",
-            "IoU",
-            "HD95 mm",
-            "ASSD mm",
-            &nsd,
-            "undefined",
-        ]);
-        let row = |name: &str, spreads: &Spreads, (undefined, cases)| {
-            let of = |metric| spreads.get(&metric).cloned().unwrap_or_default();
-            [
-                name.to_string(),
-                of(Metric::Dice).text(4),
-                of(Metric::Dice).interval(4),
-                of(Metric::Iou).text(3),
-                of(Metric::Hd95Mm).text(2),
-                of(Metric::AssdMm).text(2),
-                of(Metric::Nsd).text(3),
-                share(undefined, cases),
-            ]
-        };
-        let classes = &self.summary.classes;
-        let cases = self.cases.len();
-        for class in classes {
-            table.row(row(&class.name, &class.metrics, (class.undefined(), cases)));
-        }
-        table.rule();
-        let undefined = classes.iter().map(|class| class.undefined()).sum();
-        let all = (undefined, cases * classes.len());
-        table.row(row("mean", &self.summary.overall, all));
-        table
-    }
-
-    /// The same in voxels and in the conventions of published code.
-    fn convention_table(&self) -> Table {
-        let mut table = Table::new(&[
-            "in voxels",
-            "HD95",
-            "ASSD",
-            "SAMed Dice",
-            "SAMed HD95",
-            "UA-MT IoU",
-            "UA-MT ASD",
-        ]);
-        let row = |name: &str, spreads: &Spreads| {
-            let text = |metric, decimals| {
-                let spread = spreads.get(&metric).cloned().unwrap_or_default();
-                spread.text(decimals)
-            };
-            [
-                name.to_string(),
-                text(Metric::Hd95Voxels, 2),
-                text(Metric::AssdVoxels, 2),
-                text(Metric::SamedDice, 4),
-                text(Metric::SamedHd95Voxels, 2),
-                text(Metric::UamtIou, 4),
-                text(Metric::UamtAsdVoxels, 2),
-            ]
-        };
-        for class in &self.summary.classes {
-            table.row(row(&class.name, &class.metrics));
-        }
-        table.rule();
-        table.row(row("mean", &self.summary.overall));
-        table
-    }
-
-    fn nsd_name(&self) -> String {
-        format!("NSD {} mm", self.nsd_mm)
-    }
-
-    /// One line for each class and cause that lists the cases with undefined distances.
-    fn notes(&self) -> String {
-        let causes = [
-            (Empty::Prediction, "not predicted"),
-            (Empty::Truth, "predicted without truth"),
-            (Empty::Both, "in neither, Dice and IoU 1"),
-        ];
-        let mut notes = String::new();
-        for (index, class) in self.summary.classes.iter().enumerate() {
-            for (empty, cause) in causes {
-                let is_so = |case: &&CaseScores| {
-                    case.classes.get(index).and_then(|s| s.empty()) == Some(empty)
-                };
-                let cases = self
-                    .cases
-                    .iter()
-                    .filter(is_so)
-                    .map(|case| case.case.as_str());
-                let cases: Vec<&str> = cases.collect();
-                if !cases.is_empty() {
-                    let line = format!("{} ({cause}): {}", class.name, cases.join(", "));
-                    notes += &wrapped(&line);
-                }
-            }
-        }
-        match notes.is_empty() {
-            true => notes,
-            false => format!("\nNo surface distances, left out of their means:\n{notes}"),
-        }
-    }
-
-    /// A row for each case and class, then rows of each class's and the overall mean, deviation and
-    /// confidence interval.
-    fn csv(&self) -> String {
-        let keys = Metric::ALL.map(Metric::key).join(",");
-        let mut text = format!("row,case,class,{keys},truth_voxels,predicted_voxels\n");
-        let field = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-        for case in &self.cases {
-            for (score, class) in case.classes.iter().zip(&self.summary.classes) {
-                let values = Metric::ALL.map(|metric| field(metric.of(score))).join(",");
-                let (case, class) = (quoted(&case.case), quoted(&class.name));
-                let voxels = (score.truth_voxels, score.predicted_voxels);
-                text += &format!("case,{case},{class},{values},{},{}\n", voxels.0, voxels.1);
-            }
-        }
-        let classes = self.summary.classes.iter();
-        let classes = classes.map(|class| (quoted(&class.name), &class.metrics));
-        for (class, metrics) in classes.chain([(String::new(), &self.summary.overall)]) {
-            let rows: [(&str, Part); 5] = [
-                ("mean", |spread| spread.mean),
-                ("sd", |spread| spread.sd),
-                ("ci95_low", |spread| Some(spread.ci95?[0])),
-                ("ci95_high", |spread| Some(spread.ci95?[1])),
-                ("cases", |spread| Some(spread.cases as f64)),
-            ];
-            for (row, of) in rows {
-                let value = |metric| field(metrics.get(&metric).and_then(of));
-                let values = Metric::ALL.map(value).join(",");
-                text += &format!("{row},,{class},{values},,\n");
-            }
-        }
-        text
-    }
-}
-
-/// A number of a spread.
-type Part = fn(&Spread) -> Option<f64>;
-
-/// The tables: per case, per class, in voxels and published conventions, and what is undefined.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (cases, classes) = (self.case_table(), self.class_table());
-        let conventions = self.convention_table();
-        write!(f, "{cases}\n{classes}\n{conventions}{}", self.notes())
-    }
-}
-
-/// `part/whole`, or nothing for none.
-fn share(part: usize, whole: usize) -> String {
-    match part {
-        0 => String::new(),
-        _ => format!("{part}/{whole}"),
-    }
-}
-
-/// The words of `text` on lines of bounded width, indented.
-fn wrapped(text: &str) -> String {
-    let mut lines = String::new();
-    let mut line = String::from(" ");
-    for word in text.split(' ') {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH && line.trim() != "" {
-            lines += &(line + "\n");
-            line = String::from("   ");
-        }
-        line += &format!(" {word}");
-    }
-    lines + &line + "\n"
-}
-
-/// A CSV field (RFC 4180).
-fn quoted(field: &str) -> String {
-    match field.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", field.replace('"', "\"\"")),
-        false => field.to_string(),
+        write_file(&csv, self.csv().as_bytes())?;
+        write_file(&path, (json + "\n").as_bytes())
     }
 }
 

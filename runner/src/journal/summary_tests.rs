@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use super::tables::{WIDTH, wrapped};
 use super::*;
 use crate::metrics::volume::ClassScore;
 
@@ -108,9 +109,9 @@ fn json_reads_back() {
 #[test]
 fn reports_of_other_versions_are_refused_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(Report::read(folder.path()).unwrap(), None);
-    report().write(folder.path()).unwrap();
-    let read = Report::read(folder.path()).unwrap().unwrap();
+    assert_eq!(Report::read(folder.path(), SUMMARY).unwrap(), None);
+    report().write(folder.path(), SUMMARY).unwrap();
+    let read = Report::read(folder.path(), SUMMARY).unwrap().unwrap();
     assert_eq!(read.cases, report().cases);
     let path = folder.path().join("summary.json");
     std::fs::write(
@@ -118,11 +119,71 @@ fn reports_of_other_versions_are_refused_with_a_way_out() {
         r#"{"pipeline": "demo", "stage": "test", "mean_dice": 0.5}"#,
     )
     .unwrap();
-    let message = Report::read(folder.path()).unwrap_err().to_string();
+    let message = Report::read(folder.path(), SUMMARY)
+        .unwrap_err()
+        .to_string();
     assert!(
         message.contains("summary.json") && message.contains("delete it"),
         "{message}"
     );
+}
+
+#[test]
+fn predictions_of_nothing_are_said() {
+    let missed = || score(0.0, None);
+    let neither = || ClassScore {
+        truth_voxels: 0,
+        ..missed()
+    };
+    let found = || score(0.5, Some(3.0));
+    let warnings = |cases: Vec<Vec<ClassScore>>| {
+        let cases = cases
+            .into_iter()
+            .enumerate()
+            .map(|(n, classes)| CaseScores {
+                case: format!("case{n}"),
+                classes,
+            });
+        let subject = report().subject;
+        let classes = ["liver".to_string(), "aorta".to_string()];
+        let report = Report::new(subject, &classes, 2.0, cases.collect());
+        let printed = report.to_string();
+        let json = serde_json::to_value(&report).unwrap();
+        for (n, warning) in report.warnings.iter().enumerate() {
+            assert!(
+                printed.contains(&format!("warning: {warning}")),
+                "{printed}"
+            );
+            assert_eq!(json["warnings"][n], *warning);
+        }
+        report.warnings
+    };
+    assert!(warnings(vec![vec![found(), found()], vec![found(), missed()]]).is_empty());
+    let table = [
+        (
+            vec![vec![found(), missed()], vec![found(), missed()]],
+            vec!["aorta was never predicted, though 2 of 2 cases have it"],
+        ),
+        (
+            vec![vec![found(), missed()], vec![found(), neither()]],
+            vec!["aorta was never predicted, though 1 of 2 cases have it"],
+        ),
+        (
+            vec![vec![found(), neither()]],
+            vec!["no case has aorta, and none was predicted: its Dice of 1 says nothing"],
+        ),
+        (
+            vec![vec![missed(), missed()], vec![found(), found()]],
+            vec!["nothing was predicted in case0: all is background"],
+        ),
+        (
+            vec![vec![missed(), missed()], vec![missed(), neither()]],
+            vec!["nothing was predicted in any of 2 cases: all is background"],
+        ),
+    ];
+    for (cases, expected) in table {
+        assert_eq!(warnings(cases), expected);
+    }
 }
 
 #[test]

@@ -80,6 +80,20 @@ pub(super) fn resolve_paths(source: &Source, variables: Variables) -> Result<Sou
     Ok(expanded)
 }
 
+/// The paths that a resolved pipeline names: data, lists and weights.
+pub fn named_paths(resolved: &str) -> Vec<PathBuf> {
+    let Ok(root) = parse(resolved) else {
+        return Vec::new();
+    };
+    let mut strings = Vec::new();
+    collect_strings(&root, None, &mut strings);
+    let paths = strings.into_iter().filter_map(|(key, node)| {
+        let is_path = key.is_some_and(|key| PATH_KEYS.contains(&key));
+        Some(PathBuf::from(node.text().filter(|_| is_path)?))
+    });
+    paths.collect()
+}
+
 fn with_includes(
     path: &Path,
     text: String,

@@ -18,6 +18,7 @@ mod tests;
 mod validate;
 mod weight_files;
 
+pub use assemble::named_paths;
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
 pub use encoder::Encoder;

@@ -232,6 +232,9 @@ pub struct Evaluate {
     /// How many slices are drawn with prediction and truth.
     #[serde(default = "overlays")]
     pub overlays: usize,
+    /// Whether the label maps are kept, as `labels/STAGE/CASE.nii.gz` in the run directory.
+    #[serde(default)]
+    pub save_labels: bool,
     /// Behaviour of released code that the test repeats.
     #[serde(default)]
     pub quirks: Vec<Quirk>,

@@ -21,6 +21,10 @@ fn pipeline(folder: &Path, sets: &[&str]) -> Pipeline {
     load(&path, &sets).unwrap()
 }
 
+fn open(root: &Path, pipeline: &Pipeline, fresh: bool) -> Result<RunDir> {
+    Claim::new(root, pipeline, fresh)?.begin()
+}
+
 fn state(steps: usize) -> State {
     let tensor = Tensor::f32(&[2], vec![steps as f32, 0.5]);
     let tensors = BTreeMap::from([("w".to_string(), tensor)]);
@@ -32,13 +36,13 @@ fn a_stage_is_continued_until_it_is_finished() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = pipeline(folder.path(), &[]);
     let root = folder.path().join("runs/p");
-    let run = RunDir::open(&root, &pipeline, false).unwrap();
+    let run = open(&root, &pipeline, false).unwrap();
     assert_eq!(run.state("encoder").unwrap(), None);
     run.save_state("encoder", state(7)).unwrap();
     run.save_state("encoder", state(9)).unwrap();
     drop(run);
 
-    let run = RunDir::open(&root, &pipeline, false).unwrap();
+    let run = open(&root, &pipeline, false).unwrap();
     assert_eq!(run.state("encoder").unwrap(), Some(state(9)));
     assert!(!run.is_trained("encoder"));
     let weights = Weights {
@@ -56,14 +60,46 @@ fn fresh_removes_what_a_run_wrote_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = pipeline(folder.path(), &[]);
     let root = folder.path().join("run");
-    let run = RunDir::open(&root, &pipeline, false).unwrap();
+    let run = open(&root, &pipeline, false).unwrap();
     run.save_state("encoder", state(7)).unwrap();
     fs::write(root.join("notes.txt"), "mine").unwrap();
     drop(run);
-    let run = RunDir::open(&root, &pipeline, true).unwrap();
+    let run = open(&root, &pipeline, true).unwrap();
     assert_eq!(run.state("encoder").unwrap(), None);
     assert_eq!(fs::read_to_string(root.join("notes.txt")).unwrap(), "mine");
     assert!(root.join("resolved.ron").exists());
+}
+
+#[test]
+fn a_claim_removes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = pipeline(folder.path(), &[]);
+    let root = folder.path().join("run");
+    let run = open(&root, &pipeline, false).unwrap();
+    run.save_state("encoder", state(7)).unwrap();
+    run.finish("encoder", &Weights::default()).unwrap();
+    drop(run);
+    let claim = Claim::new(&root, &pipeline, true).unwrap();
+    assert!(!claim.is_trained("encoder"));
+    drop(claim);
+    let claim = Claim::new(&root, &pipeline, false).unwrap();
+    assert!(claim.is_trained("encoder"));
+    assert!(claim.begin().unwrap().is_trained("encoder"));
+}
+
+#[test]
+fn fresh_removes_nothing_that_the_pipeline_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("run");
+    let run = open(&root, &pipeline(folder.path(), &[]), false).unwrap();
+    run.finish("encoder", &Weights::default()).unwrap();
+    drop(run);
+    let weights = root.join("curves/../checkpoints/encoder.safetensors");
+    let set = format!("weights=Some({weights:?})");
+    let reading = pipeline(folder.path(), &[&set]);
+    let message = Claim::new(&root, &reading, true).unwrap_err().to_string();
+    assert!(message.contains("which the pipeline reads"), "{message}");
+    assert!(checkpoint(&root, "encoder").exists());
 }
 
 #[test]
@@ -74,18 +110,18 @@ fn another_configuration_is_refused_with_the_keys() {
     let sets = ["stages.encoder.epochs=5", "seed=2"];
     let other = pipeline(folder.path(), &sets);
     // As long as nothing is saved, the configuration may still change.
-    drop(RunDir::open(&root, &other, false).unwrap());
-    let run = RunDir::open(&root, &mine, false).unwrap();
+    drop(open(&root, &other, false).unwrap());
+    let run = open(&root, &mine, false).unwrap();
     run.save_state("encoder", state(1)).unwrap();
     drop(run);
-    let message = RunDir::open(&root, &other, false).unwrap_err().to_string();
+    let message = open(&root, &other, false).unwrap_err().to_string();
     assert!(message.contains("seed: 1 → 2"), "{message}");
     assert!(
         message.contains("stages.encoder.epochs: 3 → 5"),
         "{message}"
     );
     assert!(!message.contains("batch"), "{message}");
-    RunDir::open(&root, &other, true).unwrap();
+    open(&root, &other, true).unwrap();
 }
 
 #[test]
@@ -93,20 +129,18 @@ fn two_runs_cannot_share_a_directory() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = pipeline(folder.path(), &[]);
     let root = folder.path().join("run");
-    let first = RunDir::open(&root, &pipeline, false).unwrap();
-    let message = RunDir::open(&root, &pipeline, true)
-        .unwrap_err()
-        .to_string();
+    let first = open(&root, &pipeline, false).unwrap();
+    let message = open(&root, &pipeline, true).unwrap_err().to_string();
     assert!(message.contains("another run is using"), "{message}");
     drop(first);
-    RunDir::open(&root, &pipeline, false).unwrap();
+    open(&root, &pipeline, false).unwrap();
 }
 
 #[test]
 fn foreign_folders_and_impossible_places_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = pipeline(folder.path(), &[]);
-    let message = RunDir::open(folder.path(), &pipeline, true)
+    let message = open(folder.path(), &pipeline, true)
         .unwrap_err()
         .to_string();
     assert!(
@@ -114,7 +148,7 @@ fn foreign_folders_and_impossible_places_are_refused() {
         "{message}"
     );
     let below_a_file = folder.path().join("p.ron/run");
-    let message = RunDir::open(&below_a_file, &pipeline, false)
+    let message = open(&below_a_file, &pipeline, false)
         .unwrap_err()
         .to_string();
     assert!(message.contains("cannot create the folder"), "{message}");
@@ -124,7 +158,7 @@ fn foreign_folders_and_impossible_places_are_refused() {
 fn a_failed_write_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("run");
-    let run = RunDir::open(&root, &pipeline(folder.path(), &[]), false).unwrap();
+    let run = open(&root, &pipeline(folder.path(), &[]), false).unwrap();
     run.save_state("encoder", state(7)).unwrap();
     // A folder in place of the temporary file makes every write fail, whoever runs the test.
     for name in [

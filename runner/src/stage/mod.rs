@@ -26,7 +26,7 @@ use crate::run_dir::RunDir;
 
 pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
-pub use weights::{finetuned_weights, foundations, published_files};
+pub use weights::{finetuned_weights, foundations, network_files, network_sha256, published_files};
 
 /// What every stage of a run needs.
 pub struct Context<'a> {

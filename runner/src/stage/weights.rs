@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use samora_engine::Graph;
 use samora_engine::weights::{Decoder, Import, Weights, fit};
+use sha2::{Digest, Sha256};
 
 use super::segment;
-use crate::error::Result;
-use crate::pipeline::{Finetune, Level, Objective, Pipeline, Stage};
+use crate::error::{Error, Result};
+use crate::file_hash::{files_sha256, hex};
+use crate::pipeline::{Finetune, Level, Objective, Pipeline, Stage, to_ron};
 use crate::run_dir::checkpoint;
 
 /// The earlier stages whose weights a stage starts from, each winning over those before it: all that train the
@@ -73,6 +75,54 @@ pub(super) fn stage_weights(
 ) -> Result<Weights> {
     let files = published_files(pipeline, stage);
     given(&files, root, graph, &foundations(pipeline, stage))
+}
+
+/// The files that [`finetuned_weights`] reads: published weights, and checkpoints of the run directory `root`.
+///
+/// # Errors
+/// A run that is not finished so far; the message says how to go on with it.
+pub fn network_files(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> Result<Vec<PathBuf>> {
+    let stage = Stage::Finetune(stage.clone());
+    let is_trained = |stage: &&Stage| checkpoint(root, stage.name()).exists();
+    let mut needed = foundations(pipeline, &stage);
+    needed.push(&stage);
+    if !needed.iter().all(is_trained) {
+        let training = pipeline.stages.iter().filter(|s| s.optimiser().is_some());
+        let training: Vec<&Stage> = training.collect();
+        let next = training.iter().position(|s| !is_trained(s)).unwrap_or(0);
+        let run = root.display();
+        let problem = format!(
+            "the run is not finished: stage {}, {} of {}, comes next; `runner {run}/resolved.ron --out {run}` \
+             goes on with it",
+            training.get(next).map_or("", |stage| stage.name()),
+            next + 1,
+            training.len()
+        );
+        return Err(Error::RunDirectory {
+            path: root.to_owned(),
+            problem,
+        });
+    }
+    let published = published_files(pipeline, &stage).into_iter();
+    let published = published.map(Path::to_owned);
+    let checkpoints = needed.iter().map(|stage| checkpoint(root, stage.name()));
+    Ok(published.chain(checkpoints).collect())
+}
+
+/// SHA-256 of what decides how a fine-tuned network segments: the pipeline, the version of the runner and the
+/// `files` of [`network_files`].
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn network_sha256(pipeline: &Pipeline, files: &[PathBuf]) -> Result<String> {
+    let mut all = Sha256::new();
+    all.update(format!(
+        "{}\n{}\n",
+        env!("CARGO_PKG_VERSION"),
+        to_ron(pipeline)?
+    ));
+    all.update(files_sha256(files)?);
+    Ok(hex(&all.finalize()))
 }
 
 /// Everything a fine-tuned network consists of. `root` is the run directory.

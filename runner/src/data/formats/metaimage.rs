@@ -67,7 +67,7 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
     let is_single = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("mha"));
-    let raw = path.with_extension("raw");
+    let raw = written_voxels(path);
     let data_file = match is_single {
         true => "LOCAL".into(),
         false => raw.file_name().unwrap_or_default().to_string_lossy(),
@@ -93,6 +93,11 @@ pub fn write<T: Sample>(path: &Path, volume: &Volume<T>) -> Result<()> {
     }
     write_file(&raw, &voxels)?;
     write_file(path, header.as_bytes())
+}
+
+/// Where [`write`] puts the voxels of an `.mhd` file.
+pub(super) fn written_voxels(path: &Path) -> PathBuf {
+    path.with_extension("raw")
 }
 
 fn type_name(scalar: Scalar) -> &'static str {

@@ -61,6 +61,9 @@ const ENDINGS: [(&str, Format); 19] = [
     (".bmp", Format::Picture),
 ];
 
+/// Endings of the label maps that are written.
+const WRITTEN: [&str; 5] = [".nii.gz", ".nii", ".nrrd", ".mha", ".mhd"];
+
 /// What is read from a file that may hold both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -200,21 +203,38 @@ pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
     }
 }
 
+/// The files that [`write_labels`] makes for a label map called `path`: itself and, of `.mhd`, one for the voxels.
+///
+/// # Errors
+/// A name without one of the endings that are written.
+pub fn label_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let name = path.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    let ending = WRITTEN.iter().find(|ending| name.ends_with(*ending));
+    match ending {
+        Some(&".mhd") => Ok(vec![path.to_owned(), metaimage::written_voxels(path)]),
+        Some(_) => Ok(vec![path.to_owned()]),
+        None => {
+            let problem = format!(
+                "label maps are written as {}; name it so",
+                WRITTEN.join(", ")
+            );
+            Err(DataError::content(path, problem))
+        }
+    }
+}
+
 /// Writes a label map in its grid's own orientation, in the format of the name: NIfTI, NRRD or MetaImage.
 /// The file appears whole or not at all.
 ///
 /// # Errors
-/// Another format, or a file that cannot be written.
+/// As [`label_files`], and a file that cannot be written.
 pub fn write_labels(path: &Path, labels: &Volume<u8>) -> Result<()> {
+    label_files(path)?;
     match format(path)? {
-        Format::Nifti => nifti::write(path, labels),
         Format::Nrrd => nrrd::write(path, labels),
         Format::MetaImage => metaimage::write(path, labels),
-        Format::Dicom | Format::Hdf5 | Format::Numpy | Format::Picture => {
-            let problem =
-                "label maps are written as .nii.gz, .nii, .nrrd, .mha or .mhd; name it so";
-            Err(DataError::content(path, problem))
-        }
+        _ => nifti::write(path, labels),
     }
 }
 
