@@ -50,7 +50,7 @@ const PIPELINE: &str = r#"Pipeline(
         ),
         Finetune(
             name: "finetune", data: "phantom", experts: ["pixel", "patch", "image"],
-            hl_attn: Paper, loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
+            hl_attn: ZeroStart, loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
             epochs: 2, batch: 2, max_steps: 40,
             optimiser: (learning_rate: 1e-3, schedule: Poly(warmup_steps: 5)),
         ),

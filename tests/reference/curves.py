@@ -114,7 +114,7 @@ def finetune_batch(random):
 
 
 def finetune_loss(p, image, label, smooth=1e-5):
-    features, _ = sam_encoder(p, image, "paper")
+    features, _ = sam_encoder(p, image, "zero_start")
     logits, _ = decode(p, features)
     logits = logits.permute(0, 2, 3, 1).reshape(len(label), -1)
     probabilities, truth = logits.softmax(1), F.one_hot(label, logits.shape[1]).double()

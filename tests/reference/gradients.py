@@ -38,7 +38,7 @@ def write(name, size, encode):
     save_file(tensors, FIXTURES / f"gradients_{name}.safetensors")
 
 
-write("sam_paper", 20, lambda p, x: sam_encoder(p, x, "paper")[0])
+write("sam_zero_start", 20, lambda p, x: sam_encoder(p, x, "zero_start")[0])
 write("sam_released", 20, lambda p, x: sam_encoder(p, x, "released")[0])
-write("tiny_vit_paper", 20, lambda p, x: tiny_vit_encoder(p, x, "paper", "pointwise"))
+write("tiny_vit_zero_start", 20, lambda p, x: tiny_vit_encoder(p, x, "zero_start", "pointwise"))
 write("tiny_vit_released", 80, lambda p, x: tiny_vit_encoder(p, x, "released", "halving"))

@@ -78,7 +78,7 @@ def multi_head(p, name, q, k, v, heads, grid, window):
 def hl_attn(p, scope, mode, deltas, heads, grid, window):
     """`deltas` are those of the levels image, patch, pixel; the pixel level is the lowest."""
     c = deltas[0].shape[-1]
-    if mode == "paper":
+    if mode == "zero_start":
         def attend_to_itself(d):
             y = p.norm(f"{scope}.self_norm", d, 1e-5)
             return d + multi_head(p, f"{scope}.self_attn", y, y, y, heads, grid, window)
@@ -93,7 +93,7 @@ def hl_attn(p, scope, mode, deltas, heads, grid, window):
         return q + p.get(f"{scope}.{step}_gate") * (fused - q)
 
     fused = fuse("high", image, fuse("low", patch, pixel))
-    if mode == "paper":
+    if mode == "zero_start":
         return fused * p.get(f"{scope}.output_scale", c)
     return p.norm(f"{scope}.final_norm", fused, 1e-5)
 

@@ -24,10 +24,11 @@ pub struct HlAttn {
 /// Forms of HL-Attn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HlAttnMode {
-    /// The self-attention that the paper's Figure 3 mentions comes first, and the result is scaled
-    /// per channel by a factor that starts at zero, so that training starts at the frozen network.
+    /// Self-attention over each expert's difference comes first, as the caption of the paper's Figure 3
+    /// suggests, and the result is scaled per channel by a factor that starts at zero, so that training
+    /// starts at the frozen network. The factor is this project's; the paper publishes no such form.
     #[default]
-    Paper,
+    ZeroStart,
     /// The released code: no self-attention, and LayerNorm on the result.
     Released,
 }
@@ -35,7 +36,7 @@ pub enum HlAttnMode {
 impl Default for HlAttn {
     fn default() -> Self {
         Self {
-            mode: HlAttnMode::Paper,
+            mode: HlAttnMode::ZeroStart,
             order: low_to_high(),
         }
     }
@@ -57,10 +58,10 @@ impl HlAttn {
 /// Fuses `deltas [3·batch, tokens, c]`, the experts' differences from the frozen block in the order of
 /// [`Level::ALL`], into one `[batch, tokens, c]`. With levels (a, b, c) in `config.order`:
 ///
-/// 0. paper mode: δ ← δ + SA(LN(δ)) for every level, with shared weights;
+/// 0. zero start: δ ← δ + SA(LN(δ)) for every level, with shared weights;
 /// 1. L = CrossFuse(δ_b, δ_a), L ← δ_b + g_low·(L − δ_b);
 /// 2. H = CrossFuse(δ_c, L), H ← δ_c + g_high·(H − δ_c);
-/// 3. the result is `output_scale`·H (paper) or LN(H) (released),
+/// 3. the result is `output_scale`·H (zero start) or LN(H) (released),
 ///
 /// where CrossFuse(q, k) = q + W·MHA(LN_q(q), LN_k(k), LN_v(k)) + b. Attention runs within the
 /// windows that `tokens` gives; tokens that pad a window are masked out.
@@ -77,7 +78,7 @@ pub fn hl_attn(
     }
     let batch = stacked / 3;
     let deltas = match config.mode {
-        HlAttnMode::Paper => {
+        HlAttnMode::ZeroStart => {
             let y = layer_norm(g, "self_norm", deltas, EPS);
             let y = multi_head(g, "self_attn", [y; 3], heads, tokens);
             g.add(deltas, y)
@@ -91,7 +92,7 @@ pub fn hl_attn(
     let fused = gated_fuse(g, "low", middle, low, heads, tokens);
     let fused = gated_fuse(g, "high", high, fused, heads, tokens);
     match config.mode {
-        HlAttnMode::Paper => {
+        HlAttnMode::ZeroStart => {
             let scale = g.param("output_scale", &[c], Init::Zeros);
             g.mul(fused, scale)
         }

@@ -11,6 +11,7 @@ pub mod formats;
 mod gaussian;
 #[cfg(test)]
 pub(crate) mod golden;
+pub mod input_intensity;
 pub mod intensity;
 pub mod label_order;
 pub mod layout;

@@ -1,7 +1,8 @@
 //! Views of unlabelled slices for the self-supervised objectives: SAMora's three expert levels
 //! (SAMora, datasets/dataset_unlabeled.py), SimCLR's crops (SimCLRv2, data_util.py) and MAE's crops
 //! and masks (MAE, main_pretrain.py and models_mae.py). Input intensities may have any range;
-//! every view but SimCLR's and MAE's is standardised to mean 0 and variance 1.
+//! every view but SimCLR's and MAE's is standardised to mean 0 and variance 1. A stage's `intensity` says
+//! on which scale its network sees them.
 
 use super::gaussian::{Border, blur};
 use super::slice::Plane;

@@ -48,12 +48,6 @@ impl Encoder {
         }
     }
 
-    /// Whether experts train on standardised images. SAMora's released code does so with SAM's ViT;
-    /// LiteMedSAM's weights are for images in 0…1, as in every other stage.
-    pub fn standardises(&self) -> bool {
-        matches!(self, Self::Sam(_))
-    }
-
     /// Says which field is wrong, if any.
     ///
     /// # Errors

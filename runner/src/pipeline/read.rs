@@ -82,6 +82,7 @@ fn read(path: &Path, overrides: &[Override], variables: Variables) -> Result<Pip
     }
     let root = parse_source(&source)?;
     validate(&pipeline, &source, &root, overrides)?;
+    pipeline.spell_out_intensities();
     Ok(pipeline)
 }
 

@@ -9,6 +9,7 @@ use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::data::input_intensity::InputIntensity;
 use crate::data::quirk::Quirk;
 
 /// One stage. Later stages refer to earlier ones by name.
@@ -38,6 +39,11 @@ pub struct Pretrain {
     /// Published weights to continue from, PyTorch or safetensors; random ones without.
     #[serde(default)]
     pub weights: Option<PathBuf>,
+    /// What the network sees, here and as a teacher. Weights need the scale they were trained with, so
+    /// the default of `Mae` with `weights` is `ImageNet`; that of `Masked` is `Standardised` where
+    /// fine-tuning sees `ZScore`; else it is `UnitRange`.
+    #[serde(default)]
+    pub intensity: Option<InputIntensity>,
     /// Passes over the data.
     pub epochs: usize,
     /// Images per step.
@@ -91,6 +97,11 @@ pub struct Expert {
     pub level: Level,
     /// Name of the data set; its training images are used without labels.
     pub data: String,
+    /// What the encoder sees; a teacher sees the same views on the scale of its own stage. The default of
+    /// `Sam(…)` is `Standardised`, as in SAMora's released code, that of `TinyVit(…)` is `UnitRange`, for
+    /// which LiteMedSAM's weights are.
+    #[serde(default)]
+    pub intensity: Option<InputIntensity>,
     /// Passes over the data.
     pub epochs: usize,
     /// Images per step.
@@ -145,7 +156,7 @@ pub enum Level {
 pub struct Finetune {
     /// Name of the stage.
     pub name: String,
-    /// Name of the data set; its labelled slices are used.
+    /// Name of the data set; its labelled slices are used, with the intensities that it declares.
     pub data: String,
     /// What the frozen encoder carries.
     #[serde(default)]
@@ -187,8 +198,10 @@ pub enum Adapter {
 /// How expert outputs are fused in each encoder block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HlAttn {
-    /// With the self-attention the paper mentions, and an output scale that starts at zero.
-    Paper,
+    /// Self-attention first, as the caption of the paper's Figure 3 suggests, and an output scale that
+    /// starts at zero, so that training starts at the frozen network. This is this project's reading:
+    /// the paper publishes no such form.
+    ZeroStart,
     /// As in the released code: no self-attention, LayerNorm on the output.
     Released,
     /// The sum of the experts' differences from the frozen block.

@@ -1,6 +1,8 @@
 //! The language on good and bad files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod intensities;
+mod messages;
 mod parts;
 
 use std::fs;
@@ -237,7 +239,7 @@ fn mistakes_in_the_file_are_pointed_at() {
         ),
         (
             "hl_attn: Off",
-            "hl_attn: Paper",
+            "hl_attn: ZeroStart",
             vec!["HL-Attn fuses three experts, 0 are given"],
         ),
         (
@@ -247,12 +249,12 @@ fn mistakes_in_the_file_are_pointed_at() {
         ),
         (
             "experts: [], hl_attn: Off",
-            "adapter: Lora, experts: [], hl_attn: Paper",
+            "adapter: Lora, experts: [], hl_attn: ZeroStart",
             vec!["adapter Lora has none", "small.ron:25:83"],
         ),
         (
             "experts: [], hl_attn: Off",
-            "adapter: UntrainedExperts, experts: [\"image\"], hl_attn: Paper",
+            "adapter: UntrainedExperts, experts: [\"image\"], hl_attn: ZeroStart",
             vec!["adapter UntrainedExperts takes no trained experts"],
         ),
         (

@@ -9,7 +9,7 @@ use samora_engine::weights::{Decoder, Import, Weights, fit};
 use super::Findings;
 use super::stages::Graphs;
 use crate::pipeline::Pipeline;
-use crate::stage::{foundations, published_files};
+use crate::stage::{check_intensity, foundations, published_files};
 
 /// Weight files, each read once.
 #[derive(Default)]
@@ -39,6 +39,9 @@ impl WeightFiles {
             };
             if imports.len() < files.len() || files.is_empty() {
                 continue;
+            }
+            if let Err(error) = check_intensity(pipeline, stage) {
+                findings.problem(error.to_string());
             }
             // What earlier stages will have trained.
             let mut trained = Weights::default();

@@ -13,14 +13,15 @@ use samora_engine::{DType, Graph, Tensor, Value};
 
 use super::pretrain::visible;
 use super::train::{Batch, Built, Length, train};
-use super::{Context, grey_image, sampler, stack};
+use super::{Context, sampler, seen_image, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
+use crate::data::input_intensity::InputIntensity;
 use crate::data::slice::Plane;
 use crate::data::split::SliceId;
-use crate::data::views::{image_view, mae_mask, min_max, patch_view, pixel_views};
+use crate::data::views::{image_view, mae_mask, patch_view, pixel_views};
 use crate::error::{Error, Result};
-use crate::pipeline::{Expert, Level, Objective, Pipeline, Stage};
+use crate::pipeline::{Expert, Level, Objective, Pipeline, Pretrain, Stage};
 
 /// Trains the stage.
 ///
@@ -35,7 +36,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Expert) -> Result<()> {
     let built = graph(ctx.pipeline, stage, length.steps)?;
     let given = ctx.weights(&stage.name, &built.graph)?;
     let stream = Stream::named(seed, &stage.name);
-    let views = Views::new(ctx.pipeline, &stage.level)?;
+    let views = Views::new(ctx.pipeline, stage)?;
     let make = move |t: u64| {
         let slices: Vec<SliceId> = sampler.batch(t).into_iter().map(|i| slices[i]).collect();
         views.batch(&data, &slices, &stream.at(t))
@@ -62,6 +63,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
         level,
         rank: pipeline.lora.rank,
     };
+    let intensity = pipeline.expert_intensity(stage);
     let mut g = Graph::new();
     let loss = match &stage.level {
         Level::Image {
@@ -69,11 +71,14 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             regression,
             projector_width,
         } => {
-            let Objective::Simclr { network, .. } = teacher_objective(pipeline, teacher)? else {
-                return Err(wrong_teacher(teacher));
+            let teacher = teacher_stage(pipeline, teacher)?;
+            let Objective::Simclr { network, .. } = &teacher.objective else {
+                return Err(wrong_teacher(&teacher.name));
             };
-            let views = grey_image(&mut g, "views", 2 * batch, size);
-            let seen = grey_image(&mut g, "teacher_views", 2 * batch, size);
+            let shown = (2 * batch, size);
+            let views = seen_image(&mut g, "views", shown, intensity);
+            let teachers = pipeline.pretrain_intensity(teacher);
+            let seen = seen_image(&mut g, "teacher_views", shown, teachers);
             let target = simclr::features(&mut g, network, seen, Statistics::Running);
             let student = encoder.encode(&mut g, &adapter, views).features;
             image_loss(&mut g, *regression, *projector_width, student, target)
@@ -83,18 +88,20 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             regression,
             projector_width,
         } => {
+            let teacher = teacher_stage(pipeline, teacher)?;
             let Objective::Mae {
                 network,
                 mask_ratio,
                 ..
-            } = teacher_objective(pipeline, teacher)?
+            } = &teacher.objective
             else {
-                return Err(wrong_teacher(teacher));
+                return Err(wrong_teacher(&teacher.name));
             };
             let patches = network.grid() * network.grid();
             let kept = visible(patches, *mask_ratio);
-            let image = grey_image(&mut g, "image", batch, size);
-            let seen = grey_image(&mut g, "teacher_image", batch, size);
+            let image = seen_image(&mut g, "image", (batch, size), intensity);
+            let teachers = pipeline.pretrain_intensity(teacher);
+            let seen = seen_image(&mut g, "teacher_image", (batch, size), teachers);
             let ids_keep = g.input("ids_keep", &[batch, kept], DType::U32);
             let tokens = mae::encode(&mut g, network, seen, ids_keep);
             let target = g.slice(tokens, 1, 1, kept);
@@ -114,8 +121,8 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
             output,
             dice_weight,
         } => {
-            let noisy = grey_image(&mut g, "image", batch, size);
-            let clean = grey_image(&mut g, "clean", batch, size);
+            let noisy = seen_image(&mut g, "image", (batch, size), intensity);
+            let clean = seen_image(&mut g, "clean", (batch, size), InputIntensity::UnitRange);
             let features = encoder.encode(&mut g, &adapter, noisy).features;
             pixel_loss(&mut g, *output, *dice_weight, features, clean)
         }
@@ -151,42 +158,58 @@ fn per_patch(g: &mut Graph, tokens: Value, (from, to): (usize, usize)) -> Value 
 /// What a level's batches are made of.
 struct Views {
     size: usize,
-    /// Whether the student's images are standardised, or in 0…1.
-    standardised: bool,
+    /// What the student sees.
+    intensity: InputIntensity,
     kind: Kind,
 }
 
 enum Kind {
-    Image,
-    Patch { patches: usize, mask_ratio: f32 },
+    Image {
+        teacher: InputIntensity,
+    },
+    Patch {
+        teacher: InputIntensity,
+        patches: usize,
+        mask_ratio: f32,
+    },
     Pixel,
 }
 
 impl Views {
-    fn new(pipeline: &Pipeline, level: &Level) -> Result<Self> {
-        let kind = match level {
-            Level::Image { .. } => Kind::Image,
-            Level::Patch { teacher, .. } => match teacher_objective(pipeline, teacher)? {
-                Objective::Mae {
+    fn new(pipeline: &Pipeline, stage: &Expert) -> Result<Self> {
+        let kind = match &stage.level {
+            Level::Image { teacher, .. } => {
+                let teacher = teacher_stage(pipeline, teacher)?;
+                Kind::Image {
+                    teacher: pipeline.pretrain_intensity(teacher),
+                }
+            }
+            Level::Patch { teacher, .. } => {
+                let teacher = teacher_stage(pipeline, teacher)?;
+                let Objective::Mae {
                     network,
                     mask_ratio,
                     ..
-                } => Kind::Patch {
+                } = &teacher.objective
+                else {
+                    return Err(wrong_teacher(&teacher.name));
+                };
+                Kind::Patch {
+                    teacher: pipeline.pretrain_intensity(teacher),
                     patches: network.grid() * network.grid(),
                     mask_ratio: *mask_ratio,
-                },
-                _ => return Err(wrong_teacher(teacher)),
-            },
+                }
+            }
             Level::Pixel { .. } => Kind::Pixel,
         };
         Ok(Self {
             size: pipeline.encoder.image_size_px(),
-            standardised: pipeline.encoder.standardises(),
+            intensity: pipeline.expert_intensity(stage),
             kind,
         })
     }
 
-    /// The teacher sees the images of the student scaled to 0…1, as in its own training.
+    /// The teacher sees the views of the student on the scale of its own training.
     fn batch(
         &self,
         data: &Dataset,
@@ -200,15 +223,18 @@ impl Views {
         let streams = || (0..).map(|k| stream.at(k));
         let size = self.size;
         Ok(match self.kind {
-            Kind::Image => {
+            Kind::Image { teacher } => {
                 let twice = planes.iter().chain(&planes).zip(streams());
                 let views: Vec<_> = twice
                     .map(|(plane, mut s)| image_view(plane, size, &mut s))
                     .collect();
-                let seen = stack(views.iter().map(min_max), size);
-                vec![("views", self.student(&views)), ("teacher_views", seen)]
+                vec![
+                    ("views", seen(&views, self.intensity, size)),
+                    ("teacher_views", seen(&views, teacher, size)),
+                ]
             }
             Kind::Patch {
+                teacher,
                 patches,
                 mask_ratio,
             } => {
@@ -220,8 +246,8 @@ impl Views {
                 let kept = keep.len() / views.len().max(1);
                 vec![
                     ("ids_keep", Tensor::u32(&[views.len(), kept], keep)),
-                    ("teacher_image", stack(views.iter().map(min_max), size)),
-                    ("image", self.student(&views)),
+                    ("teacher_image", seen(&views, teacher, size)),
+                    ("image", seen(&views, self.intensity, size)),
                 ]
             }
             Kind::Pixel => {
@@ -231,25 +257,23 @@ impl Views {
                     .map(|views| (views.noisy, views.clean))
                     .unzip();
                 vec![
-                    ("image", self.student(&noisy)),
+                    ("image", seen(&noisy, self.intensity, size)),
                     ("clean", stack(clean.into_iter(), size)),
                 ]
             }
         })
     }
-
-    /// The student's input from standardised images.
-    fn student(&self, views: &[Plane<f32>]) -> Tensor {
-        match self.standardised {
-            true => stack(views.iter().cloned(), self.size),
-            false => stack(views.iter().map(min_max), self.size),
-        }
-    }
 }
 
-fn teacher_objective<'a>(pipeline: &'a Pipeline, teacher: &str) -> Result<&'a Objective> {
+/// Standardised views on the scale that a network sees.
+fn seen(views: &[Plane<f32>], intensity: InputIntensity, size: usize) -> Tensor {
+    let views = views.iter().map(|view| intensity.of_standardised(view));
+    stack(views, size)
+}
+
+fn teacher_stage<'a>(pipeline: &'a Pipeline, teacher: &str) -> Result<&'a Pretrain> {
     let found = pipeline.stages.iter().find_map(|s| match s {
-        Stage::Pretrain(s) if s.name == teacher => Some(&s.objective),
+        Stage::Pretrain(s) if s.name == teacher => Some(s),
         _ => None,
     });
     found.ok_or_else(|| wrong_teacher(teacher))

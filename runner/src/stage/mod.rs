@@ -18,6 +18,7 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value};
 
 use crate::data::dataset::Dataset;
+use crate::data::input_intensity::{IMAGENET, InputIntensity};
 use crate::data::loader::Sampler;
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
@@ -26,7 +27,9 @@ use crate::run_dir::RunDir;
 
 pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
-pub use weights::{finetuned_weights, foundations, network_files, network_sha256, published_files};
+pub use weights::{
+    check_intensity, finetuned_weights, foundations, network_files, network_sha256, published_files,
+};
 
 /// What every stage of a run needs.
 pub struct Context<'a> {
@@ -84,6 +87,27 @@ impl Context<'_> {
 fn grey_image(g: &mut Graph, name: &str, batch: usize, size: usize) -> Value {
     let grey = g.input(name, &[batch, size, size, 1], samora_engine::DType::F32);
     g.broadcast(grey, &[batch, size, size, 3])
+}
+
+/// As [`grey_image`], for a network that sees `intensity`.
+fn seen_image(
+    g: &mut Graph,
+    name: &str,
+    (batch, size): (usize, usize),
+    intensity: InputIntensity,
+) -> Value {
+    let image = grey_image(g, name, batch, size);
+    if intensity != InputIntensity::ImageNet {
+        return image;
+    }
+    let channels = |f: fn((f32, f32)) -> f32| Tensor::f32(&[3], IMAGENET.map(f).to_vec());
+    let scale = g.constant(&format!("{name}.scale"), channels(|(_, std)| 1.0 / std));
+    let shift = g.constant(
+        &format!("{name}.shift"),
+        channels(|(mean, std)| -mean / std),
+    );
+    let image = g.mul(image, scale);
+    g.add(image, shift)
 }
 
 /// Grey planes of `size`×`size` as `[count, size, size, 1]`.

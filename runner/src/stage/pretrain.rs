@@ -10,12 +10,13 @@ use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::train::{Batch, Built, Length, train};
-use super::{Context, grey_image, sampler, stack};
+use super::weights::INTENSITY;
+use super::{Context, sampler, seen_image, stack};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
-use crate::data::source::Intensity;
+use crate::data::input_intensity::InputIntensity;
 use crate::data::split::SliceId;
-use crate::data::views::{mae_mask, mae_view, simclr_view, standardize};
+use crate::data::views::{mae_mask, mae_view, simclr_view};
 use crate::error::{Error, Result};
 use crate::pipeline::{Encoder, Objective, Pipeline, Pretrain};
 
@@ -30,6 +31,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
     let sampler = sampler(&stage.name, slices.len(), stage.batch, seed)?;
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
     let built = graph(ctx.pipeline, stage, length.steps)?;
+    let intensity = ctx.pipeline.pretrain_intensity(stage);
     let given = ctx.weights(&stage.name, &built.graph)?;
     let stream = Stream::named(seed, &stage.name);
     let (objective, size) = (
@@ -39,7 +41,8 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
     let patches = patches(&objective, ctx.pipeline);
     let make = move |t: u64| {
         let slices: Vec<SliceId> = sampler.batch(t).into_iter().map(|i| slices[i]).collect();
-        batch(&data, &slices, &stream.at(t), &objective, (size, patches))
+        let seen = (size, patches, intensity);
+        batch(&data, &slices, &stream.at(t), &objective, seen)
     };
     train(
         ctx,
@@ -57,6 +60,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Pretrain) -> Result<()> {
 pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Result<Built> {
     let size = pipeline.encoder.image_size_px();
     let (batch, patches) = (stage.batch, patches(&stage.objective, pipeline));
+    let intensity = pipeline.pretrain_intensity(stage);
     let mut g = Graph::new();
     let loss = match &stage.objective {
         Objective::Masked { .. } => {
@@ -64,7 +68,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
                 let message = "objective Masked trains SAM's ViT, not TinyViT".to_string();
                 return Err(Error::Usage(format!("stage {}: {message}", stage.name)));
             };
-            let image = grey_image(&mut g, "image", batch, size);
+            let image = seen_image(&mut g, "image", (batch, size), intensity);
             let hidden = g.input("hidden", &[batch, patches], DType::F32);
             reconstruction_loss(&mut g, config, image, hidden)
         }
@@ -73,7 +77,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
             mask_ratio,
             normalise_patches,
         } => {
-            let image = grey_image(&mut g, "image", batch, size);
+            let image = seen_image(&mut g, "image", (batch, size), intensity);
             let masking = Masking::inputs(&mut g, batch, patches, visible(patches, *mask_ratio));
             mae::pretrain_loss(&mut g, network, image, &masking, *normalise_patches)
         }
@@ -81,12 +85,13 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
             network,
             temperature,
         } => {
-            let views = grey_image(&mut g, "views", 2 * batch, size);
+            let views = seen_image(&mut g, "views", (2 * batch, size), intensity);
             simclr::pretrain_loss(&mut g, network, views, *temperature)
         }
     };
     let optimiser = (&stage.optimiser, pipeline.backward());
-    Built::new(g, loss, optimiser, steps, |_| true, |_| true)
+    let built = Built::new(g, loss, optimiser, steps, |_| true, |_| true)?;
+    Ok(built.saying(&[(INTENSITY, format!("{intensity:?}"))]))
 }
 
 /// Patches of which an autoencoder sees `1 − mask_ratio`.
@@ -102,7 +107,7 @@ fn batch(
     slices: &[SliceId],
     stream: &Stream,
     objective: &Objective,
-    (size, patches): (usize, usize),
+    (size, patches, intensity): (usize, usize, InputIntensity),
 ) -> Result<Batch, DataError> {
     let planes: Vec<_> = slices
         .iter()
@@ -113,21 +118,14 @@ fn batch(
         Objective::Simclr { .. } => {
             let twice = planes.iter().chain(&planes).zip(streams());
             let views = twice.map(|(plane, mut s)| simclr_view(plane, size, &mut s));
+            let views = views.map(|view| intensity.of_unit_range(view));
             vec![("views", stack(views, size))]
         }
         Objective::Masked { mask_ratio } | Objective::Mae { mask_ratio, .. } => {
             let mut views = Vec::new();
             let (mut keep, mut restore) = (Vec::new(), Vec::new());
-            // The pipeline's own encoder learns the scale on which fine-tuning will show it images.
-            let standardised = matches!(objective, Objective::Masked { .. })
-                && data.intensity() == Intensity::ZScore;
             for (plane, mut s) in planes.iter().zip(streams()) {
-                let view = mae_view(plane, size, &mut s);
-                views.push(if standardised {
-                    standardize(&view)
-                } else {
-                    view
-                });
+                views.push(intensity.of_unit_range(mae_view(plane, size, &mut s)));
                 let mask = mae_mask(patches, *mask_ratio, &mut s);
                 keep.extend(mask.keep);
                 restore.extend(mask.restore);

@@ -46,7 +46,7 @@ pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
         },
     };
     let mode = match stage.hl_attn {
-        pipeline::HlAttn::Paper => HlAttnMode::Paper,
+        pipeline::HlAttn::ZeroStart => HlAttnMode::ZeroStart,
         pipeline::HlAttn::Released => HlAttnMode::Released,
         pipeline::HlAttn::Off => {
             return Adapter::Experts {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use samora_engine::Graph;
-use samora_engine::weights::{Decoder, Import, Weights, fit};
+use samora_engine::weights::{Decoder, Import, WeightFile, Weights, fit};
 use sha2::{Digest, Sha256};
 
 use super::segment;
@@ -62,6 +62,33 @@ pub fn published_files<'a>(pipeline: &'a Pipeline, stage: &'a Stage) -> Vec<&'a 
     files.map(PathBuf::as_path).collect()
 }
 
+/// What a checkpoint's metadata calls the scale on which its network saw images.
+pub(super) const INTENSITY: &str = "intensity";
+
+/// Whether the weights that a stage continues from were trained on the scale on which it shows images, as far
+/// as their files say.
+///
+/// # Errors
+/// A file of another scale, or one that cannot be read.
+pub fn check_intensity(pipeline: &Pipeline, stage: &Stage) -> Result<()> {
+    let Stage::Pretrain(stage) = stage else {
+        return Ok(());
+    };
+    let Some(path) = &stage.weights else {
+        return Ok(());
+    };
+    let shown = format!("{:?}", pipeline.pretrain_intensity(stage));
+    match WeightFile::open(path)?.metadata().get(INTENSITY) {
+        Some(trained) if *trained != shown => Err(Error::Usage(format!(
+            "stage {}: the network in {} was trained on images of `intensity: {trained}` and would be \
+             shown `{shown}`; write `intensity: {trained}` into the stage",
+            stage.name,
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// What a stage starts from: what [`published_files`] give to `graph`, then the checkpoints of the
 /// [`foundations`] in the run directory `root`. Says for each file what became of its tensors.
 ///
@@ -73,6 +100,7 @@ pub(super) fn stage_weights(
     graph: &Graph,
     stage: &Stage,
 ) -> Result<Weights> {
+    check_intensity(pipeline, stage)?;
     let files = published_files(pipeline, stage);
     given(&files, root, graph, &foundations(pipeline, stage))
 }

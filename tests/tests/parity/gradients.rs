@@ -73,15 +73,15 @@ fn tiny_vit(image_size_px: usize, stem: Stem) -> impl Fn(&mut Graph, &Adapter, V
 
 #[test]
 fn gradients_over_sam_are_autograds() {
-    check("sam_paper", HlAttnMode::Paper, sam);
+    check("sam_zero_start", HlAttnMode::ZeroStart, sam);
     check("sam_released", HlAttnMode::Released, sam);
 }
 
 #[test]
 fn gradients_over_tiny_vit_are_autograds() {
     check(
-        "tiny_vit_paper",
-        HlAttnMode::Paper,
+        "tiny_vit_zero_start",
+        HlAttnMode::ZeroStart,
         tiny_vit(20, Stem::Pointwise),
     );
     check(

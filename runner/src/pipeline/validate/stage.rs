@@ -212,7 +212,7 @@ impl Check<'_> {
             ),
             (Adapter::UntrainedExperts, _) if !fused => fault(
                 "hl_attn",
-                "the sum of untrained experts is nothing; set `hl_attn: Paper`".into(),
+                "the sum of untrained experts is nothing; set `hl_attn: ZeroStart`".into(),
             ),
             _ => Ok(()),
         }

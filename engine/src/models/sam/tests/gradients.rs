@@ -58,7 +58,7 @@ fn lora_only_gradients_reach_every_block() {
 /// HL-Attn and decoder, what SAMora's second stage trains.
 #[test]
 fn stage_two_gradients_are_right() {
-    for mode in [HlAttnMode::Paper, HlAttnMode::Released] {
+    for mode in [HlAttnMode::ZeroStart, HlAttnMode::Released] {
         let order = HlAttn::default().order;
         let fusion = Fusion::HlAttn(HlAttn { mode, order });
         let adapter = Adapter::Experts { rank: 2, fusion };
