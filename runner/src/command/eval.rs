@@ -30,7 +30,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         let read: Vec<PathBuf> = files.collect();
         outputs::prepare(&read, &Report::files(out, SUMMARY), args.overwrite)?;
     }
-    let mut progress = Progress::new("eval", pairs.len(), 0, 1);
+    let progress = Progress::through("eval", pairs.len(), 0, "cases");
     let mut cases = Vec::with_capacity(pairs.len());
     for (name, prediction, truth) in &pairs {
         let (prediction, truth) = read(prediction, truth)?;

@@ -154,7 +154,7 @@ fn segment_all(
     let mut segmenter = Segmenter::new(&device, fuse, (pipeline, stage), sizes, quirks, &weights)?;
     let kept = tally.volumes();
     let all = kept + jobs.len();
-    let mut progress = Progress::new("predict", all, kept, 1);
+    let progress = Progress::through("predict", all, kept, "volumes");
     let mut failed = 0;
     for job in jobs {
         // Before it is read: a scan that changes meanwhile is then another one.

@@ -5,6 +5,7 @@ mod canvas;
 mod comparison;
 mod curve;
 mod events;
+mod heartbeat;
 mod overlay;
 mod progress;
 mod results;

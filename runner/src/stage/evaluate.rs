@@ -128,7 +128,7 @@ fn measure(
         make_folder(&ctx.run.path(&format!("labels/{}", stage.name)))?;
     }
     let test = &data.division().test;
-    let mut progress = Progress::new(&stage.name, test.len(), 0, 1);
+    let progress = Progress::through(&stage.name, test.len(), 0, "volumes");
     let mut scores: Vec<CaseScores> = Vec::new();
     for (done, &case) in test.iter().enumerate() {
         let (image, truth) = (data.image(case)?, data.label(case)?);

@@ -135,6 +135,8 @@ pub(super) fn train(
     given: &Weights,
     make: impl Fn(u64) -> Result<Batch, DataError> + Send + Sync + 'static,
 ) -> Result<()> {
+    // Compiling kernels may take long, too.
+    let progress = Progress::new(stage, length.steps, 0, batch);
     let planning = ctx.device.planning(ctx.fuse);
     let planned = plan(&built.graph, &[built.loss, built.learning_rate], planning)?;
     let weights = given.draw(&built.graph, ctx.pipeline.seed)?;
@@ -149,10 +151,10 @@ pub(super) fn train(
     tensors.retain(|name, _| built.saved.contains(name) && !built.trained.contains(name));
     let random = built.graph.sources().iter().any(|s| s.name == "random");
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
-    let mut progress = Progress::new(stage, length.steps, done, batch);
     let threads = loader_threads();
     let steps = done as u64..length.steps as u64;
     let mut loader = Loader::start(steps, threads, threads + READY, make)?;
+    progress.prepared(done);
     let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
     while done < length.steps {
         let waited = loader.waited();
