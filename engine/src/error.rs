@@ -1,5 +1,7 @@
 //! Everything that can go wrong in the engine.
 
+use std::io::{self, ErrorKind};
+
 /// Result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -41,4 +43,40 @@ pub enum Error {
     /// A plan does not fit the adapter.
     #[error("plan: {0}")]
     Plan(String),
+}
+
+/// Why the operating system refused, without its numbers.
+pub fn io_reason(error: &io::Error) -> String {
+    let text = match error.kind() {
+        ErrorKind::NotFound => "it does not exist",
+        ErrorKind::PermissionDenied => "the permission is missing",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "a part of its path is a file, not a folder",
+        ErrorKind::AlreadyExists => "it exists already",
+        ErrorKind::StorageFull => "the disk is full",
+        ErrorKind::QuotaExceeded => "the quota of the disk is used up",
+        ErrorKind::ReadOnlyFilesystem => "its disk can only be read",
+        ErrorKind::UnexpectedEof => "it ends too early; copy it again",
+        _ => {
+            let text = error.to_string();
+            let words = text.split(" (os error").next();
+            return words.unwrap_or_default().to_string();
+        }
+    };
+    text.to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_words_without_numbers() {
+        let missing = std::fs::read("/there/is/no/such/file").unwrap_err();
+        assert_eq!(io_reason(&missing), "it does not exist");
+        let other = io::Error::from_raw_os_error(5);
+        assert!(!io_reason(&other).contains("os error"), "{other}");
+        assert_eq!(io_reason(&io::Error::other("odd (7)")), "odd (7)");
+    }
 }

@@ -25,7 +25,7 @@ mod tensor;
 pub mod weights;
 
 pub use differentiate::differentiate;
-pub use error::{Error, Result};
+pub use error::{Error, Result, io_reason};
 pub use graph::{Graph, Node, Source, SourceKind, Value};
 pub use init::Init;
 pub use op::{Gradient, Lowering, Op};

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use samora_engine::io_reason;
+
 use crate::data::error::DataError;
 use crate::pipeline::Diagnostic;
 
@@ -35,7 +37,7 @@ pub enum Error {
     #[error(transparent)]
     Engine(#[from] samora_engine::Error),
     /// The operating system refused a file.
-    #[error("{}: cannot {action}: {source}", path.display())]
+    #[error("{}: cannot {action}: {}", path.display(), io_reason(source))]
     File {
         /// The file or folder.
         path: PathBuf,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::element::Element;
 use super::{file_error, header, map, pth};
+use crate::error::io_reason;
 use crate::{Result, Tensor};
 
 /// Most bytes of f32 a file may ask for over its own size. Half precision and bytes grow, and tied
@@ -87,10 +88,10 @@ impl WeightFile {
     /// tensors that it has no room for.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |message: &dyn std::fmt::Display| file_error(path, message);
-        let file = File::open(path).map_err(|e| failed(&e))?;
-        let length = file.metadata().map_err(|e| failed(&e))?.len();
-        let first =
-            map::with_range(&file, &(0..length.min(64)), <[u8]>::to_vec).map_err(|e| failed(&e))?;
+        let file = File::open(path).map_err(|e| failed(&io_reason(&e)))?;
+        let length = file.metadata().map_err(|e| failed(&io_reason(&e)))?.len();
+        let first = map::with_range(&file, &(0..length.min(64)), <[u8]>::to_vec)
+            .map_err(|e| failed(&io_reason(&e)))?;
         let format = format(&first, length).map_err(|message| failed(&message))?;
         let contents = match format {
             Format::TorchZip => pth::zip_contents(&file),
@@ -98,7 +99,7 @@ impl WeightFile {
                 Format::TorchLegacy => pth::legacy_contents(bytes),
                 _ => header::contents(bytes),
             })
-            .map_err(|e| failed(&e))?,
+            .map_err(|e| failed(&io_reason(&e)))?,
         };
         let contents = contents.map_err(|message| failed(&message))?;
         check_size(&contents, length).map_err(|message| failed(&message))?;
@@ -143,7 +144,7 @@ impl WeightFile {
             }
         };
         let data = map::with_range(&self.file, &entry.bytes, read)
-            .map_err(|e| file_error(&self.path, &e))?;
+            .map_err(|e| file_error(&self.path, &io_reason(&e)))?;
         Ok(Tensor {
             shape: entry.shape.clone(),
             data,

@@ -24,6 +24,7 @@ pub use pth::{Item, write_torch};
 pub use report::LoadReport;
 pub use resize::{resize_positions, resize_relative};
 
+use crate::error::io_reason;
 use crate::{Data, Error, Graph, Result, SourceKind, Tensor};
 
 /// Named tensors and what is to be said about them.
@@ -169,7 +170,7 @@ fn replace(path: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) -> Res
     moved.map_err(|e| {
         // The error to report is the first one; a leftover file is harmless.
         std::fs::remove_file(temporary).ok();
-        file_error(path, &e)
+        file_error(path, &format_args!("cannot write: {}", io_reason(&e)))
     })
 }
 

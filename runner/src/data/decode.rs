@@ -1,5 +1,6 @@
 //! The files of a case as the numbers that networks take: scaled intensities and classes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{DataError, Result};
@@ -58,12 +59,16 @@ fn map_classes(volume: &mut Volume<u8>, layout: &Layout, names: &[String]) -> Re
     for voxel in &volume.voxels {
         seen[usize::from(*voxel)] = true;
     }
-    let mut seen = (0..=255).filter(|value| seen[usize::from(*value)]);
-    if let Some(value) = seen.find(|value| !layout.values.contains_key(value)) {
+    let found: Vec<u8> = (0..=255)
+        .filter(|value| seen[usize::from(*value)])
+        .collect();
+    let mut values = found.iter();
+    if let Some(value) = values.find(|value| !layout.values.contains_key(value)) {
         let problem = format!(
-            "label value {value} stands for no class; known are {}, the classes {}",
+            "label value {value} stands for no class; known are {}, the classes {}; {}",
             ranges(layout.values.keys().copied()),
-            names.join(", ")
+            names.join(", "),
+            label_map(&found, &layout.values, names.len())
         );
         return Err(DataError::content(&volume.path, problem));
     }
@@ -77,6 +82,26 @@ fn map_classes(volume: &mut Volume<u8>, layout: &Layout, names: &[String]) -> Re
         }
     }
     Ok(())
+}
+
+/// What to write so that all values `found` stand for a class.
+fn label_map(found: &[u8], known: &BTreeMap<u8, u8>, classes: usize) -> String {
+    let labels: Vec<u8> = found.iter().copied().filter(|value| *value != 0).collect();
+    // Values among classes, such as 255 for what is not to be counted, are something else than values
+    // that all stand for classes.
+    let among = labels.iter().any(|value| known.contains_key(value));
+    let class = |(at, value): (usize, &u8)| match (among, classes) {
+        (true, _) => known.get(value).map_or(0, |class| usize::from(*class)),
+        (false, 1) => 1,
+        (false, _) if at < classes => at + 1,
+        (false, _) => 0,
+    };
+    let pairs = labels.iter().enumerate();
+    let pairs = pairs.map(|(at, value)| format!("{value}: {}", class((at, value))));
+    let pairs = pairs.collect::<Vec<_>>().join(", ");
+    format!(
+        "say in the data set's `Folder(…)` what the values are, such as `label_map: {{{pairs}}}`"
+    )
 }
 
 /// Ascending numbers as in `0…3, 7`.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use samora_engine::io_reason;
+
 /// Result of a data call.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
@@ -9,7 +11,7 @@ pub type Result<T, E = DataError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The operating system refused.
-    #[error("{}: cannot {action}: {source}", path.display())]
+    #[error("{}: cannot {action}: {}", path.display(), io_reason(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -56,9 +58,10 @@ pub enum DataError {
     },
     /// Decoded slices cannot be written.
     #[error(
-        "{}: cannot write slices of a data set that does not fit into memory: {source}; free space \
-         there, or give the run another place with --out",
-        folder.display()
+        "{}: cannot write slices of a data set that does not fit into memory: {}; free space there, or \
+         give the run another place with --out",
+        folder.display(),
+        io_reason(source)
     )]
     Cache {
         /// The folder for them.

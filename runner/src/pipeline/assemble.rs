@@ -1,13 +1,17 @@
 //! From a file on disk to one text: fragments are put in place of `include("…")`, and environment
 //! variables in place of `${env:NAME}`.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, shown};
+use samora_engine::io_reason;
+
+use super::diagnostic::{Diagnostic, Place, shown};
+use super::parse::parse;
 use super::source::{Origin, Source};
-use super::syntax::{Kind, Node, parse};
+use super::syntax::{Kind, Node};
 
 /// Keys whose strings are paths.
 const PATH_KEYS: &[&str] = &[
@@ -29,8 +33,10 @@ pub(super) enum Variables {
 /// # Errors
 /// A file that cannot be read or is not RON, an include that does not exist, or a cycle of includes.
 pub(super) fn assemble(path: &Path) -> Result<Source, Diagnostic> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Diagnostic::new(format!("cannot read {}: {e}", path.display())))?;
+    let text = read_text(path).map_err(|problem| {
+        let message = format!("cannot read {}: {problem}", path.display());
+        beside(Diagnostic::new(message), path)
+    })?;
     let mut chain = vec![identity(path)];
     with_includes(path, text, &mut chain)
 }
@@ -40,7 +46,21 @@ pub(super) fn assemble(path: &Path) -> Result<Source, Diagnostic> {
 /// # Errors
 /// What is not RON, at the place where it was written.
 pub(super) fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
-    parse(&source.text()).map_err(|e| Diagnostic::at(source, e.span, e.message))
+    parse(&source.text()).map_err(|e| {
+        let mut diagnostic = Diagnostic::at(source, e.span, e.message);
+        if let Some(bracket) = e.opened
+            && let Some(Place {
+                name, line, column, ..
+            }) = Place::of(source, bracket..bracket + 1)
+        {
+            let note = format!("the bracket at {name}:{line}:{column} may be the one not closed");
+            diagnostic = diagnostic.note(note);
+        }
+        match e.help {
+            Some(help) => diagnostic.note(help),
+            None => diagnostic,
+        }
+    })
 }
 
 /// Makes paths absolute, seen from the current directory, and replaces `${env:NAME}` in them.
@@ -103,7 +123,8 @@ fn with_includes(
     let mut source = Source::new(Arc::new(Origin { name, text }));
     let root = parse_source(&source)?;
     let mut includes = Vec::new();
-    collect_includes(&root, false, &mut includes);
+    collect_includes(&root, false, &mut includes)
+        .map_err(|span| Diagnostic::at(&source, span, "include takes one file name in quotes"))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     for Include {
         span,
@@ -124,23 +145,33 @@ struct Include {
 }
 
 /// Finds `include("…")` in order of position.
-fn collect_includes(node: &Node, in_list: bool, found: &mut Vec<Include>) {
+///
+/// # Errors
+/// The place of one that names no file.
+fn collect_includes(
+    node: &Node,
+    in_list: bool,
+    found: &mut Vec<Include>,
+) -> Result<(), Range<usize>> {
     if let Kind::Tuple { name, items } = &node.kind
         && name == "include"
-        && let [item] = items.as_slice()
-        && let Some(file) = item.text()
     {
+        let file = match items.as_slice() {
+            [item] => item.text().filter(|file| !file.is_empty()),
+            _ => None,
+        };
         found.push(Include {
             span: node.span.clone(),
-            file: file.to_string(),
+            file: file.ok_or(node.span.clone())?.to_string(),
             in_list,
         });
-        return;
+        return Ok(());
     }
     let is_list = matches!(node.kind, Kind::List(_));
     for (_, child) in node.children() {
-        collect_includes(child, is_list, found);
+        collect_includes(child, is_list, found)?;
     }
+    Ok(())
 }
 
 /// The text of a fragment. `chain` holds the files being read.
@@ -161,13 +192,11 @@ fn include(
         let message = format!("the include of {} leads back to itself", shown(path));
         return Err(Diagnostic::at(source, span, message).note(through(chain)));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        let message = format!("cannot read the included file {}: {e}", shown(path));
-        let found = path.file_name().unwrap_or_default().to_string_lossy();
-        let siblings = siblings(path);
-        Diagnostic::at(source, span, message)
-            .note(format!("included from {}", through(chain)))
-            .suggest(&found, siblings.iter().map(String::as_str))
+    let text = read_text(path).map_err(|problem| {
+        let message = format!("cannot read the included file {}: {problem}", shown(path));
+        let diagnostic = Diagnostic::at(source, span, message);
+        let diagnostic = diagnostic.note(format!("included from {}", through(chain)));
+        beside(diagnostic, path)
     })?;
     chain.push(identity);
     let fragment = with_includes(path, text, chain)?;
@@ -186,12 +215,42 @@ fn include(
     Ok(fragment.slice(range))
 }
 
-fn siblings(path: &Path) -> Vec<String> {
-    let entries = path.parent().and_then(|folder| folder.read_dir().ok());
-    let names = entries.into_iter().flatten().flatten();
-    names
+/// The text of a file, without a mark of byte order.
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => "there is no such file".into(),
+        _ if path.is_dir() => "it is a folder".into(),
+        _ => io_reason(&e),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|e| match e.as_bytes() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16 text; save it as UTF-8".into(),
+        bytes => {
+            let before = bytes.get(..e.utf8_error().valid_up_to()).unwrap_or(bytes);
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            format!("line {line} is not UTF-8 text; save the file as UTF-8")
+        }
+    })?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_string(),
+        None => text,
+    })
+}
+
+/// Suggests the nearest name beside a file that is missing.
+fn beside(diagnostic: Diagnostic, path: &Path) -> Diagnostic {
+    if path.exists() {
+        return diagnostic;
+    }
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    let entries = folder.unwrap_or(Path::new(".")).read_dir();
+    let names: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect()
+        .collect();
+    let found = path.file_name().unwrap_or_default().to_string_lossy();
+    diagnostic.suggest(&found, names.iter().map(String::as_str))
 }
 
 /// The same file has the same identity however its path is written.

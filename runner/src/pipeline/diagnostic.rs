@@ -44,11 +44,8 @@ impl Diagnostic {
 
     /// A mistake at `range` of the assembled text.
     pub(super) fn at(source: &Source, range: Range<usize>, message: impl Into<String>) -> Self {
-        let place = source
-            .locate(range)
-            .map(|(origin, range)| Place::new(&origin, range));
         Self {
-            place,
+            place: Place::of(source, range),
             ..Self::new(message)
         }
     }
@@ -96,6 +93,12 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 impl Place {
+    /// The place of a range of the assembled text.
+    pub(super) fn of(source: &Source, range: Range<usize>) -> Option<Self> {
+        let (origin, range) = source.locate(range)?;
+        Some(Self::new(&origin, range))
+    }
+
     fn new(origin: &Origin, range: Range<usize>) -> Self {
         let before = origin.text.get(..range.start).unwrap_or(&origin.text);
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);

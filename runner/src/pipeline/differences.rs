@@ -1,6 +1,7 @@
 //! Which keys differ between two resolved pipelines.
 
-use super::syntax::{Kind, Node, parse};
+use super::parse::parse;
+use super::syntax::{Kind, Node};
 
 /// One line for each key in which two RON texts differ, as `path.to.key: old → new`.
 pub fn differences(old: &str, new: &str) -> Vec<String> {

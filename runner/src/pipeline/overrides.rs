@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::assemble::parse_source;
 use super::diagnostic::Diagnostic;
+use super::parse::parse;
 use super::source::{Origin, Source};
-use super::syntax::{Kind, Node, parse};
+use super::syntax::{Kind, Node};
 
 /// How an override is shown in messages.
 const FLAG: &str = "--set ";
@@ -54,7 +55,7 @@ impl Override {
         let Ok(node) = self.find(&root) else {
             return Ok(false);
         };
-        let literal = self.literal(node);
+        let literal = self.literal(node)?;
         let start = self.origin.text.len() - self.value.len();
         let written = start..self.origin.text.len();
         let replacement = Source::standing_for(literal, self.origin.clone(), written);
@@ -107,9 +108,12 @@ impl Override {
     }
 
     /// The value as RON. A string may be given without its quotes.
-    fn literal(&self, replaced: &Node) -> String {
+    fn literal(&self, replaced: &Node) -> Result<String, Diagnostic> {
+        if self.value.trim().is_empty() {
+            let path = self.path.join(".");
+            return Err(self.fault(&format!("`{path}` is given no value; write it after `=`")));
+        }
         let parsed = parse(&self.value);
-        let quoted = matches!(&parsed, Ok(node) if node.text().is_some());
         let wants_text = match &replaced.kind {
             Kind::Text(_) => self.value != "None",
             Kind::Tuple { name, items } => {
@@ -117,9 +121,29 @@ impl Override {
             }
             _ => false,
         };
-        if (wants_text && !quoted) || parsed.is_err() {
-            return format!("{:?}", self.value);
+        if let Err(error) = &parsed
+            && !wants_text
+            && opens_bracket(&self.value)
+        {
+            let start = self.origin.text.len() - self.value.len();
+            let source = Source::new(self.origin.clone());
+            let span = start + error.span.start..start + error.span.end;
+            let message = error.message.replace("the end of the file", "its end");
+            return Err(Diagnostic::at(&source, span, message)
+                .note("quote the whole for the shell: `--set 'path=[\"a\", \"b\"]'`"));
         }
-        self.value.clone()
+        let is_word = matches!(&parsed, Ok(node) if node.kind == Kind::Word);
+        Ok(match wants_text && is_word || parsed.is_err() {
+            true => format!("{:?}", self.value),
+            false => self.value.clone(),
+        })
     }
+}
+
+/// Whether a value begins as a list, map, string or `Name(…)` does, and not as a path.
+fn opens_bracket(value: &str) -> bool {
+    let name = |c: char| c.is_alphanumeric() || c == '_';
+    value
+        .trim_start_matches(name)
+        .starts_with(['[', '(', '{', '"'])
 }
