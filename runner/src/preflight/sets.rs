@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::Findings;
 use crate::data::dataset::Dataset;
@@ -132,17 +132,12 @@ fn open_one(
             folder.display()
         );
     }
-    let progress = Progress::new(&format!("reading {name}"), data.cases().len(), 0, 1);
-    let progress = Mutex::new(progress);
+    let progress = Progress::through(&format!("reading {name}"), data.cases().len(), "cases");
     let survey = survey_by(&data, |case| {
         let facts = read(&data, case);
-        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.step(None);
         facts
     });
-    let progress = progress
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
     progress.finish();
     Ok((Arc::new(data), survey))
 }
