@@ -132,7 +132,7 @@ fn open_one(
             folder.display()
         );
     }
-    let progress = Progress::through(&format!("reading {name}"), data.cases().len(), "cases");
+    let progress = Progress::through(&format!("reading {name}"), data.cases().len(), 0, "cases");
     let survey = survey_by(&data, |case| {
         let facts = read(&data, case);
         progress.step(None);
