@@ -58,8 +58,10 @@ pub struct Grid {
 
 impl Grid {
     /// The canonical grid of a file of `stored_shape` voxels with affine `stored_affine`.
-    /// `None` if the affine is not finite or not invertible.
+    /// `None` if the affine is not finite or not invertible; the axis across a slice may be 0, and is then
+    /// made perpendicular to the others, 1 mm long.
     pub fn from_stored(stored_shape: [usize; 3], stored_affine: [[f64; 4]; 4]) -> Option<Self> {
+        let stored_affine = with_axis_across(stored_shape, stored_affine);
         let orientation = Orientation::of(&stored_affine)?;
         let shape = orientation.axes.map(|a| stored_shape[a]);
         let mut affine = [[0.0; 4]; 4];
@@ -110,6 +112,12 @@ impl Grid {
     /// Whether there are no voxels.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The edge lengths of a voxel along the axes that have several: of a slice two.
+    pub fn spacings_mm(&self) -> impl Iterator<Item = f64> + use<> {
+        let axes = self.shape.into_iter().zip(self.spacing_mm);
+        axes.filter(|(voxels, _)| *voxels > 1).map(|(_, edge)| edge)
     }
 
     /// Shape in the file's own axes.
@@ -195,6 +203,24 @@ impl Orientation {
     }
 }
 
+/// Completes the affine of a slice that says nothing of what lies before and behind it.
+fn with_axis_across(shape: [usize; 3], mut affine: [[f64; 4]; 4]) -> [[f64; 4]; 4] {
+    let missing = |axis: &usize| shape[*axis] == 1 && column_length(&affine, *axis) == 0.0;
+    if let Some(axis) = (0..3).find(missing) {
+        let [next, last] = [1, 2].map(|step| {
+            let other = (axis + step) % 3;
+            [0, 1, 2].map(|row| affine[row][other])
+        });
+        let normal = [0, 1, 2].map(|row| {
+            let (below, lowest) = ((row + 1) % 3, (row + 2) % 3);
+            next[below] * last[lowest] - next[lowest] * last[below]
+        });
+        let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
+        (0..3).for_each(|row| affine[row][axis] = normal[row] / length);
+    }
+    affine
+}
+
 fn column_length(affine: &[[f64; 4]; 4], column: usize) -> f64 {
     let square = |row: usize| affine[row][column] * affine[row][column];
     (square(0) + square(1) + square(2)).sqrt()
@@ -248,6 +274,16 @@ mod tests {
             assert!((row[3] - world).abs() < 1e-12);
         }
         assert!((grid.spacing_mm[1] - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_slice_needs_no_axis_across() {
+        let mut flat = ILA;
+        (0..3).for_each(|row| flat[row][1] = 0.0);
+        let grid = Grid::from_stored([2, 1, 4], flat).unwrap();
+        assert_eq!(grid.orientation.codes(), "ILA");
+        assert_eq!(grid.spacing_mm, [1.0, 3.0, 5.0]);
+        assert!(Grid::from_stored([2, 3, 4], flat).is_none());
     }
 
     #[test]

@@ -10,8 +10,8 @@ const SINGLE_PRECISION: f64 = 1e-6;
 
 /// The surfaces of two masks of one shape that both have voxels.
 ///
-/// The surface of a mask is the mask without its erosion by the six face neighbours, with background
-/// outside the volume.
+/// The surface of a mask is the mask without its erosion by the face neighbours, with background outside
+/// the volume. Where a volume is one voxel thick it has no axis: a slice's surface is its outline.
 #[derive(Clone, Debug)]
 pub struct Surfaces {
     shape: [usize; 3],
@@ -23,12 +23,23 @@ impl Surfaces {
     /// The surfaces of two masks of `shape` [nx, ny, nz], x fastest; `None` if either has no voxels or
     /// another shape.
     pub fn of(first: &[bool], second: &[bool], shape: [usize; 3]) -> Option<Self> {
+        Self::of_part(first, second, shape, shape)
+    }
+
+    /// As [`Surfaces::of`], of masks of a part of a volume of shape `whole` beside which they are empty.
+    pub fn of_part(
+        first: &[bool],
+        second: &[bool],
+        shape: [usize; 3],
+        whole: [usize; 3],
+    ) -> Option<Self> {
         let len: usize = shape.iter().product();
         let usable = |mask: &[bool]| mask.len() == len && mask.contains(&true);
+        let axes = whole.map(|voxels| voxels > 1);
         (usable(first) && usable(second)).then(|| Self {
             shape,
-            first: surface(first, shape),
-            second: surface(second, shape),
+            first: surface(first, shape, axes),
+            second: surface(second, shape, axes),
         })
     }
 
@@ -87,8 +98,16 @@ impl SurfaceDistances {
     }
 }
 
-fn surface(mask: &[bool], [nx, ny, nz]: [usize; 3]) -> Vec<bool> {
+/// The voxels of a mask that have a face neighbour outside it along one of `axes`.
+fn surface(mask: &[bool], [nx, ny, nz]: [usize; 3], axes: [bool; 3]) -> Vec<bool> {
+    if axes == [false; 3] {
+        // A single voxel has no inside.
+        return mask.to_vec();
+    }
     let mut surface = vec![false; mask.len()];
+    // Where there is no axis a row is its own neighbour.
+    let [across, along, above] = axes;
+    let (next_y, next_z) = (usize::from(along), ny * usize::from(above));
     surface
         .par_chunks_mut(nx)
         .enumerate()
@@ -96,17 +115,15 @@ fn surface(mask: &[bool], [nx, ny, nz]: [usize; 3]) -> Vec<bool> {
             let (y, z) = (row % ny, row / ny);
             let line = |row: usize| &mask[row * nx..(row + 1) * nx];
             let own = line(row);
-            if y == 0 || y + 1 == ny || z == 0 || z + 1 == nz {
+            let ends = |at: usize, n: usize| at == 0 || at + 1 == n;
+            if (along && ends(y, ny)) || (above && ends(z, nz)) {
                 surface.copy_from_slice(own);
                 return;
             }
-            let around = [row - 1, row + 1, row - ny, row + ny].map(line);
+            let around = [row - next_y, row + next_y, row - next_z, row + next_z].map(line);
             for (x, surface) in surface.iter_mut().enumerate() {
-                let inside = x > 0
-                    && x + 1 < nx
-                    && own[x - 1]
-                    && own[x + 1]
-                    && around.iter().all(|line| line[x]);
+                let between = !across || (!ends(x, nx) && own[x - 1] && own[x + 1]);
+                let inside = between && around.iter().all(|line| line[x]);
                 *surface = own[x] && !inside;
             }
         });
@@ -133,8 +150,8 @@ mod tests {
         let truth = block([3, 10], [2, 9], [1, 5]);
         let prediction = block([2, 8], [4, 11], [0, 4]);
         let count = |mask: &[bool]| mask.iter().filter(|on| **on).count();
-        assert_eq!(count(&surface(&truth, SHAPE)), 146);
-        assert_eq!(count(&surface(&prediction, SHAPE)), 128);
+        assert_eq!(count(&surface(&truth, SHAPE, [true; 3])), 146);
+        assert_eq!(count(&surface(&prediction, SHAPE, [true; 3])), 128);
         let surfaces = Surfaces::of(&prediction, &truth, SHAPE).unwrap();
         let found = surfaces.distances([1.0; 3]);
         assert!((found.hd95() - 2.236_067_977_5).abs() < 1e-9);
@@ -142,6 +159,52 @@ mod tests {
         assert!((doubled.hd95() - 2.0 * found.hd95()).abs() < 1e-9);
         assert!((doubled.assd() - 2.0 * found.assd()).abs() < 1e-9);
         assert_eq!(doubled.nsd(2.0), found.nsd(1.0));
+    }
+
+    /// Two 30×30 squares 8 pixels apart; expected values come from medpy on 2-D arrays.
+    #[test]
+    fn slices_have_outlines() {
+        let square = |left: usize| -> Vec<bool> {
+            let inside = |i: usize| (left..left + 30).contains(&(i % 60));
+            (0..3600)
+                .map(|i| inside(i) && (10..40).contains(&(i / 60)))
+                .collect()
+        };
+        let (first, second) = (square(5), square(13));
+        let expected = (8.0, 4.0, 12.0 / 29.0);
+        // The squares are wide along the first and high along the second of these axes.
+        for (shape, spacing) in [
+            ([60, 60, 1], [1.0, 1.0, 5.0]),
+            ([60, 1, 60], [1.0, 5.0, 1.0]),
+            ([1, 60, 60], [5.0, 1.0, 1.0]),
+        ] {
+            let surfaces = Surfaces::of(&first, &second, shape).unwrap();
+            let found = surfaces.distances(spacing);
+            let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            assert!(close(found.hd95(), expected.0), "{}", found.hd95());
+            assert!(close(found.assd(), expected.1), "{}", found.assd());
+            assert!(close(found.nsd(1.0), expected.2), "{}", found.nsd(1.0));
+        }
+        // A plate in a volume is all surface.
+        let shape = [60, 60, 1];
+        let plates = Surfaces::of_part(&first, &second, shape, [60, 60, 3]).unwrap();
+        assert!(plates.distances([1.0; 3]).assd() < 2.0);
+    }
+
+    #[test]
+    fn rows_have_two_ends_and_single_voxels_are_their_own_surface() {
+        let row = [false, true, true, true, true, false];
+        for shape in [[6, 1, 1], [1, 6, 1], [1, 1, 6]] {
+            let surfaces = Surfaces::of(&row, &[true; 6], shape).unwrap();
+            let found = surfaces.distances([2.0; 3]);
+            assert_eq!((found.hd95(), found.assd()), (2.0, 2.0), "{shape:?}");
+        }
+        let voxel = Surfaces::of(&[true], &[true], [1; 3]).unwrap();
+        let found = voxel.distances([1.0; 3]);
+        assert_eq!(
+            (found.hd95(), found.assd(), found.nsd(0.0)),
+            (0.0, 0.0, 1.0)
+        );
     }
 
     #[test]

@@ -140,8 +140,10 @@ fn score_class(
     if predicted == 0 || actual == 0 {
         return score;
     }
-    let mask = |volume: &Volume<u8>| region.cut(&volume.voxels, volume.grid.shape, label);
-    if let Some(surfaces) = Surfaces::of(&mask(prediction), &mask(truth), region.shape()) {
+    let whole = truth.grid.shape;
+    let mask = |volume: &Volume<u8>| region.cut(&volume.voxels, whole, label);
+    let (part, masks) = (region.shape(), (mask(prediction), mask(truth)));
+    if let Some(surfaces) = Surfaces::of_part(&masks.0, &masks.1, part, whole) {
         let distances = surfaces.distances(truth.grid.spacing_mm);
         score.hd95_mm = Some(distances.hd95());
         score.assd_mm = Some(distances.assd());
@@ -226,6 +228,23 @@ mod tests {
             found,
             (Some(expected.0), Some(expected.1), Some(expected.2))
         );
+    }
+
+    /// In a volume a class that is one voxel thick is all surface, in a slice only its outline is.
+    #[test]
+    fn slices_are_scored_by_outlines() {
+        let square = |depth: usize, left: usize| {
+            let inside = |i: usize| (left..left + 7).contains(&(i % 12)) && i / 12 < 7;
+            let voxels = (0..108 * depth).map(|i| u8::from(i < 108 && inside(i)));
+            volume([12, 9, depth], voxels.collect())
+        };
+        let assd = |depth: usize| {
+            let (prediction, truth) = (square(depth, 2), square(depth, 4));
+            let scores = score_case("a", &prediction, &truth, 1, 1.0).unwrap();
+            scores.classes[0].assd_voxels.unwrap()
+        };
+        assert_eq!(assd(1), 1.0);
+        assert!((assd(2) - 3.0 / 7.0).abs() < 1e-12, "{}", assd(2));
     }
 
     #[test]

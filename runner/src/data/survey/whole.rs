@@ -46,14 +46,17 @@ pub(super) fn find_copies(cases: &mut [CaseSurvey], warnings: &mut Vec<String>) 
 pub(super) fn find_odd_spacings(cases: &[CaseSurvey], warnings: &mut Vec<String>) {
     const FAR: f64 = 3.0;
     let usable = || cases.iter().filter(|c| c.facts.content.is_some());
+    let has_axis = |case: &CaseSurvey, axis: usize| case.facts.shape[axis] > 1;
     let usual = [0, 1, 2].map(|axis| {
-        let mut all: Vec<f64> = usable().map(|c| c.facts.spacing_mm[axis]).collect();
+        let several = usable().filter(|c| has_axis(c, axis));
+        let mut all: Vec<f64> = several.map(|c| c.facts.spacing_mm[axis]).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().unwrap_or(1.0)
     });
     for case in usable() {
         let ratio = |axis: usize| case.facts.spacing_mm[axis] / usual[axis];
-        if (0..3).any(|axis| !(1.0 / FAR..=FAR).contains(&ratio(axis))) {
+        let is_odd = |axis: usize| !(1.0 / FAR..=FAR).contains(&ratio(axis));
+        if (0..3).any(|axis| has_axis(case, axis) && is_odd(axis)) {
             let text = |mm: [f64; 3]| mm.map(|mm| format!("{mm:.2}")).join("×");
             warnings.push(format!(
                 "case {}: a spacing of {} mm, where {} is usual; check the header",
