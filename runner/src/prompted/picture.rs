@@ -1,4 +1,4 @@
-//! The images SAM is asked about: PNG and JPEG files, and axial slices of NIfTI volumes.
+//! The images SAM is asked about: pictures, and axial slices of volumes.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -34,7 +34,7 @@ impl Picture {
     }
 }
 
-/// Where a picture is: `FILE`, or `VOLUME.nii.gz:SLICE`.
+/// Where a picture is: `FILE`, or `VOLUME:SLICE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PictureFile {
     /// The file.
@@ -47,19 +47,22 @@ impl FromStr for PictureFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let volume = text.rsplit_once(':');
-        match volume.filter(|(path, _)| is_nifti(Path::new(path))) {
-            None => Ok(Self {
-                path: text.into(),
-                slice: None,
+        let whole = || Self {
+            path: text.into(),
+            slice: None,
+        };
+        let Some((path, slice)) = text.rsplit_once(':') else {
+            return Ok(whole());
+        };
+        match slice.parse() {
+            Ok(slice) => Ok(Self {
+                path: path.into(),
+                slice: Some(slice),
             }),
-            Some((path, slice)) => match slice.parse() {
-                Ok(slice) => Ok(Self {
-                    path: path.into(),
-                    slice: Some(slice),
-                }),
-                Err(_) => Err(format!("`{slice}` is no slice, a whole number from 0")),
-            },
+            Err(_) if formats::stem(path).is_some() => {
+                Err(format!("`{slice}` is no slice, a whole number from 0"))
+            }
+            Err(_) => Ok(whole()),
         }
     }
 }
@@ -93,12 +96,16 @@ impl PictureFile {
     /// A file that cannot be read, a slice the volume does not have, or a window for a picture without
     /// intensities of its own.
     pub fn read(&self, window: Option<Window>) -> Result<Picture> {
-        if is_nifti(&self.path) {
+        if formats::is_volume(&self.path) {
             return self.read_slice(window);
         }
+        let path = self.path.display();
         if window.is_some() {
-            let path = self.path.display();
-            let message = format!("{path}: --window is for volumes (.nii, .nii.gz); leave it out");
+            let message = format!("{path}: --window is for volumes; leave it out");
+            return Err(Error::Usage(message));
+        }
+        if let Some(slice) = self.slice {
+            let message = format!("{path}: a picture has no slice {slice}; leave it out");
             return Err(Error::Usage(message));
         }
         Ok(read_colours(&self.path)?)
@@ -130,17 +137,14 @@ impl PictureFile {
     }
 }
 
-fn is_nifti(path: &Path) -> bool {
-    let name = path.to_string_lossy();
-    name.ends_with(".nii") || name.ends_with(".nii.gz")
-}
-
 fn read_colours(path: &Path) -> Result<Picture, DataError> {
     let io = |e| DataError::io(path, "read", e);
     let reader = ImageReader::open(path).map_err(io)?;
     let reader = reader.with_guessed_format().map_err(io)?;
     let decoded = reader.decode().map_err(|e| {
-        let problem = format!("cannot be read as PNG, JPEG or NIfTI (.nii, .nii.gz): {e}");
+        let problem = format!(
+            "cannot be read as PNG, JPEG, TIFF, BMP or a volume (.nii.gz, .nrrd, .mha, …): {e}"
+        );
         DataError::content(path, problem)
     })?;
     let colours = decoded.into_rgb32f();

@@ -168,7 +168,7 @@ fn labels_path(ctx: &Context<'_>, stage: &Evaluate, case: &str) -> PathBuf {
 fn save_labels(case: &Case, labels: &Volume<u8>, path: &Path) -> Result<()> {
     match &case.image {
         Scan::File(scan) => formats::write_labels_like(scan, labels, path)?,
-        Scan::Slices(_) => formats::write_labels(path, labels)?,
+        Scan::Series(..) | Scan::Slices(_) => formats::write_labels(path, labels)?,
     }
     Ok(())
 }

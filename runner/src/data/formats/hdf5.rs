@@ -3,8 +3,9 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
+use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, FileBuilder};
 
+use super::element::Element;
 use super::payload::{MAX_DEFLATE_RATIO, Voxels};
 use super::raw::{ByteOrder, Raw, Scalar};
 use super::{ArrayAxes, Arrays, Role, array_grid};
@@ -20,42 +21,29 @@ pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
 pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     let (grid, dataset) = open(path, role, arrays)?;
     let unreadable = |e| unreadable(path, &e);
-    let scalar = match dataset.dtype().map_err(unreadable)? {
-        DType::U8 => Scalar::U8,
-        DType::I8 => Scalar::I8,
-        DType::U16 => Scalar::U16,
-        DType::I16 => Scalar::I16,
-        DType::U32 => Scalar::U32,
-        DType::I32 => Scalar::I32,
-        DType::U64 => Scalar::U64,
-        DType::I64 => Scalar::I64,
-        DType::F32 => Scalar::F32,
-        DType::F64 => Scalar::F64,
-        other => {
-            let problem = format!("has an array of {other}, not of numbers");
-            return Err(DataError::content(path, problem));
-        }
+    let datatype = dataset.datatype().map_err(unreadable)?;
+    let Some((element, order)) = element(&datatype) else {
+        let found = dataset.dtype().map_err(unreadable)?;
+        let problem = format!("has an array of {found}, not of numbers");
+        return Err(DataError::content(path, problem));
     };
-    let order = match dataset.datatype().map_err(unreadable)? {
-        Datatype::FixedPoint { byte_order, .. } | Datatype::FloatingPoint { byte_order, .. }
-            if byte_order == DatatypeByteOrder::BigEndian =>
-        {
-            ByteOrder::Big
+    let promised = grid.len() * element.size();
+    check_room(path, &dataset, element, promised)?;
+    let is_chunked = dataset.chunk_shape().map_err(unreadable)?.is_some();
+    let (scalar, order, voxels) = match element {
+        Element::Scalar(scalar) if !is_chunked => {
+            let rows = Box::new(Rows::of(dataset));
+            (scalar, order, Voxels::behind(path, rows, promised))
         }
-        _ => ByteOrder::Little,
-    };
-    let promised = grid.len() * scalar.size();
-    check_room(path, &dataset, scalar, promised)?;
-    let voxels = match dataset.chunk_shape().map_err(unreadable)? {
-        None => Voxels::behind(path, Box::new(Rows::of(dataset)), promised),
         // Rows may share chunks, and each would be unpacked for every row.
-        Some(_) => {
+        _ => {
             let bytes = dataset.read_raw().map_err(unreadable)?;
             if bytes.len() != promised {
                 let problem = "holds fewer values than it promises; copy it again";
                 return Err(DataError::content(path, problem));
             }
-            Voxels::in_memory(path, bytes)
+            let (scalar, order, bytes) = element.scalars(order, bytes);
+            (scalar, order, Voxels::in_memory(path, bytes))
         }
     };
     Ok(Raw {
@@ -102,6 +90,54 @@ fn ordered<T: Copy>(volume: &Volume<T>, axes: ArrayAxes) -> Vec<T> {
     }
 }
 
+/// Type and byte order of an array's elements, if they are numbers. Booleans are names for 0 and 1, or bits.
+fn element(datatype: &Datatype) -> Option<(Element, ByteOrder)> {
+    let (element, order) = match datatype {
+        Datatype::Enumeration { base_type, .. } => return element(base_type),
+        Datatype::FloatingPoint {
+            size: 2,
+            byte_order,
+            layout,
+        } if layout.exponent_size == 5 => (Element::Half, byte_order),
+        Datatype::FloatingPoint {
+            size, byte_order, ..
+        } => match size {
+            4 => (Element::Scalar(Scalar::F32), byte_order),
+            8 => (Element::Scalar(Scalar::F64), byte_order),
+            _ => return None,
+        },
+        Datatype::FixedPoint {
+            size,
+            byte_order,
+            layout,
+        } => {
+            let scalar = match (size, layout.signed) {
+                (1, false) => Scalar::U8,
+                (1, true) => Scalar::I8,
+                (2, false) => Scalar::U16,
+                (2, true) => Scalar::I16,
+                (4, false) => Scalar::U32,
+                (4, true) => Scalar::I32,
+                (8, false) => Scalar::U64,
+                (8, true) => Scalar::I64,
+                _ => return None,
+            };
+            (Element::Scalar(scalar), byte_order)
+        }
+        Datatype::BitField {
+            size: 1,
+            byte_order,
+            ..
+        } => (Element::Scalar(Scalar::U8), byte_order),
+        _ => return None,
+    };
+    let order = match order {
+        DatatypeByteOrder::BigEndian => ByteOrder::Big,
+        _ => ByteOrder::Little,
+    };
+    Some((element, order))
+}
+
 /// The bytes of an array that lies in one piece, read along its first axis.
 struct Rows {
     dataset: Dataset,
@@ -139,12 +175,12 @@ impl Read for Rows {
 /// Fails where the file cannot hold the values or a chunk that it promises, or has a chunk outside of its array or
 /// that ends beyond the file: the library makes room for all values and for chunks as they are stored, and walks
 /// through whole chunks, whether they are there or not.
-fn check_room(path: &Path, dataset: &Dataset, scalar: Scalar, promised: usize) -> Result<()> {
+fn check_room(path: &Path, dataset: &Dataset, element: Element, promised: usize) -> Result<()> {
     let unreadable = |e| unreadable(path, &e);
     let shape = dataset.shape().map_err(unreadable)?;
     let chunk = dataset.chunk_shape().map_err(unreadable)?;
     let chunk = chunk.unwrap_or_default().into_iter();
-    let chunk = chunk.fold(scalar.size() as u64, u64::saturating_mul);
+    let chunk = chunk.fold(element.size() as u64, u64::saturating_mul);
     let (most, size) = (chunk.max(promised as u64), file_size(path)?);
     if most > size.saturating_mul(MAX_DEFLATE_RATIO) {
         let problem =

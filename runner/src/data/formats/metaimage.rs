@@ -18,7 +18,7 @@ struct Header {
     order: ByteOrder,
     packing: Packing,
     data_file: Option<String>,
-    /// Bytes before the voxels; `None`: they are the last ones of the file.
+    /// Bytes of the file before the voxels, as they are stored; `None`: the voxels are its last bytes.
     skip: Option<u64>,
 }
 
@@ -41,15 +41,17 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         source = Source::open(&file)?;
     }
     let count = header.grid.len() * header.scalar.size();
-    let skip = match header.skip {
-        Some(skip) => skip,
-        None => source.bytes().saturating_sub(count as u64),
-    };
+    match header.skip {
+        Some(skip) => source.skip_to(skip)?,
+        // What is packed is of a length of its own, and begins here.
+        None if header.packing == Packing::Zlib => {}
+        None => source.skip_to_last(count)?,
+    }
     Ok(Raw {
         path: path.to_owned(),
         scalar: header.scalar,
         order: header.order,
-        voxels: source.packed(header.packing).voxels(skip, count)?,
+        voxels: source.packed(header.packing).voxels(0, count)?,
         grid: header.grid,
         slope: 1.0,
         intercept: 0.0,
@@ -122,7 +124,12 @@ impl Header {
     /// Reads the header; the source is then at the voxels, if they are in the same file.
     fn read(path: &Path, source: &mut Source) -> Result<Self> {
         let keys = Keys::read(path, source.plain())?;
-        let (shape, dimension) = keys.shape("DimSize")?;
+        let extents: Vec<u64> = keys.numbers("DimSize")?;
+        let dimension = extents.len();
+        let shape = match extents.as_slice() {
+            [volume @ .., 1] if dimension == 4 => keys.shape("DimSize", volume)?,
+            extents => keys.shape("DimSize", extents)?,
+        };
         let channels = keys.get("ElementNumberOfChannels").unwrap_or("1");
         if channels != "1" {
             let problem = format!("{channels} values in a voxel; save one of them");

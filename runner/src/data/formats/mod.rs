@@ -2,6 +2,7 @@
 //! one module that reads a file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
 
 mod dicom;
+mod element;
 pub mod hdf5;
 pub mod metaimage;
 pub mod nifti;
@@ -39,11 +40,12 @@ enum Format {
 }
 
 /// Endings of file names, longer ones before those they end in.
-const ENDINGS: [(&str, Format); 19] = [
+const ENDINGS: [(&str, Format); 20] = [
     (".nii.gz", Format::Nifti),
     (".nii", Format::Nifti),
     (".hdr.gz", Format::Nifti),
     (".hdr", Format::Nifti),
+    (".seg.nrrd", Format::Nrrd), // segmentations of 3D Slicer
     (".nrrd", Format::Nrrd),
     (".nhdr", Format::Nrrd),
     (".mhd", Format::MetaImage),
@@ -136,24 +138,59 @@ pub fn stem(file_name: &str) -> Option<&str> {
     (!stem.is_empty() && !stem.starts_with('.')).then_some(stem)
 }
 
-/// The name of a scan: the stem of a file in a known format, the name of a folder that holds a DICOM series;
-/// `None` for everything else and for hidden entries.
+/// The name of a scan: the stem of a file in a known format, the name of a folder that holds DICOM slices or is
+/// a disc; `None` for everything else and for hidden entries.
 pub fn scan_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy();
     match path.is_dir() {
-        true => (!name.starts_with('.') && is_series(path)).then(|| name.into_owned()),
+        true => {
+            let is_scan = || holds_slices(path) || dicom::is_disc(path);
+            (!name.starts_with('.') && is_scan()).then(|| name.into_owned())
+        }
         false => stem(&name).map(str::to_owned),
     }
 }
 
-/// Whether a folder holds the slices of a DICOM series.
+/// Whether a folder holds DICOM slices itself.
+pub fn holds_slices(folder: &Path) -> bool {
+    dicom::holds_slices(folder)
+}
+
+/// Whether a folder is one scan: it holds DICOM slices and no other scans, or is a disc of them.
 pub fn is_series(folder: &Path) -> bool {
-    dicom::is_series(folder)
+    let entries = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_alone = || !entries().any(|entry| scan_name(&entry.path()).is_some());
+    dicom::is_disc(folder) || (dicom::holds_slices(folder) && is_alone())
 }
 
 /// Whether a file holds arrays without geometry.
 pub fn is_array(path: &Path) -> bool {
     matches!(format(path), Ok(Format::Hdf5 | Format::Numpy))
+}
+
+/// Whether a path is that of a volume: a file in a known format that is no picture, several pictures in one file, or
+/// a folder.
+pub fn is_volume(path: &Path) -> bool {
+    match format(path) {
+        Ok(Format::Picture) => picture::pages(path).is_ok_and(|pages| pages > 1),
+        format => format.is_ok(),
+    }
+}
+
+/// The scan at a path: a file, a folder of DICOM slices or, if that holds several series, the one with this number
+/// or UID.
+///
+/// # Errors
+/// A series of something else than a folder.
+pub fn scan(path: &Path, series: Option<&str>) -> Result<Scan> {
+    match series {
+        None => Ok(Scan::File(path.to_owned())),
+        Some(choice) if path.is_dir() => Ok(Scan::Series(path.to_owned(), choice.to_owned())),
+        Some(_) => {
+            let problem = "is no folder of DICOM slices; leave --series out";
+            Err(DataError::content(path, problem))
+        }
+    }
 }
 
 /// All files of a scan: those of a DICOM series, or a header and the file its voxels are in.
@@ -162,7 +199,7 @@ pub fn is_array(path: &Path) -> bool {
 /// As [`read_grid`], and voxels that are not there.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let voxels = match format(path)? {
-        Format::Dicom => return dicom::files(path),
+        Format::Dicom => return dicom::files(path, None),
         Format::Nifti => nifti::voxel_file(path)?,
         Format::Nrrd => nrrd::voxel_file(path)?,
         Format::MetaImage => metaimage::voxel_file(path)?,
@@ -193,7 +230,7 @@ pub fn read_labels(path: &Path, arrays: Arrays) -> Result<Volume<u8>> {
 /// Unknown format, unreadable file or unusable header.
 pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
     match format(path)? {
-        Format::Dicom => dicom::read_grid(path),
+        Format::Dicom => dicom::read_grid(path, None),
         Format::Nifti => Ok(nifti::read_header(path)?.grid),
         Format::Nrrd => nrrd::read_grid(path),
         Format::MetaImage => metaimage::read_grid(path),
@@ -268,7 +305,7 @@ pub fn write_probabilities_like(
 
 fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     match format(path)? {
-        Format::Dicom => dicom::read(path),
+        Format::Dicom => dicom::read(path, None),
         Format::Nifti => nifti::read(path),
         Format::Nrrd => nrrd::read(path),
         Format::MetaImage => metaimage::read(path),
@@ -279,14 +316,11 @@ fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
 }
 
 fn format(path: &Path) -> Result<Format> {
-    let is_slice = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("dcm"));
-    if is_slice || path.is_dir() {
-        return Ok(Format::Dicom);
-    }
     let name = path.file_name().map(|n| n.to_string_lossy());
     let found = name.as_deref().and_then(split).map(|(_, format)| format);
+    if path.is_dir() || (found.is_none() && dicom::is_file(path)) {
+        return Ok(Format::Dicom);
+    }
     found.ok_or_else(|| {
         let problem = format!(
             "is in no known format; its name should end in one of .dcm {}, or be that of a DICOM folder",
@@ -302,13 +336,13 @@ fn split(file_name: &str) -> Option<(&str, Format)> {
     Some((&file_name[..file_name.len() - ending.len()], *format))
 }
 
-/// The grid of a C-ordered array of two or three dimensions.
+/// The grid of a C-ordered array of two or three dimensions, and others of a single element.
 fn array_grid(path: &Path, shape: &[u64], arrays: Arrays) -> Result<Grid> {
     let refused = || {
         let problem = format!("has an array of shape {shape:?}, not a slice or a volume");
         DataError::content(path, problem)
     };
-    let (shape, axes) = match *shape {
+    let (shape, axes) = match *volume_of(shape) {
         [rows, columns] => ([1, rows, columns], ArrayAxes::Zyx),
         [a, b, c] => ([a, b, c], arrays.axes),
         _ => return Err(refused()),
@@ -325,6 +359,17 @@ fn array_grid(path: &Path, shape: &[u64], arrays: Arrays) -> Result<Grid> {
         affine[axis][stored] = arrays.spacing_mm[axis];
     }
     Grid::from_stored([fastest, middle, slowest], affine).ok_or_else(refused)
+}
+
+/// An array's extents without those of 1 that a network's batches and channels leave, the first ones first.
+fn volume_of(mut shape: &[u64]) -> &[u64] {
+    while shape.len() > 3 {
+        shape = match shape {
+            [1, volume @ ..] | [volume @ .., 1] => volume,
+            _ => return shape,
+        };
+    }
+    shape
 }
 
 /// Extents as usize; `None` if one is 0 or the volume is larger than a real one can be.

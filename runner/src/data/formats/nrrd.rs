@@ -19,7 +19,8 @@ struct Header {
     packing: Packing,
     data_file: Option<String>,
     line_skip: usize,
-    byte_skip: u64,
+    /// Bytes before the voxels; `None`: they are the last ones of the file.
+    byte_skip: Option<u64>,
 }
 
 /// The grid alone.
@@ -45,9 +46,11 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
         skipped.map_err(|e| DataError::io(path, "read", e))?;
     }
     let count = header.grid.len() * header.scalar.size();
-    let voxels = source
-        .packed(header.packing)
-        .voxels(header.byte_skip, count)?;
+    if header.byte_skip.is_none() {
+        source.skip_to_last(count)?;
+    }
+    let skip = header.byte_skip.unwrap_or(0);
+    let voxels = source.packed(header.packing).voxels(skip, count)?;
     Ok(Raw {
         path: path.to_owned(),
         grid: header.grid,
@@ -108,34 +111,46 @@ impl Header {
     /// Reads the header; the source is then at the voxels, if they are in the same file.
     fn read(path: &Path, source: &mut Source) -> Result<Self> {
         let fields = Fields::read(path, source.plain())?;
-        let (shape, axes) = fields.shape("sizes")?;
+        let sizes: Vec<u64> = fields.numbers("sizes")?;
         let dimension: Option<usize> = fields.number("dimension")?;
-        // A fourth axis of one element has no direction in space.
-        if dimension != Some(axes) || axes > 3 {
-            let problem = format!("{dimension:?} with {axes} sizes; 2 or 3 are read");
+        if dimension != Some(sizes.len()) {
+            let problem = format!("{dimension:?} with {} sizes", sizes.len());
             return Err(fields.refuse("dimension", problem));
         }
-        let grid = Grid::from_stored(shape, fields.affine(axes)?).ok_or_else(|| {
+        let directions = fields.directions(&sizes)?;
+        let axes = fields.axes(&sizes, &directions)?;
+        let extents: Vec<u64> = axes.iter().map(|axis| sizes[*axis]).collect();
+        let shape = fields.shape("sizes", &extents)?;
+        let affine = fields.affine(axes.iter().map(|axis| directions[*axis]))?;
+        let grid = Grid::from_stored(shape, affine).ok_or_else(|| {
             let problem = "the directions and origin are not finite or not invertible";
             fields.refuse("space directions", problem)
         })?;
         let scalar = fields.scalar()?;
-        let order = match (fields.get("endian"), scalar.size()) {
-            (Some("big"), _) => ByteOrder::Big,
-            (Some("little"), _) | (None, 1) => ByteOrder::Little,
+        let order = match (fields.word("endian").as_str(), scalar.size()) {
+            ("big", _) => ByteOrder::Big,
+            ("little", _) | ("", 1) => ByteOrder::Little,
             (other, _) => {
-                let found = other.unwrap_or("nothing");
-                return Err(fields.refuse("endian", format!("{found} instead of little or big")));
+                let problem = format!("`{other}` instead of little or big");
+                return Err(fields.refuse("endian", problem));
             }
         };
-        let packing = match fields.get("encoding") {
-            Some("raw") => Packing::Plain,
-            Some("gzip" | "gz") => Packing::Gzip,
+        let packing = match fields.word("encoding").as_str() {
+            "raw" => Packing::Plain,
+            "gzip" | "gz" => Packing::Gzip,
             other => {
-                let found = other.unwrap_or("nothing");
                 let problem =
-                    format!("{found} instead of raw or gzip; save the file as one of these");
+                    format!("`{other}` instead of raw or gzip; save the file as one of these");
                 return Err(fields.refuse("encoding", problem));
+            }
+        };
+        let byte_skip = fields.number("byte skip")?.unwrap_or(0);
+        let byte_skip = match (u64::try_from(byte_skip), packing) {
+            (Ok(skip), _) => Some(skip),
+            (Err(_), Packing::Plain) if byte_skip == -1 => None,
+            _ => {
+                let problem = format!("{byte_skip}; only raw voxels may be the last bytes, -1");
+                return Err(fields.refuse("byte skip", problem));
             }
         };
         Ok(Self {
@@ -145,7 +160,7 @@ impl Header {
             packing,
             data_file: fields.get("data file").map(str::to_owned),
             line_skip: fields.number("line skip")?.unwrap_or(0),
-            byte_skip: fields.number("byte skip")?.unwrap_or(0),
+            byte_skip,
         })
     }
 
@@ -193,7 +208,8 @@ impl<'a> Fields<'a> {
             // `key:=value` is for people, `# …` a comment.
             let is_field = !text.starts_with('#') && !text.contains(":=");
             if let Some((name, value)) = text.split_once(':').filter(|_| is_field) {
-                let name = match name.trim() {
+                let name = name.trim().to_ascii_lowercase();
+                let name = match name.as_str() {
                     "datafile" => "data file",
                     "lineskip" => "line skip",
                     "byteskip" => "byte skip",
@@ -205,8 +221,13 @@ impl<'a> Fields<'a> {
         Ok(Self(fields))
     }
 
+    /// A field of fixed words, which are the same in capitals; empty if there is none.
+    fn word(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_ascii_lowercase()
+    }
+
     fn scalar(&self) -> Result<Scalar> {
-        Ok(match self.get("type").unwrap_or_default() {
+        Ok(match self.word("type").as_str() {
             "signed char" | "int8" | "int8_t" => Scalar::I8,
             "uchar" | "unsigned char" | "uint8" | "uint8_t" => Scalar::U8,
             "short" | "short int" | "signed short" | "signed short int" | "int16" | "int16_t" => {
@@ -237,12 +258,69 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Stored voxels to RAS+ millimetres. Without a space it is taken for left, posterior, superior.
-    fn affine(&self, dimension: usize) -> Result<[[f64; 4]; 4]> {
-        let flips = match self.get("space").unwrap_or("LPS") {
-            "left-posterior-superior" | "LPS" => LPS,
-            "left-anterior-superior" | "LAS" => [-1.0, 1.0, 1.0],
-            "right-anterior-superior" | "RAS" => [1.0, 1.0, 1.0],
+    /// The direction of each axis in space; `None` for one that has none, such as a list of values. Without
+    /// directions the axes follow those of the space.
+    fn directions(&self, sizes: &[u64]) -> Result<Vec<Option<[f64; 3]>>> {
+        let dimension = sizes.len();
+        if self.get("space directions").is_some() {
+            let found = self.vectors("space directions")?;
+            if found.len() != dimension {
+                let problem = format!("{} directions for {dimension} axes", found.len());
+                return Err(self.refuse("space directions", problem));
+            }
+            return Ok(found);
+        }
+        let spacings: Vec<f64> = self.numbers("spacings")?;
+        let kinds = self.word("kinds");
+        let kinds: Vec<&str> = kinds.split_whitespace().collect();
+        let (mut along, mut spare) = (0, dimension.saturating_sub(3));
+        let directions = (0..dimension).map(|axis| {
+            // Of three axes or fewer all are taken to lie in space, whatever their kind.
+            let is_beside = match kinds.get(axis) {
+                None => sizes[axis] == 1,
+                Some(kind) => !matches!(*kind, "domain" | "space" | "???" | "none"),
+            };
+            if along == 3 || (spare > 0 && is_beside) {
+                spare = spare.saturating_sub(1);
+                return None;
+            }
+            let mut direction = [0.0; 3];
+            // NaN: the spacing is not known.
+            direction[along] = match spacings.get(axis) {
+                Some(spacing) if !spacing.is_nan() => *spacing,
+                _ => 1.0,
+            };
+            along += 1;
+            Some(direction)
+        });
+        Ok(directions.collect())
+    }
+
+    /// The axes of the slice or volume: those that have a direction. The others have a single element.
+    fn axes(&self, sizes: &[u64], directions: &[Option<[f64; 3]>]) -> Result<Vec<usize>> {
+        let (inside, beside): (Vec<usize>, Vec<usize>) =
+            (0..sizes.len()).partition(|axis| directions[*axis].is_some());
+        match beside.iter().find(|axis| sizes[**axis] != 1) {
+            None => Ok(inside),
+            Some(axis) => {
+                let problem = format!(
+                    "{sizes:?}: {} layers or values in each voxel, along axis {}; save one of them as a volume. In \
+                     3D Slicer: Segmentations, Export to labelmap, for segments that do not overlap",
+                    sizes[*axis],
+                    axis + 1
+                );
+                Err(self.refuse("sizes", problem))
+            }
+        }
+    }
+
+    /// Stored voxels to RAS+ millimetres, of axes with these directions. Without a space it is taken for left,
+    /// posterior, superior.
+    fn affine(&self, directions: impl Iterator<Item = Option<[f64; 3]>>) -> Result<[[f64; 4]; 4]> {
+        let flips = match self.word("space").as_str() {
+            "" | "left-posterior-superior" | "lps" => LPS,
+            "left-anterior-superior" | "las" => [-1.0, 1.0, 1.0],
+            "right-anterior-superior" | "ras" => [1.0, 1.0, 1.0],
             other => {
                 let problem = format!(
                     "`{other}` says nothing of the patient; use left-posterior-superior or RAS"
@@ -250,51 +328,50 @@ impl<'a> Fields<'a> {
                 return Err(self.refuse("space", problem));
             }
         };
-        let mut directions = vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
-        if self.get("space directions").is_some() {
-            let found = self.vectors("space directions")?;
-            if found.len() != dimension {
-                let problem = format!("{} directions for {dimension} axes", found.len());
-                return Err(self.refuse("space directions", problem));
-            }
-            directions.splice(..dimension, found);
-        } else {
-            let spacings: Vec<f64> = self.numbers("spacings")?;
-            for (axis, spacing) in spacings.into_iter().enumerate().take(dimension) {
-                // NaN: the spacing is not known.
-                directions[axis][axis] = if spacing.is_nan() { 1.0 } else { spacing };
-            }
-        }
         let origin = match self.get("space origin") {
             None => [0.0; 3],
             Some(_) => match self.vectors("space origin")?[..] {
-                [origin] => origin,
+                [Some(origin)] => origin,
                 _ => return Err(self.refuse("space origin", "is not one vector")),
             },
         };
         let mut affine = [[0.0; 4]; 4];
         affine[3][3] = 1.0;
-        for row in 0..3 {
-            for (column, direction) in directions.iter().enumerate() {
+        for (column, direction) in directions.flatten().take(3).enumerate() {
+            for row in 0..3 {
                 affine[row][column] = flips[row] * direction[row];
             }
+        }
+        for row in 0..3 {
             affine[row][3] = flips[row] * origin[row];
         }
         Ok(affine)
     }
 
-    /// Vectors as in `(1,0,0) (0,1,0)`.
-    fn vectors(&self, name: &'static str) -> Result<Vec<[f64; 3]>> {
+    /// Vectors as in `(1,0,0) none (0,1,0)`.
+    fn vectors(&self, name: &'static str) -> Result<Vec<Option<[f64; 3]>>> {
         let text = self.get(name).unwrap_or_default();
-        let vector = |part: &str| -> Option<[f64; 3]> {
-            let inner = part.trim().strip_prefix('(')?;
-            let numbers: Option<Vec<f64>> =
-                inner.split(',').map(|n| n.trim().parse().ok()).collect();
-            numbers?.try_into().ok()
-        };
-        let parts = text.split(')').filter(|part| !part.trim().is_empty());
-        let vectors: Option<Vec<_>> = parts.map(vector).collect();
-        vectors
-            .ok_or_else(|| self.refuse(name, format!("`{text}` is not a list of vectors (a,b,c)")))
+        let mut rest = text;
+        let mut vectors = Vec::new();
+        while !rest.is_empty() {
+            let found = match rest.strip_prefix("none") {
+                Some(behind) => Some((None, behind)),
+                None => vector(rest).map(|(vector, behind)| (Some(vector), behind)),
+            };
+            let (vector, behind) = found.ok_or_else(|| {
+                self.refuse(name, format!("`{text}` is not a list of vectors (a,b,c)"))
+            })?;
+            vectors.push(vector);
+            rest = behind.trim_start();
+        }
+        Ok(vectors)
     }
+}
+
+/// The vector at the beginning of a text, and what follows it.
+fn vector(text: &str) -> Option<([f64; 3], &str)> {
+    let (numbers, behind) = text.strip_prefix('(')?.split_once(')')?;
+    let numbers = numbers.split(',').map(|number| number.trim().parse().ok());
+    let numbers: Vec<f64> = numbers.collect::<Option<_>>()?;
+    Some((numbers.try_into().ok()?, behind))
 }

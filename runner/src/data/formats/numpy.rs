@@ -11,10 +11,11 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::element::Element;
 use super::payload::{MAX_DEFLATE_RATIO, Source, Voxels};
 use super::raw::{ByteOrder, Raw, Scalar, bytes_of};
 use super::write::write_file;
-use super::{ArrayAxes, Arrays, Role, array_grid};
+use super::{ArrayAxes, Arrays, Role, array_grid, volume_of};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
 
@@ -99,8 +100,8 @@ pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
 pub(super) fn read_volume(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     with_array(path, role, |header, behind, at_most| {
         let grid = header.grid(path, arrays)?;
-        let (scalar, order) = header.scalar(path)?;
-        let count = grid.len() * scalar.size();
+        let (element, order) = header.element(path)?;
+        let count = grid.len() * element.size();
         let ends = |problem: String| {
             let problem =
                 format!("{problem}; {count} bytes of numbers are promised. Save it again");
@@ -117,6 +118,7 @@ pub(super) fn read_volume(path: &Path, role: Role, arrays: Arrays) -> Result<Raw
             return Err(ends(format!("ends after {} bytes", bytes.len())));
         }
         bytes.truncate(count);
+        let (scalar, order, bytes) = element.scalars(order, bytes);
         Ok(Raw {
             path: path.to_owned(),
             grid,
@@ -217,8 +219,8 @@ impl Header {
         // In Fortran order the axes lie the other way round.
         let (shape, axes) = match (self.is_fortran, arrays.axes) {
             (false, axes) => (self.shape.clone(), axes),
-            (true, axes) if self.shape.len() == 3 => (
-                self.shape.iter().rev().copied().collect(),
+            (true, axes) if volume_of(&self.shape).len() == 3 => (
+                volume_of(&self.shape).iter().rev().copied().collect(),
                 match axes {
                     ArrayAxes::Zyx => ArrayAxes::Xyz,
                     ArrayAxes::Xyz => ArrayAxes::Zyx,
@@ -232,13 +234,14 @@ impl Header {
         array_grid(path, &shape, Arrays { axes, ..arrays })
     }
 
-    fn scalar(&self, path: &Path) -> Result<(Scalar, ByteOrder)> {
+    fn element(&self, path: &Path) -> Result<(Element, ByteOrder)> {
         let (order, kind) = match self.descr.split_at_checked(1) {
             Some((">", kind)) => (ByteOrder::Big, kind),
             Some(("<" | "|", kind)) => (ByteOrder::Little, kind),
             _ => (ByteOrder::Little, ""),
         };
         let scalar = match kind {
+            "f2" => return Ok((Element::Half, order)),
             "b1" | "u1" => Scalar::U8,
             "i1" => Scalar::I8,
             "u2" => Scalar::U16,
@@ -257,7 +260,7 @@ impl Header {
                 return Err(DataError::content(path, problem));
             }
         };
-        Ok((scalar, order))
+        Ok((Element::Scalar(scalar), order))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use crate::data::error::{DataError, Result};
 
@@ -40,6 +40,20 @@ impl Source {
         self.bytes
     }
 
+    /// Goes on at this byte of the file, if it is not further already.
+    pub(super) fn skip_to(&mut self, byte: u64) -> Result<()> {
+        let failed = |e| DataError::io(&self.path, "read", e);
+        let at = self.reader.stream_position().map_err(failed)?;
+        let byte = SeekFrom::Start(byte.max(at));
+        self.reader.seek(byte).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Goes on at the last `count` bytes of the file, or what is left of them.
+    pub(super) fn skip_to_last(&mut self, count: usize) -> Result<()> {
+        self.skip_to(self.bytes.saturating_sub(count as u64))
+    }
+
     /// The file as it is, to read a header.
     pub(super) fn plain(&mut self) -> &mut BufReader<File> {
         &mut self.reader
@@ -61,7 +75,7 @@ impl Source {
         let (reader, ratio): (Box<dyn Read>, u64) = match packing {
             Packing::Plain => (Box::new(self.reader), 1),
             Packing::Gzip => (
-                Box::new(MultiGzDecoder::new(self.reader)),
+                Box::new(GzipMembers(Some(GzDecoder::new(self.reader)))),
                 MAX_DEFLATE_RATIO,
             ),
             Packing::Zlib => (Box::new(ZlibDecoder::new(self.reader)), MAX_DEFLATE_RATIO),
@@ -69,9 +83,38 @@ impl Source {
         Unpacked {
             path: self.path,
             reader,
+            at: 0,
             at_most: self.bytes.saturating_mul(ratio),
         }
     }
+}
+
+/// The members of a gzip file, one after the other. What lies behind them and is none, such as the zeros that tapes
+/// leave, is passed over, as gzip does.
+struct GzipMembers(Option<GzDecoder<BufReader<File>>>);
+
+impl Read for GzipMembers {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.0.take() {
+            let read = member.read(bytes);
+            if !matches!(read, Ok(0)) || bytes.is_empty() {
+                self.0 = Some(member);
+                return read;
+            }
+            self.0 = next_member(member.into_inner())?;
+        }
+        Ok(0)
+    }
+}
+
+fn next_member(mut file: BufReader<File>) -> io::Result<Option<GzDecoder<BufReader<File>>>> {
+    while file.fill_buf()?.first() == Some(&0) {
+        let zeros = file.buffer().iter().take_while(|byte| **byte == 0);
+        let zeros = zeros.count();
+        file.consume(zeros);
+    }
+    let is_member = file.fill_buf()?.first() == Some(&0x1f);
+    Ok(is_member.then(|| GzDecoder::new(file)))
 }
 
 /// How a file's bytes are packed.
@@ -89,6 +132,8 @@ pub(super) enum Packing {
 pub(super) struct Unpacked {
     path: PathBuf,
     reader: Box<dyn Read>,
+    /// Bytes read of it.
+    at: u64,
     /// The file cannot hold more.
     at_most: u64,
 }
@@ -96,6 +141,7 @@ pub(super) struct Unpacked {
 impl Unpacked {
     /// Fills `bytes`; says whether there were enough.
     pub(super) fn header(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.at += bytes.len() as u64;
         self.reader.read_exact(bytes)
     }
 
@@ -104,9 +150,10 @@ impl Unpacked {
         bytes <= self.at_most
     }
 
-    /// Skips `skip` bytes: the next `count` are the voxels', and the last ones but for padding.
-    pub(super) fn voxels(self, skip: u64, count: usize) -> Result<Voxels> {
-        let is_long_enough = self.can_hold(skip.saturating_add(count as u64));
+    /// The `count` bytes from byte `start` on are the voxels', and the last ones but for padding.
+    pub(super) fn voxels(self, start: u64, count: usize) -> Result<Voxels> {
+        let is_long_enough = self.can_hold(start.saturating_add(count as u64));
+        let skip = start.saturating_sub(self.at);
         let mut reader = self.reader;
         // What is not there to be skipped is missed when the voxels are read.
         let skipped = match is_long_enough {

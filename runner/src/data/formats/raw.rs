@@ -137,10 +137,23 @@ impl Raw {
         fill!(U8: u8, I8: i8, U16: u16, I16: i16, U32: u32, I32: i32, U64: u64, I64: i64, F32: f32, F64: f64)
     }
 
+    fn scale(&self) -> Scale {
+        let near = match self.scalar {
+            Scalar::F32 | Scalar::F64 => NEAR,
+            // A scaled whole number is up to half a step off what was meant.
+            _ => (0.51 * self.slope.abs()).clamp(NEAR, NEAR_AT_MOST),
+        };
+        let (slope, intercept) = (self.slope, self.intercept);
+        ((slope, intercept) != (1.0, 0.0)).then_some(Scaling {
+            slope,
+            intercept,
+            near,
+        })
+    }
+
     /// Reads and converts plane after plane: volumes of a gigabyte occur.
     fn fill_from<T: Voxel, S: Stored<N>, const N: usize>(mut self, voxels: &mut [T]) -> Result<()> {
-        let scale = (self.slope, self.intercept);
-        let scale = (scale != (1.0, 0.0)).then_some(scale);
+        let scale = self.scale();
         let [width, height, depth] = self.grid.stored_shape();
         let (mut rows, step) = self.grid.stored_rows();
         let mut unfit: Option<(S, usize)> = None;
@@ -209,14 +222,20 @@ pub(super) trait Stored<const N: usize>: Copy + PartialEq {
     fn read(bytes: [u8; N]) -> Self;
     fn to_f64(self) -> f64;
     fn to_f32(self) -> f32;
-    /// The same number if it is a whole one in 0…255, else any.
+    /// The nearest whole number if that is in 0…255, else any.
     fn to_u8(self) -> u8;
-    /// Whether it is this number.
+    /// Whether it is this number, or as near as [`NEAR`].
     fn is(self, other: u8) -> bool;
 }
 
+/// Programs scale label maps when they save them, so that whole numbers come back a little off. Interpolated
+/// ones are further off.
+const NEAR: f64 = 0.01;
+/// As far as steps of stored whole numbers may lie apart by half.
+const NEAR_AT_MOST: f64 = 0.05;
+
 macro_rules! stored {
-    ($to_u8:expr, $($scalar:ty),*) => {$(
+    ($to_u8:expr, $is:expr, $($scalar:ty),*) => {$(
         impl Stored<{ size_of::<$scalar>() }> for $scalar {
             fn read(bytes: [u8; size_of::<$scalar>()]) -> Self {
                 Self::from_le_bytes(bytes)
@@ -232,22 +251,46 @@ macro_rules! stored {
                 to_u8(self)
             }
             fn is(self, other: u8) -> bool {
-                self == other as $scalar
+                let is: fn(Self, Self) -> bool = $is;
+                is(self, other as $scalar)
             }
         }
     )*};
 }
-stored!(|n| n, u8);
-stored!(|n| n as u8, u16, u32, u64);
+stored!(|n| n, |n, whole| n == whole, u8);
+stored!(|n| n as u8, |n, whole| n == whole, u16, u32, u64);
 // Without it, −1 and 255 would be one i8.
-stored!(|n| n.max(0) as u8, i8, i16, i32, i64);
-// Beside so large a number, a small whole one is what the lowest bits hold. Casts bring numbers of the wrong size
-// into range, one after the other.
-stored!(|n| (n + (1_u32 << 23) as f32).to_bits() as u8, f32);
-stored!(|n| (n + (1_u64 << 52) as f64).to_bits() as u8, f64);
+stored!(|n| n.max(0) as u8, |n, whole| n == whole, i8, i16, i32, i64);
+// Beside so large a number, a small one is rounded, and the lowest bits hold it. Casts bring numbers of the wrong
+// size into range, one after the other.
+stored!(
+    |n| (n + (1_u32 << 23) as f32).to_bits() as u8,
+    |n, whole| (n - whole).abs() <= NEAR as f32,
+    f32
+);
+stored!(
+    |n| (n + (1_u64 << 52) as f64).to_bits() as u8,
+    |n, whole| (n - whole).abs() <= NEAR,
+    f64
+);
 
-/// Slope and intercept.
-pub(super) type Scale = Option<(f64, f64)>;
+/// How stored numbers are scaled, if they are.
+pub(super) type Scale = Option<Scaling>;
+
+/// Value = slope·stored + intercept.
+#[derive(Clone, Copy)]
+pub(super) struct Scaling {
+    slope: f64,
+    intercept: f64,
+    /// How far off a whole number a value may lie that stands for it.
+    near: f64,
+}
+
+impl Scaling {
+    fn value<const N: usize>(self, stored: impl Stored<N>) -> f64 {
+        stored.to_f64() * self.slope + self.intercept
+    }
+}
 
 /// What stored numbers become.
 pub(super) trait Voxel: Copy + Default {
@@ -264,7 +307,7 @@ impl Voxel for f32 {
     fn of<const N: usize>(stored: impl Stored<N>, scale: Scale) -> Self {
         match scale {
             None => stored.to_f32(),
-            Some((slope, intercept)) => (stored.to_f64() * slope + intercept) as f32,
+            Some(scaling) => scaling.value(stored) as f32,
         }
     }
     fn holds<const N: usize>(stored: impl Stored<N>, scale: Scale) -> bool {
@@ -280,18 +323,21 @@ impl Voxel for u8 {
     fn of<const N: usize>(stored: impl Stored<N>, scale: Scale) -> Self {
         match scale {
             None => stored.to_u8(),
-            Some((slope, intercept)) => (stored.to_f64() * slope + intercept).to_u8(),
+            Some(scaling) => scaling.value(stored).to_u8(),
         }
     }
     fn holds<const N: usize>(stored: impl Stored<N>, scale: Scale) -> bool {
         let label = Self::of(stored, scale);
         match scale {
             None => stored.is(label),
-            Some((slope, intercept)) => (stored.to_f64() * slope + intercept).is(label),
+            Some(scaling) => (scaling.value(stored) - f64::from(label)).abs() <= scaling.near,
         }
     }
     fn unfit(value: f64, _: usize) -> String {
-        format!("label value {value} is not a whole number in 0…255")
+        format!(
+            "label value {value} is not a whole number in 0…255, nor within a hundredth of one; labels are \
+             resampled by nearest neighbour"
+        )
     }
 }
 
@@ -334,9 +380,33 @@ mod tests {
             I8: 0_i8, 5, 127; -1_i8, -128;
             I16: 0_i16, 255; -1_i16, 256, 257, i16::MIN;
             U32: 0_u32, 255; 256_u32, u32::MAX;
-            F32: 0_f32, -0.0, 1.0, 255.0; 0.5_f32, -1.0, 256.0, 8_388_609.0, 1e30, f32::NAN, f32::INFINITY;
-            F64: 0_f64, 7.0, 255.0; 7.000_000_1_f64, -3.0, 256.0, 4_503_599_627_370_497.0, f64::NAN, f64::NEG_INFINITY;
+            F32: 0_f32, -0.0, 1.0, 255.0; 0.5_f32, 0.75, 1.02, -0.02, 255.02, -1.0, 256.0, 8_388_609.0, 1e30, f32::NAN, f32::INFINITY;
+            F64: 0_f64, 7.0, 255.0; 7.02_f64, 254.5, -3.0, 256.0, 4_503_599_627_370_497.0, f64::NAN, f64::NEG_INFINITY;
         );
         check!((2.0, 1.0), I16: 0_i16, 127; -1_i16, 128;);
+    }
+
+    #[test]
+    fn labels_a_little_off_whole_numbers() {
+        let floats = [1.000_015_3_f32, 0.996_078_5, 1.995, -0.004, 255.004];
+        let bytes = floats.map(f32::to_le_bytes).concat();
+        let expected = [1, 1, 2, 0, 255];
+        assert_eq!(labels(Scalar::F32, &bytes, (1.0, 0.0)).unwrap(), expected);
+        let bytes = floats.map(|n| f64::from(n).to_le_bytes()).concat();
+        assert_eq!(labels(Scalar::F64, &bytes, (1.0, 0.0)).unwrap(), expected);
+        // As nibabel scales 0, 1, 2 to fill i16, and 0…13 to fill u8.
+        let (slope, intercept) = (2.0 / 65535.0, 1.0 + 1.0 / 65535.0);
+        let bytes = [-32768_i16, 0, 32767].map(i16::to_le_bytes).concat();
+        let found = labels(Scalar::I16, &bytes, (slope, intercept));
+        assert_eq!(found.unwrap(), [0, 1, 2]);
+        let bytes: Vec<u8> = (0..14)
+            .map(|n| (f64::from(n) * 255.0 / 13.0).round() as u8)
+            .collect();
+        let found = labels(Scalar::U8, &bytes, (13.0 / 255.0, 0.0)).unwrap();
+        assert_eq!(found, (0..14).collect::<Vec<u8>>());
+        // Probabilities are no labels.
+        assert!(labels(Scalar::U8, &[0, 64, 255], (1.0 / 255.0, 0.0)).is_err());
+        let refused = labels(Scalar::I16, &3_i16.to_le_bytes(), (0.25, 0.0)).unwrap_err();
+        assert!(refused.contains("label value 0.75"), "{refused}");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::raw::Voxel;
-use super::{Arrays, Role, read, read_grid};
+use super::{Arrays, Role, dicom, read, read_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
 
@@ -12,6 +12,8 @@ use crate::data::volume::{Grid, Volume};
 pub enum Scan {
     /// A file that holds all of it, or the folder of a DICOM series.
     File(PathBuf),
+    /// One of several series in a folder, and its number or UID.
+    Series(PathBuf, String),
     /// A file for each axial slice, from the first to the last.
     Slices(Vec<PathBuf>),
 }
@@ -20,7 +22,7 @@ impl Scan {
     /// The file to name in messages.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File(path) => path,
+            Self::File(path) | Self::Series(path, _) => path,
             Self::Slices(paths) => paths.first().map_or(Path::new(""), PathBuf::as_path),
         }
     }
@@ -32,6 +34,7 @@ impl Scan {
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         match self {
             Self::File(path) => super::files(path),
+            Self::Series(folder, choice) => dicom::files(folder, Some(choice)),
             Self::Slices(paths) => Ok(paths.clone()),
         }
     }
@@ -41,10 +44,10 @@ impl Scan {
     /// # Errors
     /// As for one file.
     pub fn read_grid(&self, arrays: Arrays) -> Result<Grid> {
-        let first = read_grid(self.path(), arrays)?;
         match self {
-            Self::File(_) => Ok(first),
-            Self::Slices(paths) => Ok(stacked(&first, paths.len())),
+            Self::File(path) => read_grid(path, arrays),
+            Self::Series(folder, choice) => dicom::read_grid(folder, Some(choice)),
+            Self::Slices(paths) => Ok(stacked(&read_grid(self.path(), arrays)?, paths.len())),
         }
     }
 
@@ -55,6 +58,7 @@ impl Scan {
     pub fn read_image(&self, arrays: Arrays) -> Result<Volume<f32>> {
         match self {
             Self::File(path) => super::read_image(path, arrays),
+            Self::Series(folder, choice) => dicom::read(folder, Some(choice))?.canonical(),
             Self::Slices(paths) => stack(paths, Role::Image, arrays),
         }
     }
@@ -66,6 +70,7 @@ impl Scan {
     pub fn read_labels(&self, arrays: Arrays) -> Result<Volume<u8>> {
         match self {
             Self::File(path) => super::read_labels(path, arrays),
+            Self::Series(folder, choice) => dicom::read(folder, Some(choice))?.canonical(),
             Self::Slices(paths) => stack(paths, Role::Label, arrays),
         }
     }

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod headers;
+mod pictures;
 
 use std::path::PathBuf;
 
@@ -115,45 +116,101 @@ ElementType = MET_SHORT
 ";
 
 #[test]
-fn pictures_are_slices_seen_by_a_radiologist() {
-    let folder = Folder::new();
-    let path = folder.0.path().join("slice.png");
-    let grey = image::GrayImage::from_fn(3, 2, |x, y| image::Luma([(10 * y + x) as u8]));
-    grey.save(&path).unwrap();
-    let volume = read_image(&path, Arrays::default()).unwrap();
-    assert_eq!(volume.grid.shape, [3, 2, 1]);
-    // The picture's top left is right and anterior.
-    assert_eq!(volume.voxels, [12.0, 11.0, 10.0, 2.0, 1.0, 0.0]);
-    assert_eq!(read_labels(&path, Arrays::default()).unwrap().voxels[0], 12);
-    assert_eq!(read_grid(&path, Arrays::default()).unwrap(), volume.grid);
-    for name in ["slice.tiff", "slice.bmp"] {
-        let path = folder.0.path().join(name);
-        grey.save(&path).unwrap();
-        assert_eq!(
-            read_image(&path, Arrays::default()).unwrap().voxels,
-            volume.voxels
-        );
-    }
-    let colours = folder.0.path().join("colour.png");
-    let red = image::RgbImage::from_pixel(3, 2, image::Rgb([1, 0, 0]));
-    red.save(&colours).unwrap();
-    assert!(read_image(&colours, Arrays::default()).is_ok());
-    let message = read_labels(&colours, Arrays::default())
-        .map(drop)
-        .unwrap_err()
-        .to_string();
-    assert!(message.contains("a label map is grey"), "{message}");
-    assert!(folder.refused("x.png", &[b"\x89PNG"]).contains("picture"));
-}
-
-#[test]
 fn names_without_a_known_ending_are_refused() {
     let folder = Folder::new();
     assert!(folder.refused("scan.dat", &[b"x"]).contains(".nii.gz"));
     assert_eq!(stem("case.0001.NII.GZ"), Some("case.0001"));
     assert_eq!(stem("case0001.npy.h5"), Some("case0001"));
+    assert_eq!(stem("case0001.seg.nrrd"), Some("case0001"));
     assert_eq!(stem(".hidden.nii"), None);
     assert_eq!(stem("notes.txt"), None);
+}
+
+#[test]
+fn gzip_with_something_behind_it() {
+    let folder = Folder::new();
+    let little = shorts(i16::to_le_bytes);
+    let header = format!("{NRRD}endian: little\nencoding: gzip\n\n");
+    let nrrd = |name: &str, parts: &[&[u8]]| {
+        let parts = [&[header.as_bytes()], parts].concat();
+        folder.image(name, &parts)
+    };
+    let whole = packed(&little, true);
+    for behind in [&[0; 512][..], &[0; 70_000], b"sixteen more of it", &[]] {
+        assert_lps(&nrrd("a.nrrd", &[&whole, behind]).unwrap());
+    }
+    // Members in a row are one stream, with zeros between them or not.
+    let halves = [packed(&little[..7], true), packed(&little[7..], true)];
+    assert_lps(&nrrd("b.nrrd", &[&halves[0], &halves[1]]).unwrap());
+    assert_lps(&nrrd("c.nrrd", &[&halves[0], &[0; 9], &halves[1], &[0; 9]]).unwrap());
+    // Skipped lines lie before what is packed.
+    let skip = header.replace("encoding", "line skip: 1\nencoding");
+    let parts: [&[u8]; 3] = [skip.as_bytes(), b"a line\n", &whole];
+    assert_lps(&folder.image("d.nrrd", &parts).unwrap());
+
+    let nifti = folder.0.path().join("e.nii.gz");
+    let image = nrrd("a.nrrd", &[&whole]).unwrap();
+    nifti::write(&nifti, &image).unwrap();
+    let bytes = std::fs::read(&nifti).unwrap();
+    let padded = folder.image("e.nii.gz", &[&bytes, &[0; 512]]).unwrap();
+    assert_eq!(padded.voxels, image.voxels);
+
+    let refused = |parts: &[&[u8]]| nrrd("f.nrrd", parts).map(drop).unwrap_err().to_string();
+    let no_checksum = &whole[..whole.len() - 8];
+    assert!(refused(&[no_checksum]).contains("damaged"));
+    assert!(refused(&[no_checksum, &[0; 512]]).contains("damaged"));
+    assert!(refused(&[&halves[0], &halves[1][..9]]).contains("damaged"));
+    assert!(refused(&[&halves[0], b"rubbish", &halves[1]]).contains("7 bytes are there"));
+}
+
+/// Programs that scale label maps when they save them, or save them as floats.
+#[test]
+fn labels_a_little_off_whole_numbers() {
+    let folder = Folder::new();
+    let of = |off: f32| (0..12).map(|n| (n % 3) as f32 + off).collect::<Vec<f32>>();
+    let bytes = |off: f32| {
+        of(off)
+            .into_iter()
+            .flat_map(f32::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let grid = Grid::axis_aligned([3, 2, 2], [1.0; 3]);
+    for (off, is_label) in [
+        (0.003_9, true),
+        (-0.003_9, true),
+        (0.25, false),
+        (-0.25, false),
+    ] {
+        let volume = Volume::new(grid.clone(), of(off), PathBuf::new()).unwrap();
+        let path = |name: &str| folder.0.path().join(name);
+        nifti::write(&path("a.nii.gz"), &volume).unwrap();
+        nrrd::write(&path("a.nrrd"), &volume).unwrap();
+        metaimage::write(&path("a.mha"), &volume).unwrap();
+        folder.write("a.npy", &[&npy("<f4", "False", "2, 2, 3", &bytes(off))]);
+        let mut file = FileBuilder::new();
+        file.create_dataset("label")
+            .with_f32_data(&of(off))
+            .with_shape(&[2, 2, 3]);
+        file.write(path("a.h5")).unwrap();
+        for name in ["a.nii.gz", "a.nrrd", "a.mha", "a.npy", "a.h5"] {
+            match read_labels(&path(name), Arrays::default()) {
+                Ok(labels) => {
+                    assert!(is_label, "{name}");
+                    assert!(
+                        labels
+                            .voxels
+                            .iter()
+                            .enumerate()
+                            .all(|(i, v)| usize::from(*v) == i % 3)
+                    );
+                }
+                Err(error) => {
+                    assert!(!is_label, "{error}");
+                    assert!(error.to_string().contains("label value"), "{error}");
+                }
+            }
+        }
+    }
 }
 
 /// Changed bytes are read or refused, never a panic, and never cost more memory than the file explains.

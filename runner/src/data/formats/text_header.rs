@@ -59,22 +59,23 @@ impl<'a> TextHeader<'a> {
         }
     }
 
-    /// The shape of a slice or volume, and how many extents the header gives.
-    pub(super) fn shape(&self, name: &'static str) -> Result<([usize; 3], usize)> {
-        let sizes: Vec<u64> = self.numbers(name)?;
-        let shape = match *sizes {
+    /// The shape of a slice or volume of these extents along its axes.
+    pub(super) fn shape(&self, name: &'static str, extents: &[u64]) -> Result<[usize; 3]> {
+        let shape = match *extents {
             [x, y] => [x, y, 1],
-            [x, y, z] | [x, y, z, 1] => [x, y, z],
+            [x, y, z] => [x, y, z],
             _ => {
                 let problem = format!(
-                    "{sizes:?} is not a slice or a volume; split it into volumes of one value each"
+                    "{extents:?} is not a slice or a volume; split it into volumes of one value each"
                 );
                 return Err(self.refuse(name, problem));
             }
         };
-        let shape = checked_shape(shape).ok_or_else(|| {
-            self.refuse(name, format!("{sizes:?} is empty or more than a scan has"))
-        })?;
-        Ok((shape, sizes.len()))
+        checked_shape(shape).ok_or_else(|| {
+            self.refuse(
+                name,
+                format!("{extents:?} is empty or more than a scan has"),
+            )
+        })
     }
 }

@@ -11,10 +11,7 @@ pub(super) fn find(roots: &[PathBuf]) -> Result<Vec<Case>> {
     let mut files = BTreeMap::new();
     for root in roots {
         let mut found = BTreeMap::new();
-        match formats::is_series(root) {
-            true => insert(root, &mut found, file_name(root), root.clone())?,
-            false => walk(root, "", &mut found)?,
-        }
+        walk(root, &file_name(root), "", &mut found)?;
         not_empty(root, "images in a known format", &found)?;
         for (name, path) in found {
             let name = match roots.len() {
@@ -32,13 +29,29 @@ pub(super) fn find(roots: &[PathBuf]) -> Result<Vec<Case>> {
     Ok(files.into_iter().map(case).collect())
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+/// The DICOM slices of a folder are one scan, called `name`; what else lies in it is found besides.
+fn walk(
+    folder: &Path,
+    name: &str,
+    prefix: &str,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
+    if formats::holds_slices(folder) {
+        insert(folder, files, name.to_owned(), folder.to_owned())?;
+    }
     for path in entries(folder)? {
         let file = file_name(&path);
-        if let Some(name) = formats::scan_name(&path) {
-            insert(folder, files, format!("{prefix}{name}"), path)?;
-        } else if path.is_dir() && !file.starts_with('.') {
-            walk(&path, &format!("{prefix}{file}/"), files)?;
+        match path.is_dir() {
+            true if file.starts_with('.') => {}
+            true => {
+                let name = format!("{prefix}{file}");
+                walk(&path, &name, &format!("{name}/"), files)?;
+            }
+            false => {
+                if let Some(stem) = formats::stem(&file) {
+                    insert(folder, files, format!("{prefix}{stem}"), path.clone())?;
+                }
+            }
         }
     }
     Ok(())

@@ -94,12 +94,18 @@ pub fn find(source: &Source) -> Result<Layout> {
     }
 }
 
-/// The files of known formats in a folder by the stems of their names.
+/// The files of known formats in a folder by the stems of their names; DICOM slices among them are one scan,
+/// called like the folder.
 ///
 /// # Errors
 /// Missing folder, no such files in it, or two of one stem.
 pub fn known_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    scans(folder, KNOWN, |stem| Some(stem.to_owned()))
+    let mut files = named(folder, |stem| Some(stem.to_owned()))?;
+    if formats::holds_slices(folder) {
+        insert(folder, &mut files, file_name(folder), folder.to_owned())?;
+    }
+    not_empty(folder, KNOWN, &files)?;
+    Ok(files)
 }
 
 /// What a folder of scans should hold.
@@ -139,13 +145,21 @@ fn scans(
     wanted: &str,
     name_of: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, PathBuf>> {
+    let files = named(folder, name_of)?;
+    not_empty(folder, wanted, &files)?;
+    Ok(files)
+}
+
+fn named(
+    folder: &Path,
+    name_of: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
     for path in entries(folder)? {
         if let Some(name) = formats::scan_name(&path).and_then(|name| name_of(&name)) {
             insert(folder, &mut files, name, path)?;
         }
     }
-    not_empty(folder, wanted, &files)?;
     Ok(files)
 }
 

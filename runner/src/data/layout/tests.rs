@@ -264,3 +264,58 @@ fn trees_of_images_give_all_their_slices() {
             .contains("known format")
     );
 }
+
+/// Slices are one scan; whatever lies in the same folder is another.
+#[test]
+fn a_stray_slice_hides_all_volumes() {
+    let folder = Folder::new();
+    let slice = |name: &str| {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/dicom");
+        let fixture = std::path::Path::new(fixtures).join("jpeg_ls_eight.dcm");
+        fs::copy(fixture, folder.path(name)).unwrap();
+    };
+    for name in ["a", "b", "sub/a"] {
+        folder.nifti(&format!("all/{name}.nii.gz"), |i| i as u8);
+    }
+    slice("all/scout.dcm");
+    slice("pictures/IM1");
+    image::GrayImage::new(3, 2)
+        .save(folder.path("pictures/photo.png"))
+        .unwrap();
+    slice("patient/topogram.dcm");
+    slice("patient/series/1.dcm");
+    let names_of = |declaration: &str| {
+        let data = folder.open(declaration).unwrap();
+        names(&data)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let found = names_of(r#"Images(roots: ["ROOT/all"])"#);
+    assert_eq!(found, ["a", "all", "b", "sub/a"]);
+    let found = names_of(r#"Images(roots: ["ROOT/pictures", "ROOT/patient"])"#);
+    let expected = [
+        "patient/patient",
+        "patient/series",
+        "pictures/photo",
+        "pictures/pictures",
+    ];
+    assert_eq!(found, expected);
+
+    let known = |name: &str| {
+        let path = folder.0.path().join(name);
+        let names = known_files(&path).unwrap().into_keys().collect::<Vec<_>>();
+        (formats::is_series(&path), names.join(" "))
+    };
+    assert_eq!(known("all"), (false, "a all b".into()));
+    assert_eq!(known("pictures"), (false, "photo pictures".into()));
+    assert_eq!(known("patient"), (false, "patient series".into()));
+    assert_eq!(known("patient/series"), (true, "series".into()));
+    // A disc is one scan for who names it, but in a tree its folders are.
+    slice("disc/DICOM/S1/1");
+    slice("disc/DICOM/S2/1");
+    folder.text("disc/DICOMDIR", "");
+    assert!(formats::is_series(&folder.0.path().join("disc")));
+    let found = names_of(r#"Images(roots: ["ROOT/disc"])"#);
+    assert_eq!(found, ["DICOM/S1", "DICOM/S2"]);
+}

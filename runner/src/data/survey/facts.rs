@@ -108,7 +108,11 @@ impl Facts {
             self.window = Some(Shares::of(image, (low, high), (from, to)));
         }
         let spacing = image.grid.spacing_mm;
-        if image.grid.spacings_mm().any(|s| !(0.05..=20.0).contains(&s)) {
+        if image
+            .grid
+            .spacings_mm()
+            .any(|s| !(0.05..=20.0).contains(&s))
+        {
             problems.push(format!(
                 "a spacing of {spacing:?} mm is implausible; check the header"
             ));

@@ -11,10 +11,9 @@ use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::{TransferSyntax, TransferSyntaxIndex, TransferSyntaxRegistry};
 
+use super::file::Start;
 use crate::data::error::{DataError, Result};
 
-/// Where the file meta information begins, after a preamble and `DICM`.
-const META: u64 = 132;
 /// The element that says how the data set is encoded.
 const TRANSFER_SYNTAX: Tag = Tag(2, 0x10);
 /// Representations whose length has 16 bits; that of others, known or not, has 32.
@@ -25,7 +24,7 @@ const SHORT: [&[u8; 2]; 21] = [
 
 /// Fails where an element claims a value longer than the file, or a part of a number. What is wrong otherwise
 /// is left to the parser, and deflated data sets are not looked into.
-pub(super) fn check(path: &Path) -> Result<()> {
+pub(super) fn check(path: &Path, start: Start) -> Result<()> {
     let failed = |e| DataError::io(path, "read", e);
     let file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
@@ -36,8 +35,12 @@ pub(super) fn check(path: &Path) -> Result<()> {
         DataError::content(path, problem)
     };
     let mut file = BufReader::new(file);
+    let meta = match start.before_meta() {
+        Ok(bytes) => meta(&mut file, bytes, size),
+        Err(syntax) => Ok(Meta::Syntax(syntax.into())),
+    };
     // A file that ends here is the parser's to refuse.
-    let Ok(meta) = meta(&mut file, size) else {
+    let Ok(meta) = meta else {
         return Ok(());
     };
     let syntax = match meta {
@@ -96,12 +99,12 @@ enum Meta {
 
 /// Walks over the file meta information, which is always explicit little endian, as far as its first element
 /// says that it goes.
-fn meta(file: &mut (impl Read + Seek), size: u64) -> io::Result<Meta> {
+fn meta(file: &mut (impl Read + Seek), start: u64, size: u64) -> io::Result<Meta> {
     let mut first = [0; 12];
-    file.seek(SeekFrom::Start(META))?;
+    file.seek(SeekFrom::Start(start))?;
     file.read_exact(&mut first)?;
     let [.., a, b, c, d] = first;
-    let end = META + first.len() as u64 + u64::from(u32::from_le_bytes([a, b, c, d]));
+    let end = start + first.len() as u64 + u64::from(u32::from_le_bytes([a, b, c, d]));
     let mut syntax = String::new();
     while file.stream_position()? < end {
         let mut header = [0; 8];

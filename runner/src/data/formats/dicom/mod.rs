@@ -1,13 +1,15 @@
 //! DICOM series: a folder whose files are the slices of one scan, or one slice file. Slices are ordered
-//! by their positions, and a series with a gap, a repeated position or a second scan is refused. Names of
-//! fields as in the standard, <https://dicom.nema.org/medical/dicom/current/output/html/part03.html>.
+//! by their positions, and a series with a gap or a repeated position is refused; of several series one has to be
+//! chosen. Names of fields as in the standard, <https://dicom.nema.org/medical/dicom/current/output/html/part03.html>.
 
+mod file;
+mod folder;
 mod jpeg_ls;
 mod lengths;
 mod pixels;
+mod series;
 mod slice;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -23,29 +25,35 @@ use slice::Slice;
 /// Positions are often written to a tenth of a millimetre.
 const POSITION_MM: f64 = 0.11;
 
-/// Whether a folder holds DICOM files.
-pub(super) fn is_series(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return false;
-    };
-    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.any(|path| slice::is_dicom(&path))
+/// Whether a folder holds slices itself.
+pub(super) fn holds_slices(folder: &Path) -> bool {
+    folder::holds_slices(folder)
+}
+
+/// Whether a folder holds the table of contents of a disc, and slices in folders below.
+pub(super) fn is_disc(folder: &Path) -> bool {
+    folder::is_disc(folder)
+}
+
+/// Whether a file is a DICOM object by its name or its beginning.
+pub(super) fn is_file(path: &Path) -> bool {
+    file::is_named(path) || file::is_dicom(path)
 }
 
 /// The slices' files, from the first to the last along the stack.
-pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let slices = series(path)?;
+pub(super) fn files(path: &Path, choice: Option<&str>) -> Result<Vec<PathBuf>> {
+    let slices = slices(path, choice)?;
     Ok(slices.into_iter().map(|slice| slice.path).collect())
 }
 
 /// The grid alone.
-pub(super) fn read_grid(path: &Path) -> Result<Grid> {
-    grid(path, &series(path)?)
+pub(super) fn read_grid(path: &Path, choice: Option<&str>) -> Result<Grid> {
+    grid(path, &slices(path, choice)?)
 }
 
-/// Rescaled intensities.
-pub(super) fn read(path: &Path) -> Result<Raw> {
-    let slices = series(path)?;
+/// Rescaled intensities of the only series, or of that whose UID or number is `choice`.
+pub(super) fn read(path: &Path, choice: Option<&str>) -> Result<Raw> {
+    let slices = slices(path, choice)?;
     let grid = grid(path, &slices)?;
     let planes: Vec<Vec<u8>> = slices
         .par_iter()
@@ -63,50 +71,21 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
 }
 
 /// The headers of a series' slices in the order of their positions, at least one.
-fn series(path: &Path) -> Result<Vec<Slice>> {
-    if !path.is_dir() {
-        let found = Slice::read(path)?;
-        return found.map(|slice| vec![slice]).ok_or_else(|| no_image(path));
-    }
-    let failed = |e| DataError::io(path, "list", e);
-    let entries = std::fs::read_dir(path).map_err(failed)?;
-    let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path()));
-    let mut paths: Vec<PathBuf> = paths.collect::<Result<_>>()?;
-    paths.sort();
-    let slices: Vec<Option<Slice>> = paths
+fn slices(path: &Path, choice: Option<&str>) -> Result<Vec<Slice>> {
+    let files = match path.is_dir() {
+        true => folder::files(path)?,
+        false => vec![path.to_owned()],
+    };
+    let slices: Vec<Option<Slice>> = files
         .par_iter()
-        .filter(|file| slice::is_dicom(file))
         .map(|file| Slice::read(file))
         .collect::<Result<_>>()?;
-    let mut by_series: BTreeMap<String, Vec<Slice>> = BTreeMap::new();
-    for slice in slices.into_iter().flatten() {
-        by_series
-            .entry(slice.series.clone())
-            .or_default()
-            .push(slice);
-    }
-    if by_series.len() > 1 {
-        let listed = by_series.values().map(|slices| {
-            let name = slices[0].path.file_name().unwrap_or_default();
-            format!("{} slices with {}", slices.len(), name.to_string_lossy())
-        });
-        let problem = format!(
-            "holds {} series ({}); put each into a folder of its own",
-            by_series.len(),
-            listed.collect::<Vec<_>>().join(", ")
-        );
-        return Err(DataError::content(path, problem));
-    }
-    let (_, mut slices) = by_series.pop_first().ok_or_else(|| no_image(path))?;
+    let slices = slices.into_iter().flatten().collect();
+    let mut slices = series::choose(path, slices, choice)?;
     let normal = slices[0].normal();
     let along = |slice: &Slice| dot(slice.position, normal);
     slices.sort_by(|a, b| along(a).total_cmp(&along(b)));
     Ok(slices)
-}
-
-fn no_image(path: &Path) -> DataError {
-    let problem = "holds no DICOM image with a place in the patient (ImagePositionPatient)";
-    DataError::content(path, problem)
 }
 
 /// The grid of slices that lie alike and evenly.

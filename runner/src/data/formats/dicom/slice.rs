@@ -1,47 +1,36 @@
 //! One DICOM file: a slice's place in the patient, and its intensities.
 
-use std::fs::File;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use dicom_object::{DefaultDicomObject, OpenFileOptions, Tag};
+use dicom_object::{DefaultDicomObject, Tag};
 
-use super::{lengths, pixels};
+use super::file::{self, unreadable};
+use super::pixels;
 use crate::data::error::{DataError, Result};
 
 /// Pixel Data; what is read of a header lies before it.
 pub(super) const PIXEL_DATA: Tag = Tag(0x7fe0, 0x0010);
 
-/// Whether a file is named as DICOM or, without an ending, begins as DICOM.
-pub(super) fn is_dicom(path: &Path) -> bool {
-    match path.extension() {
-        Some(ending) if ending.eq_ignore_ascii_case("dcm") => path.is_file(),
-        // Exports often have none, or the last part of an identifier.
-        Some(ending)
-            if ending
-                .to_string_lossy()
-                .bytes()
-                .any(|b| !b.is_ascii_digit()) =>
-        {
-            false
-        }
-        _ => begins_as_dicom(path),
-    }
-}
+/// Modalities of objects that lie in the patient as scans do, and are computed from them.
+const NO_SCANS: [&str; 2] = ["RTDOSE", "SEG"];
 
-fn begins_as_dicom(path: &Path) -> bool {
-    let mut start = [0; 132];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    path.is_file() && read.is_ok() && start.ends_with(b"DICM")
+/// What a slice says of its series.
+pub(super) struct Series {
+    /// SeriesInstanceUID.
+    pub(super) uid: String,
+    /// SeriesNumber.
+    pub(super) number: Option<i64>,
+    /// SeriesDescription, empty if there is none.
+    pub(super) description: String,
 }
 
 /// The header of a slice. Vectors are in millimetres left, posterior and superior.
 pub(super) struct Slice {
     /// The file.
     pub(super) path: PathBuf,
-    /// SeriesInstanceUID.
-    pub(super) series: String,
+    /// The scan it belongs to.
+    pub(super) series: Series,
     /// Columns and rows.
     pub(super) shape: [u32; 2],
     /// Centre of the first voxel.
@@ -55,22 +44,21 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// Reads the header; `None` of objects without a place in the patient, such as reports,
-    /// segmentations and screenshots.
+    /// Reads the header; `None` of objects without a place in the patient, such as reports and screenshots, and of
+    /// those that are no scans, such as segmentations and doses.
     pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        lengths::check(path)?;
-        let options = OpenFileOptions::new().read_until(PIXEL_DATA);
-        let object = options.open_file(path).map_err(|e| unreadable(path, &e))?;
+        let object = file::open(path, Some(PIXEL_DATA))?;
         let field = Fields {
             path,
             object: &object,
         };
+        if NO_SCANS.contains(&field.text("Modality").as_str()) {
+            return Ok(None);
+        }
         if field.get("ImagePositionPatient").is_none() {
-            return match field.get("PerFrameFunctionalGroupsSequence").is_some()
-                && field.text("Modality") != "SEG"
-            {
-                true => Err(several_frames(path)),
-                false => Ok(None),
+            return match field.get("PerFrameFunctionalGroupsSequence") {
+                Some(_) => Err(several_frames(path)),
+                None => Ok(None),
             };
         }
         let [row_x, row_y, row_z, column_x, column_y, column_z] =
@@ -85,7 +73,11 @@ impl Slice {
             .map_or(1.0, |[thickness]| thickness.abs());
         Ok(Some(Self {
             path: path.to_owned(),
-            series: field.text("SeriesInstanceUID"),
+            series: Series {
+                uid: field.text("SeriesInstanceUID"),
+                number: field.text("SeriesNumber").trim().parse().ok(),
+                description: field.text("SeriesDescription"),
+            },
             shape: [columns as u32, rows as u32],
             position: field.numbers("ImagePositionPatient")?,
             directions: [[row_x, row_y, row_z], [column_x, column_y, column_z]],
@@ -122,7 +114,7 @@ impl Slice {
     /// The rescaled intensities as f32, row after row, the least significant byte first.
     pub(super) fn intensities(&self) -> Result<Vec<u8>> {
         let path = self.path.as_path();
-        let object = dicom_object::open_file(path).map_err(|e| unreadable(path, &e))?;
+        let object = file::open(path, None)?;
         let [columns, rows] = self.shape.map(|n| n as usize);
         let field = Fields {
             path,
@@ -183,16 +175,6 @@ impl Slice {
 fn several_frames(path: &Path) -> DataError {
     let problem = "several slices in one object are not read; convert it to NIfTI";
     DataError::header(path, "NumberOfFrames", problem)
-}
-
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> DataError {
-    let mut problem = format!("cannot be read as DICOM: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        problem += &format!(": {error}");
-        cause = error.source();
-    }
-    DataError::content(path, problem)
 }
 
 struct Fields<'a> {

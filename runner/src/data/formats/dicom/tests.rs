@@ -4,8 +4,10 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR, dicom_value};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use samora_engine::random::Stream;
 
-use super::super::{Arrays, files, read_grid, read_image, scan_name};
+use super::super::{Arrays, Scan, files, is_series, read_grid, read_image, scan, scan_name};
 use super::*;
+
+mod folders;
 
 const IMAGE_POSITION: Tag = Tag(0x0020, 0x0032);
 const ROWS: Tag = Tag(0x0028, 0x0010);

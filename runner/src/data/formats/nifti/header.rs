@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use nifti::NiftiHeader;
-
+use super::fields::Fields;
+use super::qform::{Qform, affine_of};
 use crate::data::error::{DataError, Result};
 use crate::data::formats::checked_shape;
 use crate::data::formats::raw::{ByteOrder, Scalar};
-use crate::data::volume::Grid;
+use crate::data::volume::{Grid, Orientation};
 
 /// Which NIfTI a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,25 +62,14 @@ pub struct CheckedHeader {
     pub is_pair: bool,
     /// Bytes before the first voxel.
     pub voxel_offset: u64,
+    /// Whether `vox_offset` is 0, so that the voxels follow the header.
+    pub(super) is_offset_unset: bool,
+    /// Dimensions of the image: 2 for a slice, else 3.
+    pub(super) rank: usize,
     /// Which NIfTI it is.
     pub version: Version,
     /// The header's bytes.
     pub raw: Vec<u8>,
-}
-
-/// The fields that both versions have.
-struct Fields {
-    dim: [i64; 8],
-    datatype: i16,
-    pixdim: [f64; 8],
-    vox_offset: f64,
-    scl_slope: f64,
-    scl_inter: f64,
-    qform_code: i32,
-    sform_code: i32,
-    quatern: [f64; 3],
-    qoffset: [f64; 3],
-    srow: [[f64; 4]; 3],
 }
 
 impl CheckedHeader {
@@ -92,15 +81,16 @@ impl CheckedHeader {
         raw: Vec<u8>,
     ) -> Result<Self> {
         let is_pair = is_pair(path, version, &raw)?;
-        let fields = match version {
-            Version::One => Fields::nifti_1(path, &raw)?,
-            Version::Two => Fields::nifti_2(&raw, order),
-        };
+        let fields = Fields::read(path, version, order, &raw)?;
         let shape = check_dim(path, &fields.dim)?;
         let scalar = check_datatype(path, fields.datatype)?;
         let (slope, intercept) = check_scaling(path, &fields)?;
-        let offset = fields.vox_offset;
         let least = if is_pair { 0 } else { raw.len() + 4 };
+        let is_offset_unset = !is_pair && fields.vox_offset == 0.0;
+        let offset = match is_offset_unset {
+            true => least as f64,
+            false => fields.vox_offset,
+        };
         if !(least as f64..1e9).contains(&offset) {
             let problem = format!("{offset} is not the start of the voxels ({least} or more)");
             return Err(DataError::header(path, "vox_offset", problem));
@@ -118,6 +108,8 @@ impl CheckedHeader {
             intercept,
             is_pair,
             voxel_offset: offset as u64,
+            is_offset_unset,
+            rank: if fields.dim[0] == 2 { 2 } else { 3 },
             version,
             raw,
         })
@@ -126,56 +118,6 @@ impl CheckedHeader {
     /// Bytes of the voxels.
     pub fn voxel_bytes(&self) -> usize {
         self.grid.len() * self.scalar.size()
-    }
-}
-
-impl Fields {
-    fn nifti_1(path: &Path, raw: &[u8]) -> Result<Self> {
-        let header = NiftiHeader::from_reader(raw)
-            .map_err(|e| DataError::header(path, "magic", e.to_string()))?;
-        // Extents are signed in the file.
-        let dim = header.dim.map(|n| i64::from(n as i16));
-        Ok(Self {
-            dim,
-            datatype: header.datatype,
-            pixdim: header.pixdim.map(f64::from),
-            vox_offset: f64::from(header.vox_offset),
-            scl_slope: f64::from(header.scl_slope),
-            scl_inter: f64::from(header.scl_inter),
-            qform_code: i32::from(header.qform_code),
-            sform_code: i32::from(header.sform_code),
-            quatern: [header.quatern_b, header.quatern_c, header.quatern_d].map(f64::from),
-            qoffset: [header.quatern_x, header.quatern_y, header.quatern_z].map(f64::from),
-            srow: [header.srow_x, header.srow_y, header.srow_z].map(|row| row.map(f64::from)),
-        })
-    }
-
-    fn nifti_2(raw: &[u8], order: ByteOrder) -> Self {
-        fn at<const N: usize>(raw: &[u8], offset: usize) -> [u8; N] {
-            std::array::from_fn(|i| raw[offset + i])
-        }
-        macro_rules! read {
-            ($kind:ty, $offset:expr) => {
-                match order {
-                    ByteOrder::Little => <$kind>::from_le_bytes(at(raw, $offset)),
-                    ByteOrder::Big => <$kind>::from_be_bytes(at(raw, $offset)),
-                }
-            };
-        }
-        let float = |offset| read!(f64, offset);
-        Self {
-            dim: std::array::from_fn(|i| read!(i64, 16 + 8 * i)),
-            datatype: read!(i16, 12),
-            pixdim: std::array::from_fn(|i| float(104 + 8 * i)),
-            vox_offset: read!(i64, 168) as f64,
-            scl_slope: float(176),
-            scl_inter: float(184),
-            qform_code: read!(i32, 344),
-            sform_code: read!(i32, 348),
-            quatern: [352, 360, 368].map(float),
-            qoffset: [376, 384, 392].map(float),
-            srow: [400, 432, 464].map(|row| std::array::from_fn(|i| float(row + 8 * i))),
-        }
     }
 }
 
@@ -205,12 +147,17 @@ fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<[usize; 3]> {
     if used.iter().any(|&n| n < 1) {
         return fail(format!("{used:?} has an empty or negative extent"));
     }
-    if rank < 3 || used[3..].iter().any(|&n| n != 1) {
-        return fail(format!(
-            "{used:?} is not 3-D; split or stack it into 3-D volumes"
-        ));
-    }
-    let shape = [used[0], used[1], used[2]].map(|n| n as u64);
+    let (slice, others) = used.split_at(used.len().min(3));
+    let extents = match *slice {
+        [x, y] => [x, y, 1],
+        [x, y, z] if others.iter().all(|&n| n == 1) => [x, y, z],
+        _ => {
+            return fail(format!(
+                "{used:?} is not a slice or a volume; split or stack it into 3-D volumes"
+            ));
+        }
+    };
+    let shape = extents.map(|n| n as u64);
     match checked_shape(shape) {
         Some(shape) => Ok(shape),
         None => fail(format!("{shape:?} is more than a scan has")),
@@ -255,7 +202,7 @@ fn check_scaling(path: &Path, fields: &Fields) -> Result<(f64, f64)> {
 }
 
 /// The sform if set, else the qform, else `pixdim` centred with x to the left, and the name of the
-/// field it came from.
+/// field it came from. An sform that places no voxel, such as one of zeros, gives way to a qform, as in ITK.
 fn affine(
     path: &Path,
     fields: &Fields,
@@ -265,23 +212,29 @@ fn affine(
     affine[3][3] = 1.0;
     if fields.sform_code > 0 {
         affine[..3].copy_from_slice(&fields.srow);
-        return Ok((affine, "srow"));
+        if fields.qform_code <= 0 || Orientation::of(&affine).is_some() {
+            return Ok((affine, "srow"));
+        }
     }
-    let spacing = [1, 2, 3].map(|i| fields.pixdim[i]);
-    if spacing.iter().any(|s| !s.is_finite() || *s <= 0.0) {
-        let problem = format!("spacing {spacing:?} must be positive");
+    // Some programs give a size the sign of a direction; and a slice need not have a thickness.
+    let spacing = [0, 1, 2].map(|axis| match (fields.pixdim[1 + axis].abs(), shape[axis]) {
+        (0.0, 1) => 1.0,
+        (size, _) => size,
+    });
+    if spacing.iter().any(|s| !s.is_finite() || *s == 0.0) {
+        let problem = format!("spacing {spacing:?} must not be 0");
         return Err(DataError::header(path, "pixdim", problem));
     }
     if fields.qform_code > 0 {
-        let handedness = if fields.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
-        let rotation = quaternion_rotation(path, fields.quatern)?;
-        for row in 0..3 {
-            for column in 0..3 {
-                let sign = if column == 2 { handedness } else { 1.0 };
-                affine[row][column] = rotation[row][column] * spacing[column] * sign;
-            }
-            affine[row][3] = fields.qoffset[row];
-        }
+        let qform = Qform {
+            handedness: if fields.pixdim[0] < 0.0 { -1.0 } else { 1.0 },
+            quatern: fields.quatern,
+        };
+        let affine = affine_of(&qform, spacing, fields.qoffset).ok_or_else(|| {
+            let [b, c, d] = fields.quatern;
+            let problem = format!("({b}, {c}, {d}) is longer than 1");
+            DataError::header(path, "quatern", problem)
+        })?;
         return Ok((affine, "quatern"));
     }
     for axis in 0..3 {
@@ -290,34 +243,4 @@ fn affine(
         affine[axis][3] = -affine[axis][axis] * (shape[axis] as f64 - 1.0) / 2.0;
     }
     Ok((affine, "pixdim"))
-}
-
-/// Rotation matrix of the unit quaternion whose last three components are stored.
-fn quaternion_rotation(path: &Path, [b, c, d]: [f64; 3]) -> Result<[[f64; 3]; 3]> {
-    let rest = 1.0 - (b * b + c * c + d * d);
-    // Stored as f32: near a half turn the rest is only rounding, either way.
-    if !rest.is_finite() || rest < -1e-5 {
-        let problem = format!("({b}, {c}, {d}) is longer than 1");
-        return Err(DataError::header(path, "quatern", problem));
-    }
-    let rounding = 3.0 * f64::from(f32::EPSILON);
-    let a = if rest < rounding { 0.0 } else { rest.sqrt() };
-    let n = 2.0 / (a * a + b * b + c * c + d * d);
-    Ok([
-        [
-            1.0 - n * (c * c + d * d),
-            n * (b * c - a * d),
-            n * (b * d + a * c),
-        ],
-        [
-            n * (b * c + a * d),
-            1.0 - n * (b * b + d * d),
-            n * (c * d - a * b),
-        ],
-        [
-            n * (b * d - a * c),
-            n * (c * d + a * b),
-            1.0 - n * (b * b + c * c),
-        ],
-    ])
 }

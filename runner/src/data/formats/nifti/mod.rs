@@ -2,7 +2,9 @@
 //! type, either byte order, slope and intercept, sform and qform; labels written back in a reference
 //! file's grid and header.
 
+mod fields;
 mod header;
+mod qform;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Raw> {
     let (header, behind) = open(path)?;
     let count = header.voxel_bytes();
     let voxels = match header.is_pair {
-        false => behind.voxels(header.voxel_offset - header.raw.len() as u64, count)?,
+        false => behind.voxels(header.voxel_offset, count)?,
         true => {
             let voxels = Source::open(&paired_file(path)?)?;
             voxels.unpacked()?.voxels(header.voxel_offset, count)?
@@ -132,6 +134,14 @@ fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
     raw.resize(version.header_bytes(), 0);
     behind.header(&mut raw[rest..]).map_err(ends)?;
     let header = CheckedHeader::parse(path, version, order, raw)?;
+    if header.is_offset_unset {
+        let mut extension = [0; 4];
+        behind.header(&mut extension).map_err(ends)?;
+        if extension[0] != 0 {
+            let problem = "0, but there are extensions between the header and the voxels; say where those begin";
+            return Err(DataError::header(path, "vox_offset", problem));
+        }
+    }
     let promised = header.voxel_offset + header.voxel_bytes() as u64;
     if !header.is_pair && !behind.can_hold(promised) {
         let problem = format!(

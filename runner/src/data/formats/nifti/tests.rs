@@ -7,6 +7,8 @@ use nifti::NiftiType;
 use samora_engine::random::Stream;
 use std::path::PathBuf;
 
+mod places;
+
 const LPS: [[f64; 4]; 4] = [
     [-0.7, 0.01, 0.0, 11.25],
     [0.02, -0.7, 0.0, -3.5],
@@ -167,14 +169,26 @@ fn bad_headers_name_the_field() {
     check(344, b"n+2\0", &["magic", "n+1"]);
     check(42, &[0, 0], &["dim", "empty"]);
     check(42, &(-5_i16).to_le_bytes(), &["dim", "negative"]);
-    check(40, &[2, 0], &["dim", "not 3-D"]);
-    check(40, &[4, 0, 3, 0, 2, 0, 2, 0, 7, 0], &["dim", "not 3-D"]);
+    check(40, &[1, 0], &["dim", "not a slice or a volume"]);
+    check(
+        40,
+        &[4, 0, 3, 0, 2, 0, 2, 0, 7, 0],
+        &["dim", "not a slice or a volume"],
+    );
     check(42, &[255, 127, 255, 127, 255, 127], &["dim", "more than"]);
     check(42, &[255, 0, 255, 0], &["dim", "truncated"]);
     check(70, &[32, 0], &["datatype", "32"]);
     check(108, &f32::NAN.to_le_bytes(), &["vox_offset"]);
     check(116, &f32::NAN.to_le_bytes(), &["scl_inter"]);
-    check(280, &[0; 16], &["srow", "invertible"]);
+    // Without a qform there is nothing else.
+    let mut raw = good.clone();
+    raw[252..254].fill(0);
+    raw[280..296].fill(0);
+    let message = error_of(read_image(&file(&folder, &raw, &[0; 12])));
+    assert!(
+        message.contains("srow") && message.contains("invertible"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -239,6 +253,7 @@ fn nifti_2(one: &[u8], order: fn([u8; 8]) -> [u8; 8], magic: &[u8; 4]) -> Vec<u8
     put(176, 8, f64::from(float(112)).to_le_bytes());
     put(184, 8, f64::from(float(116)).to_le_bytes());
     put(348, 4, whole(short(254).into()));
+    put(500, 4, whole(one[123].into()));
     for row in 0..3 {
         for i in 0..4 {
             let value = f64::from(float(280 + 16 * row + 4 * i));
@@ -249,16 +264,17 @@ fn nifti_2(one: &[u8], order: fn([u8; 8]) -> [u8; 8], magic: &[u8; 4]) -> Vec<u8
     two
 }
 
+fn reversed(mut bytes: [u8; 8]) -> [u8; 8] {
+    bytes.reverse();
+    bytes
+}
+
 #[test]
 fn nifti_2_is_read_in_either_order_and_written_back() {
     let folder = tempfile::tempdir().unwrap();
     let one = header(NiftiType::Int16, 0.5, -1024.0);
     let voxels: Vec<u8> = (0..12_i16).flat_map(i16::to_le_bytes).collect();
     let want = read_image(&file(&folder, &one, &voxels)).unwrap();
-    let reversed = |mut bytes: [u8; 8]| {
-        bytes.reverse();
-        bytes
-    };
     let big: Vec<u8> = (0..12_i16).flat_map(i16::to_be_bytes).collect();
     let little = nifti_2(&one, |bytes| bytes, b"n+2\0");
     for (raw, voxels) in [(little, &voxels), (nifti_2(&one, reversed, b"n+2\0"), &big)] {

@@ -1,5 +1,7 @@
 //! Arrays: NumPy and HDF5.
 
+use hdf5_pure::Datatype;
+
 use super::*;
 
 #[test]
@@ -38,6 +40,92 @@ fn numpy_arrays_are_read_in_any_type_and_order() {
     }
 }
 
+/// Twelve half floats, and what they are.
+fn halves(bytes: fn(half::f16) -> [u8; 2]) -> (Vec<u8>, Vec<f32>) {
+    let values: Vec<f32> = (0..12).map(|n| n as f32 - 2.5).collect();
+    let halves = values.iter().map(|v| half::f16::from_f32(*v));
+    (halves.flat_map(bytes).collect(), values)
+}
+
+#[test]
+fn arrays_of_booleans_and_halves() {
+    use hdf5_pure::{DatatypeByteOrder, EnumTypeBuilder, FloatingPointLayout, make_u8_type};
+    let folder = Folder::new();
+    let (little, values) = halves(half::f16::to_le_bytes);
+    let (big, _) = halves(half::f16::to_be_bytes);
+    let image = |name: &str, bytes: Vec<u8>| folder.image(name, &[&bytes]).unwrap();
+    assert_eq!(
+        image("a.npy", npy("<f2", "False", "2, 2, 3", &little)).voxels,
+        values
+    );
+    assert_eq!(
+        image("b.npy", npy(">f2", "False", "2, 2, 3", &big)).voxels,
+        values
+    );
+    let archive = [("image", npy("<f2", "False", "2, 2, 3", &little))];
+    let archive = npz(&archive, zip::CompressionMethod::Deflated);
+    assert_eq!(image("c.npz", archive).voxels, values);
+    let short = npy("<f2", "False", "2, 2, 3", &little[..23]);
+    assert!(folder.refused("d.npy", &[&short]).contains("24 bytes"));
+
+    // A network's axes of batch and channel.
+    for (shape, fortran) in [
+        ("1, 2, 2, 3", "False"),
+        ("1, 1, 2, 2, 3", "False"),
+        ("2, 2, 3, 1", "False"),
+        ("1, 3, 2, 2", "True"),
+    ] {
+        let volume = image("e.npy", npy("<f2", fortran, shape, &little));
+        let want = if fortran == "True" {
+            [2, 2, 3]
+        } else {
+            [3, 2, 2]
+        };
+        assert_eq!(volume.grid.shape, want, "{shape}");
+        assert_eq!(volume.voxels.len(), 12);
+    }
+    let slice = image("f.npy", npy("<f2", "False", "1, 3, 4", &little));
+    assert_eq!(slice.grid.shape, [4, 3, 1]);
+
+    let path = folder.0.path().join("a.h5");
+    let bits: Vec<u8> = (0..12).map(|n| n % 2).collect();
+    let boolean = EnumTypeBuilder::with_base(make_u8_type());
+    let boolean = boolean.value("FALSE", 0).value("TRUE", 1).build().unwrap();
+    let layout = FloatingPointLayout {
+        bit_offset: 0,
+        bit_precision: 16,
+        exponent_location: 10,
+        exponent_size: 5,
+        mantissa_location: 0,
+        mantissa_size: 10,
+        exponent_bias: 15,
+    };
+    for (byte_order, bytes) in [
+        (DatatypeByteOrder::LittleEndian, &little),
+        (DatatypeByteOrder::BigEndian, &big),
+    ] {
+        let half = Datatype::FloatingPoint {
+            size: 2,
+            byte_order,
+            layout,
+        };
+        let mut file = FileBuilder::new();
+        file.create_dataset("image")
+            .with_raw_data(half, bytes.clone(), 12)
+            .with_shape(&[1, 2, 2, 3]);
+        file.create_dataset("label")
+            .with_enum_u8_data(boolean.clone(), &bits)
+            .with_shape(&[2, 2, 3]);
+        file.write(&path).unwrap();
+        assert_eq!(read_image(&path, Arrays::default()).unwrap().voxels, values);
+        assert_eq!(read_labels(&path, Arrays::default()).unwrap().voxels, bits);
+        assert_eq!(
+            read_grid(&path, Arrays::default()).unwrap().shape,
+            [3, 2, 2]
+        );
+    }
+}
+
 #[test]
 fn bad_arrays_are_named() {
     let folder = Folder::new();
@@ -48,8 +136,8 @@ fn bad_arrays_are_named() {
             "not an array of real numbers",
         ),
         (
-            npy("<i2", "False", "2, 2, 3, 1", &little),
-            "shape [2, 2, 3, 1]",
+            npy("<i2", "False", "2, 2, 3, 2", &little),
+            "shape [2, 2, 3, 2]",
         ),
         (npy("<i2", "False", "2, 0, 3", &little), "shape [2, 0, 3]"),
         (npy("<i2", "False", "2, -2, 3", &little), "not NumPy's"),

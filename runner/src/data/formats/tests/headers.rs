@@ -60,7 +60,8 @@ fn nrrd_names_the_field_it_cannot_use() {
         ),
         ("sizes: 3 2 2", "sizes: 30 20 20", "again"),
         ("sizes: 3 2 2", "sizes: 3 2", "dimension"),
-        ("(0,0.75,0)", "none", "space directions"),
+        ("(0,0.75,0)", "none", "2 layers or values"),
+        ("(0,0.75,0)", "nun", "space directions"),
         ("(0,0.75,0)", "(0,nan,0)", "space directions"),
         ("(0,0.75,0)", "(0.5,0,0)", "not invertible"),
         ("left-posterior-superior", "scanner-xyz", "scanner-xyz"),
@@ -86,6 +87,113 @@ fn nrrd_names_the_field_it_cannot_use() {
         let message = refused(from, to);
         assert!(message.contains(expected), "{to}: {message}");
     }
+}
+
+/// As 3D Slicer and pynrrd write them: an axis that is none of space.
+#[test]
+fn segmentations_of_3d_slicer() {
+    let folder = Folder::new();
+    let little = shorts(i16::to_le_bytes);
+    let axes = "(0.5,0,0) (0,0.75,0) (0,0,3)";
+    let header = |sizes: &str, directions: &str, kinds: &str| {
+        let dimension = format!("dimension: {}", sizes.split(' ').count());
+        let text = format!("{NRRD}endian: little\nencoding: raw\n\n");
+        let text = text.replace("sizes: 3 2 2", &format!("sizes: {sizes}"));
+        let text = text.replace("dimension: 3", &dimension);
+        let text = text.replace(&format!("space directions: {axes}\n"), directions);
+        text.replace("kinds: domain domain domain\n", kinds)
+    };
+    let directions = |list: &str| format!("space directions: {list}\n");
+    let (first, last) = (
+        directions(&format!("none {axes}")),
+        directions(&format!("{axes} none")),
+    );
+    let (list_first, list_last) = (
+        "kinds: list domain domain domain\n",
+        "kinds: domain domain domain list\n",
+    );
+    for (sizes, directions, kinds) in [
+        ("1 3 2 2", &first, list_first),
+        ("3 2 2 1", &last, list_last),
+        ("1 3 2 2", &first, ""),
+    ] {
+        let text = header(sizes, directions, kinds);
+        assert_lps(
+            &folder
+                .image("a.seg.nrrd", &[text.as_bytes(), &little])
+                .unwrap(),
+        );
+    }
+    let spacings = |list: &str| format!("spacings: {list}\n");
+    for (sizes, spacings, kinds) in [
+        ("1 3 2 2", spacings("nan 0.5 0.75 3"), list_first),
+        ("1 3 2 2", spacings("nan 0.5 0.75 3"), ""),
+        ("3 2 2 1", spacings("0.5 0.75 3 nan"), list_last),
+        ("3 2 2 1", spacings("0.5 0.75 3 nan"), ""),
+    ] {
+        let text = header(sizes, &spacings, kinds);
+        assert_lps(&folder.image("b.nrrd", &[text.as_bytes(), &little]).unwrap());
+    }
+    let text = header("2 3 2 1", &first, list_first);
+    let message = folder.refused("c.seg.nrrd", &[text.as_bytes(), &little]);
+    for part in ["2 layers", "along axis 1", "Export to labelmap"] {
+        assert!(message.contains(part), "{message}");
+    }
+    // A sagittal slice: nothing is said of the axis across.
+    let text = header("3 4", &directions("(0,0.5,0) (0,0,2)"), "");
+    let slice = folder.image("d.nrrd", &[text.as_bytes(), &little]).unwrap();
+    assert_eq!(slice.grid.shape, [1, 3, 4]);
+    assert_eq!(slice.grid.spacing_mm, [1.0, 0.5, 2.0]);
+}
+
+#[test]
+fn headers_that_others_read() {
+    let folder = Folder::new();
+    let little = shorts(i16::to_le_bytes);
+    let nrrd = format!("{NRRD}endian: little\nencoding: raw\n\n");
+    for (from, to) in [
+        ("left-posterior-superior", "Left-Posterior-Superior"),
+        ("left-posterior-superior", "lps"),
+        ("type: short", "Type: SHORT"),
+        ("encoding: raw", "Encoding: RAW"),
+        ("endian: little", "endian: Little"),
+        ("encoding: raw", "encoding: raw\nbyte skip: -1"),
+    ] {
+        let text = nrrd.replace(from, to);
+        assert_lps(&folder.image("a.nrrd", &[text.as_bytes(), &little]).unwrap());
+    }
+    let zipped = nrrd.replace("encoding: raw", "encoding: gzip\nbyte skip: -1");
+    let message = folder.refused("b.nrrd", &[zipped.as_bytes(), &little]);
+    assert!(message.contains("byte skip"), "{message}");
+    let last = nrrd.replace("encoding: raw", "encoding: raw\nbyte skip: -1");
+    let message = folder.refused("c.nrrd", &[last.as_bytes(), &little[..20]]);
+    assert!(message.contains("20 bytes are there"), "{message}");
+
+    let local = format!("{META}HeaderSize = -1\nElementDataFile = LOCAL\n");
+    assert_lps(&folder.image("a.mha", &[local.as_bytes(), &little]).unwrap());
+    let message = folder.refused("b.mha", &[local.as_bytes(), &little[..20]]);
+    assert!(message.contains("20 bytes are there"), "{message}");
+    // Counted from the beginning of the file.
+    let text = format!("{META}HeaderSize = 300\nElementDataFile = LOCAL\n");
+    let gap = vec![7; 300 - text.len()];
+    assert_lps(
+        &folder
+            .image("c.mha", &[text.as_bytes(), &gap, &little])
+            .unwrap(),
+    );
+    let packed_file =
+        format!("{META}CompressedData = True\nHeaderSize = 4\nElementDataFile = d.zraw\n");
+    folder.write("d.zraw", &[&[7; 4], &packed(&little, false)]);
+    assert_lps(&folder.image("d.mhd", &[packed_file.as_bytes()]).unwrap());
+    // A negative spacing turns the axis, as in ITK.
+    let turned = META.replace("1 0 0 0 1 0 0 0 1", "-1 0 0 0 1 0 0 0 1");
+    let turned = turned.replace("= 0.5 0.75", "= -0.5 0.75");
+    let turned = format!("{turned}ElementDataFile = LOCAL\n");
+    assert_lps(
+        &folder
+            .image("e.mha", &[turned.as_bytes(), &little])
+            .unwrap(),
+    );
 }
 
 #[test]
