@@ -30,6 +30,8 @@ pub enum Scalar {
     Acc,
     /// Result of reduction stage `k` for the current row.
     Reduced(usize),
+    /// Where stage `k`, a maximum, has its result: the number of the first such column.
+    ReducedAt(usize),
     /// A constant; always finite.
     Const(f32),
     /// A function of one scalar.
@@ -78,8 +80,6 @@ pub enum Binary {
     Div,
     /// larger of both
     Max,
-    /// smaller of both
-    Min,
     /// aᵇ for a > 0, and 0 for a = 0 < b
     Pow,
     /// a = b

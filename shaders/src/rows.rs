@@ -40,7 +40,7 @@ pub struct Stage {
 pub enum Reduce {
     /// Sum.
     Sum,
-    /// Maximum.
+    /// Maximum; its column is [`crate::Scalar::ReducedAt`].
     Max,
 }
 

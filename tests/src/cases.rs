@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::ops::cases::{CaseGraph, cases, feeds};
-use samora_engine::{Graph, SourceKind, Tensor, Value, cpu, plan};
+use samora_engine::ops::cases::{Case, CaseGraph, cases, feeds};
+use samora_engine::{Graph, Planning, Result, SourceKind, Tensor, Value, cpu, plan};
 
 /// Compares what `run` makes of every case with the reference; `tolerance` is relative to the largest
 /// element of a value.
@@ -13,11 +13,24 @@ use samora_engine::{Graph, SourceKind, Tensor, Value, cpu, plan};
 /// # Panics
 /// When they disagree.
 pub fn compare(tolerance: f32, run: impl Fn(&CaseGraph, &[Value]) -> Vec<Tensor>) {
+    let graph = |case: &Case| case.graph();
+    let failures = disagreements(&cases(), tolerance, graph, run);
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Where what `run` makes of `cases`, built by `graph`, is not what the reference makes of them.
+///
+/// # Panics
+/// When a case has a mistake.
+pub fn disagreements(
+    cases: &[Case],
+    tolerance: f32,
+    graph: impl Fn(&Case) -> Result<CaseGraph>,
+    run: impl Fn(&CaseGraph, &[Value]) -> Vec<Tensor>,
+) -> Vec<String> {
     let mut failures = Vec::new();
-    for case in cases() {
-        let built = case
-            .graph()
-            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    for case in cases {
+        let built = graph(case).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let wanted = wanted(&built);
         let want = cpu::evaluate(&built.graph, &feeds(), &wanted).expect(case.name);
         for (k, (got, want)) in run(&built, &wanted).iter().zip(&want).enumerate() {
@@ -26,7 +39,7 @@ pub fn compare(tolerance: f32, run: impl Fn(&CaseGraph, &[Value]) -> Vec<Tensor>
             }
         }
     }
-    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    failures
 }
 
 /// Everything a case computes: outputs, loss and gradients.
@@ -58,7 +71,20 @@ fn disagreement(got: &Tensor, want: &Tensor, tolerance: f32) -> Option<String> {
 /// # Panics
 /// When the plan or a step fails.
 pub fn run(device: &Device, built: &CaseGraph, wanted: &[Value], fuse: bool) -> Vec<Tensor> {
-    let planned = plan(&built.graph, wanted, device.planning(fuse)).expect("a plan");
+    run_planned(device, built, wanted, device.planning(fuse))
+}
+
+/// [`run`] by another plan than the device's.
+///
+/// # Panics
+/// When the plan or a step fails.
+pub fn run_planned(
+    device: &Device,
+    built: &CaseGraph,
+    wanted: &[Value],
+    planning: Planning,
+) -> Vec<Tensor> {
+    let planned = plan(&built.graph, wanted, planning).expect("a plan");
     let mut program =
         Program::new(device, &built.graph, planned, &parameters(&built.graph)).expect("a program");
     let feeds = feeds();

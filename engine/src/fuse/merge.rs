@@ -141,12 +141,16 @@ fn renumbered(scalar: Scalar, ids: &[Id]) -> Scalar {
         Scalar::Unary(op, a) => Scalar::Unary(op, ids[a]),
         Scalar::Binary(op, a, b) => Scalar::Binary(op, ids[a], ids[b]),
         Scalar::Select(c, a, b) => Scalar::Select(ids[c], ids[a], ids[b]),
-        Scalar::Leaf(_) | Scalar::Acc | Scalar::Reduced(_) | Scalar::Const(_) => scalar,
+        Scalar::Leaf(_)
+        | Scalar::Acc
+        | Scalar::Reduced(_)
+        | Scalar::ReducedAt(_)
+        | Scalar::Const(_) => scalar,
     }
 }
 
 /// Which nodes the roots need.
-fn used(expr: &Expr, roots: impl Iterator<Item = Id>) -> Vec<bool> {
+pub(crate) fn used(expr: &Expr, roots: impl Iterator<Item = Id>) -> Vec<bool> {
     let mut used = vec![false; expr.nodes.len()];
     roots.for_each(|id| used[id] = true);
     for id in (0..used.len()).rev() {
@@ -157,7 +161,11 @@ fn used(expr: &Expr, roots: impl Iterator<Item = Id>) -> Vec<bool> {
             Scalar::Unary(_, a) => used[a] = true,
             Scalar::Binary(_, a, b) => [a, b].into_iter().for_each(|i| used[i] = true),
             Scalar::Select(c, a, b) => [c, a, b].into_iter().for_each(|i| used[i] = true),
-            Scalar::Leaf(_) | Scalar::Acc | Scalar::Reduced(_) | Scalar::Const(_) => {}
+            Scalar::Leaf(_)
+            | Scalar::Acc
+            | Scalar::Reduced(_)
+            | Scalar::ReducedAt(_)
+            | Scalar::Const(_) => {}
         }
     }
     used

@@ -53,9 +53,9 @@ impl Precision {
     /// How plans for GPUs of this precision are made, where no device is open.
     pub fn planning(self, fuse: bool) -> Planning {
         Planning {
-            fuse,
             halves: self == Self::Half,
             bindings: BUNDLE_BINDINGS,
+            ..Planning::exact(fuse)
         }
     }
 }

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::nn::loss;
 use crate::random::Stream;
-use crate::{Graph, Init, Remat, Result, Tensor, Value, differentiate};
+use crate::{DType, Graph, Init, Remat, Result, Tensor, Value, cpu, differentiate};
+
+/// f16 holds numbers below this.
+const LARGEST_HALF: f32 = 65504.0;
 
 /// A graph around one op.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +75,36 @@ impl Case {
     /// # Errors
     /// A mistake in the case.
     pub fn graph(&self) -> Result<CaseGraph> {
+        self.graph_with(Remat::None, |_| false)
+    }
+
+    /// [`Case::graph`], of which the backward pass makes again what `remat` says. Products read the values of those
+    /// nodes that `multiplied` chooses, where f16 holds them, so that a plan may keep these so.
+    ///
+    /// # Errors
+    /// A mistake in the case.
+    pub fn graph_with(
+        &self,
+        remat: Remat,
+        multiplied: impl Fn(usize) -> bool,
+    ) -> Result<CaseGraph> {
         let mut g = Graph::new();
-        let outputs = (self.build)(&mut g);
+        let outputs = g.within("blocks.0", self.build);
+        let computed = |n: &usize| {
+            let node = &g.nodes()[*n];
+            multiplied(*n) && !node.inputs.is_empty() && node.types[0].dtype == DType::F32
+        };
+        let chosen: Vec<usize> = (0..g.nodes().len()).filter(computed).collect();
+        let outputs_of = |n: usize| (0..g.nodes()[n].types.len()).map(move |output| (n, output));
+        let chosen = chosen.into_iter().flat_map(outputs_of);
+        let chosen: Vec<Value> = chosen
+            .map(|(node, output)| Value { node, output })
+            .collect();
+        let held = chosen.iter().zip(cpu::evaluate(&g, &feeds(), &chosen)?);
+        let held =
+            held.filter(|(_, tensor)| tensor.as_f32().iter().all(|x| x.abs() < LARGEST_HALF));
+        let held: Vec<Value> = held.map(|(value, _)| *value).collect();
+        let products: Vec<Value> = held.into_iter().map(|v| product(&mut g, v)).collect();
         let mut cotangents = Vec::new();
         let mut loss = g.scalar(0.0);
         for (k, &y) in outputs.iter().enumerate() {
@@ -89,9 +120,12 @@ impl Case {
             let total = g.sum(weighted, &axes);
             loss = g.add(loss, total);
         }
+        for product in products {
+            loss = g.add(loss, product);
+        }
         let params: Vec<(String, Value)> = g.params().map(|s| (s.name.clone(), s.value)).collect();
         let values: Vec<Value> = params.iter().map(|p| p.1).collect();
-        let gradients = differentiate(&mut g, loss, &values, Remat::None);
+        let gradients = differentiate(&mut g, loss, &values, remat);
         g.check()?;
         Ok(CaseGraph {
             graph: g,
@@ -102,6 +136,16 @@ impl Case {
             gradients,
         })
     }
+}
+
+/// A small product with a value.
+fn product(g: &mut Graph, value: Value) -> Value {
+    let n = g.ty(value).len();
+    let row = g.reshape(value, &[1, n]);
+    let weights = Init::Normal(0.25 / n as f32).draw(&[n, 1], 2, "product");
+    let weights = g.constant(&format!("product{}.{}", value.node, value.output), weights);
+    let product = g.matmul(row, weights);
+    g.reshape(product, &[])
 }
 
 /// A differentiable operand with roughly standard normal elements, produced by other ops.

@@ -45,11 +45,13 @@ impl Graph {
     }
     /// Larger of both. The gradient goes to `a` where a ≥ b.
     pub fn maximum(&mut self, a: Value, b: Value) -> Value {
-        self.binary(Binary::Max, a, b)
+        let less = self.lt(a, b);
+        self.select(less, b, a)
     }
     /// Smaller of both. The gradient goes to `a` where a ≤ b.
     pub fn minimum(&mut self, a: Value, b: Value) -> Value {
-        self.binary(Binary::Min, a, b)
+        let less = self.lt(b, a);
+        self.select(less, b, a)
     }
     /// aᵇ for a ≥ 0; differentiable in `a` only.
     pub fn pow(&mut self, a: Value, b: Value) -> Value {
@@ -185,7 +187,6 @@ impl Pointwise {
                 Binary::Mul => x[0] * x[1],
                 Binary::Div => x[0] / x[1],
                 Binary::Max => x[0].max(x[1]),
-                Binary::Min => x[0].min(x[1]),
                 Binary::Pow => x[0].powf(x[1]),
                 Binary::Eq => f64::from(u8::from(x[0] == x[1])),
                 Binary::Lt => f64::from(u8::from(x[0] < x[1])),
@@ -241,7 +242,6 @@ impl Op for Pointwise {
             Self::Binary(Binary::Mul) => "mul",
             Self::Binary(Binary::Div) => "div",
             Self::Binary(Binary::Max) => "maximum",
-            Self::Binary(Binary::Min) => "minimum",
             Self::Binary(Binary::Pow) => "pow",
             Self::Binary(Binary::Eq) => "eq",
             Self::Binary(Binary::Lt) => "lt",
@@ -310,7 +310,7 @@ impl Op for Pointwise {
             Self::Unary(op) => vec![unary_grad(g, op, x[0], y, dy)],
             Self::Binary(op) => {
                 let a = if ctx.needs[0] {
-                    left_grad(g, op, x[0], x[1], y, dy)
+                    left_grad(g, op, x[0], x[1], dy)
                 } else {
                     None
                 };

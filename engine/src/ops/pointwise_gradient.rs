@@ -64,22 +64,11 @@ pub(super) fn gelu_grad(g: &mut Graph, x: Value, dy: Value) -> Value {
     g.mul(dy, slope)
 }
 
-pub(super) fn left_grad(
-    g: &mut Graph,
-    op: Binary,
-    a: Value,
-    b: Value,
-    y: Value,
-    dy: Value,
-) -> Option<Value> {
+pub(super) fn left_grad(g: &mut Graph, op: Binary, a: Value, b: Value, dy: Value) -> Option<Value> {
     Some(match op {
         Binary::Add | Binary::Sub => dy,
         Binary::Mul => g.mul(dy, b),
         Binary::Div => g.div(dy, b),
-        Binary::Max | Binary::Min => {
-            let chosen = g.eq(a, y);
-            g.mul(dy, chosen)
-        }
         Binary::Pow => {
             // b·a^(b−1)
             let less = g.offset(b, -1.0);
@@ -87,7 +76,7 @@ pub(super) fn left_grad(
             let slope = g.mul(b, p);
             g.mul(dy, slope)
         }
-        Binary::Eq | Binary::Lt => return None,
+        Binary::Max | Binary::Eq | Binary::Lt => return None,
     })
 }
 
@@ -108,12 +97,6 @@ pub(super) fn right_grad(
             let slope = g.neg(ratio);
             g.mul(dy, slope)
         }
-        Binary::Max | Binary::Min => {
-            let chosen = g.eq(a, y);
-            let one = g.scalar(1.0);
-            let other = g.sub(one, chosen);
-            g.mul(dy, other)
-        }
-        Binary::Pow | Binary::Eq | Binary::Lt => return None,
+        Binary::Max | Binary::Pow | Binary::Eq | Binary::Lt => return None,
     })
 }

@@ -4,7 +4,7 @@ use samora_shaders::{Expr, Reduce as Combine, Rows, RowsOutput, Scalar, Stage, V
 
 use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
-use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
+use crate::{Gradient, Graph, Init, Lowering, Op, Tensor, Type, Value};
 
 /// A reduction with fewer result elements than this is worth splitting, if each sums more than so many elements …
 const SPLIT: (usize, usize) = (64, 1024);
@@ -12,6 +12,8 @@ const SPLIT: (usize, usize) = (64, 1024);
 const SPLIT_APART: (usize, usize) = (1 << 14, 512);
 /// Stands for −∞, which shaders must not spell.
 const LOWEST: f32 = -3.0e38;
+/// Most elements of which a maximum is found: kernels compute places in f32.
+const PLACES: usize = 1 << 24;
 
 impl Graph {
     /// `y = Σ x` over `axes`, which disappear.
@@ -27,7 +29,7 @@ impl Graph {
         self.scale(sum, 1.0 / count as f32)
     }
 
-    /// Maximum over `axes`, which disappear. Every element equal to it gets the gradient.
+    /// Maximum over `axes`, which disappear. Of equal elements one gets the gradient: the first, in one stage.
     pub fn max(&mut self, x: Value, axes: &[usize]) -> Value {
         self.reduce(Combine::Max, x, axes)
     }
@@ -100,6 +102,9 @@ impl Graph {
     }
 }
 
+/// A sum; or a maximum with, as second output, its place among the reduced elements, counted from 0 in row-major
+/// order of the reduced dimensions. The gradient goes by the place: the maximum itself may be rounded, or computed
+/// again, before the gradient is.
 #[derive(Clone, Debug)]
 struct Reduce {
     combine: Combine,
@@ -124,6 +129,23 @@ impl Reduce {
         let all = View::contiguous(shape);
         let (cols, rows): (Vec<_>, Vec<_>) = (0..shape.len()).partition(|d| self.axes.contains(d));
         (all.permute(&rows), all.permute(&cols))
+    }
+
+    /// The place of each element of `shape` among those it is reduced with.
+    fn places(&self, g: &mut Graph, shape: &[usize]) -> Value {
+        let axes = (0..shape.len()).filter(|d| self.axes.contains(d));
+        let inner = |g: &mut Graph, outer: Value, axis: usize| {
+            let outer = g.scale(outer, shape[axis] as f32);
+            let coord = g.coord(shape, axis);
+            g.add(outer, coord)
+        };
+        let place = axes.fold(None, |place, axis| {
+            Some(match place {
+                Some(outer) => inner(g, outer, axis),
+                None => g.coord(shape, axis),
+            })
+        });
+        place.unwrap_or_else(|| g.scalar(0.0))
     }
 
     /// Which axis to cut into how many chunks first, when that gives the device more to do at
@@ -167,9 +189,17 @@ impl Op for Reduce {
     fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
         let shape = &inputs[0].shape;
         let valid = |(k, a): (usize, &usize)| *a < shape.len() && !self.axes[..k].contains(a);
-        match self.axes.iter().enumerate().all(valid) {
-            true => Ok(vec![Type::f32(&self.kept(shape))]),
-            false => Err(format!("cannot reduce axes {:?} of {shape:?}", self.axes)),
+        if !self.axes.iter().enumerate().all(valid) {
+            return Err(format!("cannot reduce axes {:?} of {shape:?}", self.axes));
+        }
+        let kept = Type::f32(&self.kept(shape));
+        match self.combine {
+            Combine::Sum => Ok(vec![kept]),
+            Combine::Max if self.views(shape).1.len() <= PLACES => Ok(vec![kept.clone(), kept]),
+            Combine::Max => Err(format!(
+                "cannot find the largest of more than {PLACES} elements, axes {:?} of {shape:?}",
+                self.axes
+            )),
         }
     }
 
@@ -179,12 +209,24 @@ impl Op for Reduce {
         let row = |r: usize| {
             let values = (0..cols.len()).map(|c| x.at(rows.index(r) + cols.index(c)));
             match self.combine {
-                Combine::Sum => values.sum::<f64>() as f32,
-                Combine::Max => values.fold(f64::NEG_INFINITY, f64::max) as f32,
+                Combine::Sum => (values.sum::<f64>() as f32, 0.0),
+                Combine::Max => {
+                    let larger = |best: (f64, usize), (c, x): (usize, f64)| match x > best.0 {
+                        true => (x, c),
+                        false => best,
+                    };
+                    let start = (f64::from(LOWEST), 0);
+                    let (largest, place) = values.enumerate().fold(start, larger);
+                    (largest as f32, place as f32)
+                }
             }
         };
-        let data = (0..rows.len()).map(row).collect();
-        vec![Tensor::f32(&rows.shape, data)]
+        let (values, places) = (0..rows.len()).map(row).unzip();
+        let mut outputs = vec![Tensor::f32(&rows.shape, values)];
+        if self.combine == Combine::Max {
+            outputs.push(Tensor::f32(&rows.shape, places));
+        }
+        outputs
     }
 
     fn lower(&self, inputs: &[Type], _: &[Type]) -> Lowering {
@@ -192,6 +234,11 @@ impl Op for Reduce {
         let mut expr = Expr::default();
         let element = expr.push(Scalar::Leaf(0));
         let value = expr.push(Scalar::Reduced(0));
+        let mut outputs = vec![RowsOutput::Row { buffer: 0, value }];
+        if self.combine == Combine::Max {
+            let value = expr.push(Scalar::ReducedAt(0));
+            outputs.push(RowsOutput::Row { buffer: 1, value });
+        }
         Lowering::Rows(Rows {
             rows,
             cols,
@@ -202,7 +249,7 @@ impl Op for Reduce {
                 reduce: self.combine,
                 value: element,
             }],
-            outputs: vec![RowsOutput::Row { buffer: 0, value }],
+            outputs,
         })
     }
 
@@ -218,8 +265,9 @@ impl Op for Reduce {
         if self.combine == Combine::Sum {
             return vec![Some(dy)];
         }
-        let y = g.reshape(ctx.outputs[0], &flat);
-        let largest = g.eq(x, y);
+        let place = g.reshape(ctx.outputs[1], &flat);
+        let places = self.places(g, &shape);
+        let largest = g.eq(places, place);
         vec![Some(g.mul(dy, largest))]
     }
 }
@@ -272,6 +320,41 @@ pub(crate) const CASES: &[Case] = &[
         name: "max of the last axis",
         build: |g| {
             let x = distinct(g, "x", &[4, 7]);
+            vec![g.max(x, &[1])]
+        },
+    },
+    Case {
+        name: "max of outer and inner axes",
+        build: |g| {
+            let x = distinct(g, "x", &[2, 3, 4, 5]);
+            vec![g.max(x, &[2, 0])]
+        },
+    },
+    Case {
+        name: "max of rows in fours",
+        build: |g| {
+            let x = distinct(g, "x", &[3, 520]);
+            vec![g.max(x, &[1])]
+        },
+    },
+    Case {
+        name: "max of columns in fours",
+        build: |g| {
+            // Far apart in each column alone, so that f32 resolves small steps.
+            let shape = [2, 3, 32, 8];
+            let level = |i: usize| ((i / 256 + i % 256) % 3) as f32;
+            let levels = Tensor::f32(&shape, (0..1536).map(level).collect());
+            let levels = g.constant("levels", levels);
+            let x = g.param("x", &shape, Init::Normal(1.0));
+            let x = g.scale(x, 0.125);
+            let x = g.add(x, levels);
+            vec![g.max(x, &[1])]
+        },
+    },
+    Case {
+        name: "max of long rows",
+        build: |g| {
+            let x = distinct(g, "x", &[70, 40]);
             vec![g.max(x, &[1])]
         },
     },

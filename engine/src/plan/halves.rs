@@ -2,28 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use samora_shaders::{Access, Binary, Scalar};
+use samora_shaders::{Access, Binary, Expr, Id, Output, Scalar, Unary};
 
-use crate::fuse::{Group, Groups, computed};
+use crate::fuse::{Group, Groups, computed, used};
 use crate::lower::{Body, Buffer, Lowered};
 use crate::{DType, Graph, SourceKind};
-
-/// Elements from which it is worth it.
-const LEAST: usize = 4096;
 
 /// Of the `stored` values, those that products and attention read as operands, which they round to f16
 /// anyway, and those that nothing but the epilogues of products reads, which come from products as a rule. Then
 /// those that are joined or copied into these and read by nothing else.
 /// Of the sources, weights and constants that no step changes and that are operands and nothing else.
-/// What is wanted after the step stays f32, and so does all that is summed over many steps.
+/// What is wanted after the step stays f32, and so does all that is summed over many steps, and what is compared:
+/// a choice must be the same wherever it is made again, and an index is not to be rounded at all. Values have at
+/// least `least` elements.
 pub(super) fn halves(
     graph: &Graph,
     lowered: &Lowered,
     groups: &Groups<'_>,
-    stored: &HashSet<Buffer>,
+    (stored, least): (&HashSet<Buffer>, usize),
 ) -> HashSet<Buffer> {
     let mut operands = HashSet::new();
     let mut exact: HashSet<Buffer> = lowered.values.values().copied().collect();
+    exact.extend(compared(lowered));
     let mut elsewhere: HashMap<Buffer, Vec<usize>> = HashMap::new();
     for (g, group) in groups.groups.iter().enumerate() {
         let anchor = group.anchor.map(|n| &lowered.nodes[n].body);
@@ -55,8 +55,8 @@ pub(super) fn halves(
         }
     }
     let large = |b: &Buffer| match *b {
-        Buffer::Computed { node, output } => lowered.nodes[node].lens[output] >= LEAST,
-        Buffer::Source(s) => graph.ty(graph.sources()[s].value).len() >= LEAST,
+        Buffer::Computed { node, output } => lowered.nodes[node].lens[output] >= least,
+        Buffer::Source(s) => graph.ty(graph.sources()[s].value).len() >= least,
     };
     let rounded = |b: &Buffer| operands.contains(b) || !elsewhere.contains_key(b);
     let sources = operands.iter().filter(|b| is_frozen(graph, b));
@@ -76,6 +76,43 @@ pub(super) fn halves(
     let joined: Vec<Buffer> = joined.copied().collect();
     halves.extend(joined);
     halves
+}
+
+/// What is compared, straight or after pointwise arithmetic, with anything but zero: rounding keeps signs.
+fn compared(lowered: &Lowered) -> HashSet<Buffer> {
+    let mut compared = HashSet::new();
+    for (n, node) in lowered.nodes.iter().enumerate().rev() {
+        let (expr, leaves, results) = match &node.body {
+            Body::Map(m) => (&m.expr, &m.leaves, &m.outputs[..]),
+            Body::Rows(r) => (&r.expr, &r.leaves, &[][..]),
+            Body::Gemm(g) => (&g.expr, &g.leaves, &[][..]),
+            Body::Attention(_) => continue,
+        };
+        let into_compared = |o: &&Output| {
+            let output = o.buffer;
+            compared.contains(&Buffer::Computed { node: n, output })
+        };
+        let results = results.iter().filter(into_compared).map(|o| o.value);
+        let roots: Vec<Id> = operands_compared(expr).chain(results).collect();
+        let used = used(expr, roots.into_iter());
+        let read = leaves.iter().enumerate().filter(|(k, leaf)| {
+            let node = expr.nodes.iter().position(|s| *s == Scalar::Leaf(*k));
+            node.is_some_and(|id| used[id]) && !matches!(leaf.access, Access::Coord { .. })
+        });
+        let read: Vec<Buffer> = read.map(|(_, leaf)| node.inputs[leaf.buffer]).collect();
+        compared.extend(read);
+    }
+    compared
+}
+
+/// The operands of comparisons in an expression.
+fn operands_compared(expr: &Expr) -> impl Iterator<Item = Id> {
+    let is_zero = |id: Id| expr.nodes[id] == Scalar::Const(0.0);
+    expr.nodes.iter().flat_map(move |scalar| match *scalar {
+        Scalar::Binary(Binary::Eq | Binary::Lt, a, b) if !is_zero(a) && !is_zero(b) => vec![a, b],
+        Scalar::Unary(Unary::Floor, a) => vec![a],
+        _ => Vec::new(),
+    })
 }
 
 /// Whether a kernel only copies numbers, of one value or of several side by side.

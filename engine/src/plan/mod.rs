@@ -61,6 +61,8 @@ pub struct Planning {
     pub fuse: bool,
     /// What products read is kept as f16, for devices that round it to that.
     pub halves: bool,
+    /// Elements from which a value is kept so: fewer are not worth it.
+    pub least_half: usize,
     /// Storage buffers that one kernel may bind.
     pub bindings: usize,
 }
@@ -71,6 +73,7 @@ impl Planning {
         Self {
             fuse,
             halves: false,
+            least_half: 4096,
             bindings: MAX_BINDINGS,
         }
     }
@@ -115,7 +118,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         .copied()
         .collect();
     let halves = match planning.halves {
-        true => halves(graph, &lowered, &groups, &in_slots),
+        true => halves(graph, &lowered, &groups, (&in_slots, planning.least_half)),
         false => HashSet::new(),
     };
     let slots = assign_slots(&lowered, &groups.groups, &order, (&in_slots, &halves));

@@ -27,6 +27,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) acc: &'a str,
     /// Names of the finished reductions ([`Scalar::Reduced`]).
     pub(crate) reduced: &'a [String],
+    /// Names of their columns ([`Scalar::ReducedAt`]); empty where nothing asks for it.
+    pub(crate) reduced_at: &'a [String],
 }
 
 impl Inputs<'_> {
@@ -53,6 +55,7 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
             },
             Scalar::Acc => inputs.acc.to_string(),
             Scalar::Reduced(k) => inputs.reduced[*k].clone(),
+            Scalar::ReducedAt(k) => inputs.reduced_at[*k].clone(),
             Scalar::Const(c) => inputs.number(*c),
             Scalar::Unary(f, a) => {
                 let a = variable(w, expr, &[*a], name(a));
@@ -93,7 +96,11 @@ pub(super) fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
             Scalar::Unary(_, a) => needed[a] = true,
             Scalar::Binary(_, a, b) => [a, b].iter().for_each(|&x| needed[x] = true),
             Scalar::Select(c, a, b) => [c, a, b].iter().for_each(|&x| needed[x] = true),
-            Scalar::Leaf(_) | Scalar::Acc | Scalar::Reduced(_) | Scalar::Const(_) => {}
+            Scalar::Leaf(_)
+            | Scalar::Acc
+            | Scalar::Reduced(_)
+            | Scalar::ReducedAt(_)
+            | Scalar::Const(_) => {}
         }
     }
     needed
@@ -136,7 +143,6 @@ fn binary(w: &mut Writer, f: Binary, [a, b]: [&str; 2], inputs: Inputs) -> Strin
         Binary::Mul => format!("{a} * {b}"),
         Binary::Div => format!("{a} / {b}"),
         Binary::Max => format!("max({a}, {b})"),
-        Binary::Min => format!("min({a}, {b})"),
         Binary::Pow => format!("{}({a}, {b})", w.call(Helper::Pow, inputs.quad)),
         Binary::Eq => truth(format!("{a} == {b}")),
         Binary::Lt => truth(format!("{a} < {b}")),

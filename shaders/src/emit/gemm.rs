@@ -106,6 +106,7 @@ pub(crate) fn epilogue(
         element: i,
         acc,
         reduced: &[],
+        reduced_at: &[],
     };
     let wanted: Vec<_> = kernel.outputs.iter().map(|o| o.value).collect();
     let names = values(w, &kernel.expr, &wanted, inputs);

@@ -35,6 +35,7 @@ pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {
         quad,
         acc: "",
         reduced: &[],
+        reduced_at: &[],
     };
     let wanted: Vec<_> = kernel.outputs.iter().map(|o| o.value).collect();
     let names = values(&mut w, &kernel.expr, &wanted, inputs);

@@ -17,6 +17,7 @@ mod quad;
 mod rows;
 mod rows_columns;
 mod rows_held;
+mod rows_stages;
 mod rows_walk;
 
 pub use form::TEXTURE_WIDTH;

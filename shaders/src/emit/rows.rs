@@ -4,11 +4,12 @@
 use super::arithmetic::{Inputs, values};
 use super::grid::{fold, linear_group, linear_invocation};
 use super::map::store;
-use super::rows_columns::{Body, Columns, shared_columns};
+use super::rows_columns::{Body, Columns, Visit, shared_columns};
 use super::rows_held::Held;
-use super::rows_walk::{Quads, Reduced, Walk};
+use super::rows_stages::{Part, asks_for_columns, by_subgroup, by_tree, stages};
+use super::rows_walk::{Reduced, Walk};
 use crate::wgsl::{Builtin, Module, Writer, sum, times};
-use crate::{Caps, Reduce, Rows, RowsOutput, Shader, Stage};
+use crate::{Caps, Reduce, Rows, RowsOutput, Shader, View};
 
 /// Rows up to this long are not worth splitting among invocations.
 const SHORT: usize = 16;
@@ -97,18 +98,24 @@ fn per_invocation(walk: &Walk, caps: &Caps) -> (Module, [u32; 3]) {
     walk.row(&mut w);
     let columns = |w: &mut Writer, body: &mut Body| {
         let cols = walk.kernel.cols.simplified();
-        let mut terms = vec!["base".to_string()];
-        for (&extent, &stride) in cols.shape.iter().zip(&cols.strides) {
+        let numbers = View::contiguous(&cols.shape);
+        let (mut terms, mut column) = (vec!["base".to_string()], Vec::new());
+        for (d, &extent) in cols.shape.iter().enumerate() {
             let c = w.fresh("c");
             let step = format!("{}u", walk.width());
             w.open_loop(&c, "0u", &format!("{extent}u"), &step);
-            terms.extend(times(&c, stride));
+            terms.extend(times(&c, cols.strides[d]));
+            column.extend(times(&c, numbers.strides[d]));
         }
-        let i = w.bind("i", sum(terms));
-        body(w, &i, &[]);
+        let visit = Visit {
+            element: &w.bind("i", sum(terms)),
+            column: &sum(column),
+            leaves: &[],
+        };
+        body(w, &visit);
         cols.shape.iter().for_each(|_| w.close());
     };
-    let finish = |_: &mut Writer, _: Reduce, part: &str| part.to_string();
+    let finish = |_: &mut Writer, _: Reduce, part: Part| part;
     let reduced = stages(&mut w, walk, &columns, &finish);
     outputs(&mut w, walk, &columns, &reduced);
     row_outputs(&mut w, walk, &reduced);
@@ -146,13 +153,7 @@ fn per_subgroup(walk: &Walk, caps: &Caps, smallest: u32, largest: u32) -> (Modul
     w.open_loop(walk.unit(), "first + subgroup", &end, "subgroups");
     walk.row(&mut w);
     let columns = &*shared_columns(&mut w, walk, kept, lanes);
-    let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
-        let f = match reduce {
-            Reduce::Sum => "subgroupAdd",
-            Reduce::Max => "subgroupMax",
-        };
-        w.bind("reduced", format!("{f}({part})"))
-    };
+    let finish = |w: &mut Writer, reduce, part: Part| by_subgroup(w, walk, reduce, part);
     let reduced = stages(&mut w, walk, columns, &finish);
     outputs(&mut w, walk, columns, &reduced);
     if has_row_outputs(walk.kernel) {
@@ -204,35 +205,13 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (Module, [u32; 3]) {
     let lanes = ["member", step.as_str()];
     let kept = Held::new(walk, members, members).map(|held| held.columns(&mut w, walk, lanes));
     let columns = &*shared_columns(&mut w, walk, kept, lanes);
-    let finish = |w: &mut Writer, reduce: Reduce, part: &str| {
-        w.line(format!("partial[local] = {part};"));
-        w.line("workgroupBarrier();");
-        w.open(format!(
-            "for (var half = {}u; half > 0u; half /= 2u)",
-            members / 2
-        ));
-        w.open("if member < half");
-        let other = sum(vec![
-            "local".to_string(),
-            times("half", apart).unwrap_or_default(),
-        ]);
-        w.line(combine(
-            reduce,
-            "partial[local]",
-            &format!("partial[{other}]"),
-        ));
-        w.close();
-        w.line("workgroupBarrier();");
-        w.close();
-        let first = if rows_first {
-            format!("local % {rows}u")
-        } else {
-            "local - member".to_string()
-        };
-        let reduced = w.bind("reduced", format!("partial[{first}]"));
-        w.line("workgroupBarrier();");
-        reduced
+    let first = if rows_first {
+        format!("local % {rows}u")
+    } else {
+        "local - member".to_string()
     };
+    let finish =
+        |w: &mut Writer, reduce, part: Part| by_tree(w, reduce, part, (members, apart, &first));
     let reduced = stages(&mut w, walk, columns, &finish);
     if !exact {
         w.open(format!("if wanted < {count}u"));
@@ -250,6 +229,10 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (Module, [u32; 3]) {
     let mut interface = walk.interface(workgroup, &builtins);
     let ty = format!("array<{}, {workgroup}>", walk.result());
     interface.shared.push(("partial".to_string(), ty));
+    if asks_for_columns(walk) {
+        let ty = format!("array<{}, {workgroup}>", walk.column());
+        interface.shared.push(("found".to_string(), ty));
+    }
     (w.module(&interface), grid)
 }
 
@@ -257,62 +240,6 @@ fn per_team(walk: &Walk, caps: &Caps, team: Team) -> (Module, [u32; 3]) {
 /// kernels for any number of rows can share a text.
 fn covers(grid: [u32; 3], per_group: usize, count: usize) -> bool {
     grid.iter().map(|&n| n as usize).product::<usize>() * per_group == count
-}
-
-/// Writes the stages; `finish` combines the partial results of a row. Returns the results' names.
-fn stages(
-    w: &mut Writer,
-    walk: &Walk,
-    columns: &Columns,
-    finish: &dyn Fn(&mut Writer, Reduce, &str) -> String,
-) -> Reduced {
-    let mut reduced = Reduced::default();
-    for &Stage { reduce, value } in &walk.kernel.stages {
-        let mut part = w.fresh("part");
-        let start = match reduce {
-            Reduce::Sum => 0.0,
-            Reduce::Max => -3.0e38,
-        };
-        let start = walk.at_element("", &reduced).number(start);
-        w.line(format!("var {part} = {start};"));
-        columns(w, &mut |w, i, held| {
-            let inputs = Inputs {
-                held,
-                ..walk.at_element(i, &reduced)
-            };
-            for name in values(w, &walk.kernel.expr, &[value], inputs) {
-                w.line(combine(reduce, &part, &name));
-            }
-        });
-        if walk.quads == Quads::Columns {
-            part = w.bind("part", across(reduce, &part));
-        }
-        let row = finish(w, reduce, &part);
-        let element = if walk.quads == Quads::Columns {
-            w.bind("reduced", format!("vec4<f32>({row})"))
-        } else {
-            row.clone()
-        };
-        reduced.row.push(row);
-        reduced.element.push(element);
-    }
-    reduced
-}
-
-/// The components of a vec4 combined.
-fn across(reduce: Reduce, quad: &str) -> String {
-    match reduce {
-        Reduce::Sum => format!("({quad}.x + {quad}.y) + ({quad}.z + {quad}.w)"),
-        Reduce::Max => format!("max(max({quad}.x, {quad}.y), max({quad}.z, {quad}.w))"),
-    }
-}
-
-/// The statement that folds `value` into `total`.
-fn combine(reduce: Reduce, total: &str, value: &str) -> String {
-    match reduce {
-        Reduce::Sum => format!("{total} += {value};"),
-        Reduce::Max => format!("{total} = max({total}, {value});"),
-    }
 }
 
 /// Writes the element outputs.
@@ -329,14 +256,14 @@ fn outputs(w: &mut Writer, walk: &Walk, columns: &Columns, reduced: &Reduced) {
     if wanted.is_empty() {
         return;
     }
-    columns(w, &mut |w, i, held| {
+    columns(w, &mut |w, visit| {
         let inputs = Inputs {
-            held,
-            ..walk.at_element(i, reduced)
+            held: visit.leaves,
+            ..walk.at_element(visit.element, reduced)
         };
         let names = values(w, &walk.kernel.expr, &wanted, inputs);
         for (buffer, name) in buffers.iter().zip(&names) {
-            w.line(store(inputs, *buffer, i, name));
+            w.line(store(inputs, *buffer, visit.element, name));
         }
     });
 }

@@ -5,8 +5,18 @@ use super::rows_held::{Kept, Turn};
 use super::rows_walk::Walk;
 use crate::wgsl::{Writer, times};
 
-/// Writes what is done with an element, given its name and the leaves that have been read.
-pub(super) type Body<'a> = dyn FnMut(&mut Writer, &str, &[Option<String>]) + 'a;
+/// An element of a row, or four of them.
+pub(super) struct Visit<'a> {
+    /// Name of the element's index.
+    pub(super) element: &'a str,
+    /// Its column, a factor.
+    pub(super) column: &'a str,
+    /// Names of the leaves that have been read.
+    pub(super) leaves: &'a [Option<String>],
+}
+
+/// Writes what is done with an element.
+pub(super) type Body<'a> = dyn FnMut(&mut Writer, &Visit) + 'a;
 /// Writes a visit of the columns of a row.
 pub(super) type Columns<'a> = dyn Fn(&mut Writer, &mut Body) + 'a;
 
@@ -35,7 +45,12 @@ fn strided_columns<'a>(
         let c = w.fresh("c");
         w.open_loop(&c, &first, &format!("{}u", cols.len()), &step);
         let i = w.bind("i", format!("base + {}", view_index(cols, &c)));
-        body(w, &i, &[]);
+        let visit = Visit {
+            element: &i,
+            column: &c,
+            leaves: &[],
+        };
+        body(w, &visit);
         w.close();
     }
 }
@@ -47,7 +62,12 @@ fn held_columns(turns: Vec<Turn>) -> impl Fn(&mut Writer, &mut Body) {
             if let Some(condition) = &turn.takes_part {
                 w.open(format!("if {condition}"));
             }
-            body(w, &turn.element, &turn.leaves);
+            let visit = Visit {
+                element: &turn.element,
+                column: &turn.column,
+                leaves: &turn.leaves,
+            };
+            body(w, &visit);
             if turn.takes_part.is_some() {
                 w.close();
             }

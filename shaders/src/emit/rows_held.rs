@@ -27,6 +27,8 @@ pub(super) struct Held {
 pub(super) struct Turn {
     /// Name of the element, moved back into the row where the lane has none.
     pub(super) element: String,
+    /// Name of its column.
+    pub(super) column: String,
     /// Condition that the lane has an element.
     pub(super) takes_part: Option<String>,
     /// Names of the leaves that are kept.
@@ -108,7 +110,8 @@ impl Held {
                 leaves[k] = Some(load(w, &walk.kernel.leaves[k], inputs));
             }
             Turn {
-                element: column,
+                element: column.clone(),
+                column,
                 takes_part,
                 leaves,
             }

@@ -86,6 +86,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Type of the column of a row's result.
+    pub(super) fn column(&self) -> &'static str {
+        if self.quads == Quads::Rows {
+            "vec4<u32>"
+        } else {
+            "u32"
+        }
+    }
+
     /// Name of the number of a row, or of a four of rows.
     pub(super) fn unit(&self) -> &'static str {
         if self.quads == Quads::Rows {
@@ -114,6 +123,7 @@ impl<'a> Walk<'a> {
         Inputs {
             quad: self.quads != Quads::No,
             reduced: &reduced.element,
+            reduced_at: &reduced.element_at,
             ..self.at_row(element, reduced)
         }
     }
@@ -129,6 +139,7 @@ impl<'a> Walk<'a> {
             quad: self.quads == Quads::Rows,
             acc: "",
             reduced: &reduced.row,
+            reduced_at: &reduced.row_at,
         }
     }
 }
@@ -140,4 +151,7 @@ pub(super) struct Reduced {
     pub(super) row: Vec<String>,
     /// The same in the type of an element's values.
     pub(super) element: Vec<String>,
+    /// The columns of both, empty where nothing asks for it.
+    pub(super) row_at: Vec<String>,
+    pub(super) element_at: Vec<String>,
 }

@@ -74,7 +74,8 @@ struct Element<'a> {
     buffers: &'a [Words],
     i: usize,
     acc: f64,
-    reduced: &'a [f64],
+    /// Result of each finished stage, and its column where that is a maximum.
+    reduced: &'a [(f64, usize)],
 }
 
 impl<'a> Element<'a> {
@@ -95,7 +96,8 @@ impl<'a> Element<'a> {
             let v = match *scalar {
                 Scalar::Leaf(k) => leaf::value(&self.leaves[k], self.buffers, self.i),
                 Scalar::Acc => self.acc,
-                Scalar::Reduced(k) => self.reduced.get(k).copied().unwrap_or(0.0),
+                Scalar::Reduced(k) => self.reduced.get(k).map_or(0.0, |r| r.0),
+                Scalar::ReducedAt(k) => self.reduced.get(k).map_or(0.0, |r| r.1 as f64),
                 Scalar::Const(c) => f64::from(c),
                 Scalar::Unary(op, a) => unary(op, values[a]),
                 Scalar::Binary(op, a, b) => binary(op, values[a], values[b]),
@@ -132,7 +134,7 @@ fn rows(r: &Rows, buffers: &[Words], output: usize, i: usize) -> Option<f64> {
         RowsOutput::Element { value, .. } => (row_of(r, i)?, value),
     };
     let base = r.rows.index(row);
-    let mut reduced: Vec<f64> = Vec::new();
+    let mut reduced: Vec<(f64, usize)> = Vec::new();
     for stage in &r.stages {
         let at = |c: usize| {
             let element = Element::new(&r.expr, &r.leaves, buffers, base + r.cols.index(c));
@@ -144,8 +146,14 @@ fn rows(r: &Rows, buffers: &[Words], output: usize, i: usize) -> Option<f64> {
         };
         let values = (0..r.cols.len()).map(at);
         reduced.push(match stage.reduce {
-            Reduce::Sum => values.sum(),
-            Reduce::Max => values.fold(f64::MIN, f64::max),
+            Reduce::Sum => (values.sum(), 0),
+            Reduce::Max => {
+                let larger = |best: (f64, usize), (c, x): (usize, f64)| match x > best.0 {
+                    true => (x, c),
+                    false => best,
+                };
+                values.enumerate().fold((f64::MIN, 0), larger)
+            }
         });
     }
     // A row output uses no leaf, so any element of the row will do.
@@ -214,7 +222,6 @@ fn binary(op: Binary, a: f64, b: f64) -> f64 {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::Max => a.max(b),
-        Binary::Min => a.min(b),
         Binary::Pow => a.powf(b),
         Binary::Eq => f64::from(u8::from(a == b)),
         Binary::Lt => f64::from(u8::from(a < b)),

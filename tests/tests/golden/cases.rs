@@ -4,7 +4,7 @@ use super::attention::{
     Pass, attention, biased_attention, long_sequence, strips_attention, tiled_attention,
 };
 use super::products::{linear, square, transposed};
-use super::rows::{column_sums, scaled_norm, softmax};
+use super::rows::{column_sums, largest, pooling, scaled_norm, softmax};
 use samora_shaders::{
     Access, Axis, Binary, Binding, BufferType, Caps, Expr, Kernel, Leaf, Map, Output, Products,
     Scalar, Unary, View,
@@ -58,6 +58,11 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
         ("rows_scaled_norm_subgroup", scaled_norm(), discrete),
         ("rows_column_sums_software", column_sums(), cpu),
         ("rows_column_sums_workgroup", column_sums(), gpu),
+        ("rows_largest_software", largest(), cpu),
+        ("rows_largest_subgroup", largest(), discrete),
+        ("rows_largest_workgroup", largest(), gpu),
+        ("rows_pooling_software", pooling(), cpu),
+        ("rows_pooling_invocation", pooling(), gpu),
         ("gemm_linear_software", linear([64, 48, 32]), cpu),
         ("gemm_linear_workgroup", linear([64, 48, 32]), gpu),
         ("gemm_lora_down_software", linear([392, 4, 64]), cpu),
@@ -271,6 +276,7 @@ fn gather(adjoint: bool) -> Kernel {
         Access::Gather {
             source: view([30, 3, 1]),
             axis,
+            count: 10,
             ids,
             ids_view,
         }

@@ -108,6 +108,57 @@ pub(crate) fn column_sums() -> Kernel {
     })
 }
 
+/// The largest of each row of `[50, 768]` and its place.
+pub(crate) fn largest() -> Kernel {
+    let rows = View {
+        shape: vec![50],
+        strides: vec![768],
+        offset: 0,
+    };
+    place_of_largest(rows, View::contiguous(&[768]))
+}
+
+/// The largest of each window of `[1024, 9, 16]`, channel by channel, and its place.
+pub(crate) fn pooling() -> Kernel {
+    let rows = View {
+        shape: vec![1024, 16],
+        strides: vec![144, 1],
+        offset: 0,
+    };
+    let cols = View {
+        shape: vec![9],
+        strides: vec![16],
+        offset: 0,
+    };
+    place_of_largest(rows, cols)
+}
+
+fn place_of_largest(rows: View, cols: View) -> Kernel {
+    Kernel::Rows(Rows {
+        leaves: vec![identity(0, &[rows.len() * cols.len()])],
+        rows,
+        cols,
+        bindings: vec![READ, WRITE, WRITE],
+        expr: Expr {
+            nodes: vec![Scalar::Leaf(0), Scalar::Reduced(0), Scalar::ReducedAt(0)],
+        },
+        stages: vec![Stage {
+            reduce: Reduce::Max,
+            value: 0,
+        }],
+        outputs: vec![
+            RowsOutput::Row {
+                buffer: 1,
+                value: 1,
+            },
+            RowsOutput::Row {
+                buffer: 2,
+                value: 2,
+            },
+        ],
+    })
+}
+
 fn identity(buffer: usize, shape: &[usize]) -> Leaf {
     Leaf {
         buffer,
