@@ -8,7 +8,7 @@ use crate::{Error, Graph, Result, SourceKind, Tensor, Value};
 /// graph itself. Parameters absent from `feeds` are drawn from their [`crate::Init`] with seed 0.
 ///
 /// # Errors
-/// An input that is not fed, or a feed of another type.
+/// An input that is not fed, a feed of another type or length, or an index beyond what it indexes.
 pub fn evaluate(
     graph: &Graph,
     feeds: &HashMap<String, Tensor>,
@@ -24,12 +24,8 @@ pub fn evaluate(
             }
             (None, SourceKind::Input) => continue,
         };
-        if tensor.ty() != *graph.ty(source.value) {
-            let message = format!(
-                "fed {:?}, declared {:?}",
-                tensor.ty(),
-                graph.ty(source.value)
-            );
+        let limit = graph.index_limit(source.value);
+        if let Err(message) = tensor.check(graph.ty(source.value), limit) {
             return Err(Error::Tensor {
                 name: source.name.clone(),
                 message,

@@ -67,6 +67,8 @@ pub struct Graph {
     scope: Vec<String>,
     error: Option<Error>,
     random_sites: u32,
+    /// Of the nodes that hold indices, what the indices must stay below.
+    index_limits: BTreeMap<usize, usize>,
     /// Nodes before the first backward pass.
     forward: Option<usize>,
 }
@@ -109,11 +111,13 @@ impl Graph {
 
     /// State kept between steps, named within the current scope.
     pub fn state(&mut self, name: &str, start: Tensor) -> Value {
+        self.check_elements("state", name, &start);
         self.source(name, start.ty(), SourceKind::State(start))
     }
 
     /// A constant tensor, named within the current scope.
     pub fn constant(&mut self, name: &str, tensor: Tensor) -> Value {
+        self.check_elements("constant", name, &tensor);
         self.source(name, tensor.ty(), SourceKind::Constant(tensor))
     }
 
@@ -145,6 +149,24 @@ impl Graph {
                 self.assigns.push((target, value));
             }
         }
+    }
+
+    /// Declares that `ids` index something with `limit` entries. Constants are checked at once, inputs when they
+    /// are fed.
+    pub(crate) fn index_below(&mut self, ids: Value, limit: usize) {
+        let least = self.index_limits.entry(ids.node).or_insert(limit);
+        *least = limit.min(*least);
+        let source = self.sources.iter().find(|s| s.value == ids);
+        if let Some(SourceKind::Constant(tensor)) = source.map(|s| &s.kind)
+            && let Err(message) = tensor.check(&tensor.ty(), Some(limit))
+        {
+            self.fail("gather", message);
+        }
+    }
+
+    /// What the indices that a value holds must stay below, if it is known.
+    pub(crate) fn index_limit(&self, ids: Value) -> Option<usize> {
+        self.index_limits.get(&ids.node).copied()
     }
 
     /// Runs `body`, whose assignments keep the target's value where the scalar `condition` is 0.
@@ -274,6 +296,12 @@ impl Graph {
     /// Sets the scope path for nodes appended while differentiating, and returns the old one.
     pub(crate) fn replace_scope(&mut self, scope: Vec<String>) -> Vec<String> {
         std::mem::replace(&mut self.scope, scope)
+    }
+
+    fn check_elements(&mut self, op: &'static str, name: &str, tensor: &Tensor) {
+        if let Err(message) = tensor.check(&tensor.ty(), None) {
+            self.fail(op, format!("{name} {message}"));
+        }
     }
 
     fn source(&mut self, name: &str, ty: Type, kind: SourceKind) -> Value {

@@ -3,6 +3,8 @@
 
 pub use samora_shaders::uniform;
 
+use crate::Tensor;
+
 /// A sequence of random numbers keyed by a seed and a name, for the host: initial weights,
 /// augmentation, shuffling.
 #[derive(Clone, Debug)]
@@ -27,6 +29,12 @@ impl Stream {
             key: mix64(self.key ^ mix64(index.wrapping_add(0x632b_e59b_d9b4_e019))),
             counter: 0,
         }
+    }
+
+    /// The graph input `random` that draws a step's noise from this stream: two words, whatever its position.
+    pub fn key(&self) -> Tensor {
+        let key = self.at(0x6e6f_6973_65).key;
+        Tensor::u32(&[2], vec![key as u32, (key >> 32) as u32])
     }
 
     /// 64 random bits.

@@ -68,9 +68,9 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// An f32 tensor. The data must have as many elements as the shape.
+    /// An f32 tensor. The data must have as many elements as the shape; whatever takes a tensor from outside
+    /// refuses it otherwise.
     pub fn f32(shape: &[usize], data: Vec<f32>) -> Self {
-        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
         Self {
             shape: shape.to_vec(),
             data: Data::F32(Arc::new(data)),
@@ -79,10 +79,39 @@ impl Tensor {
 
     /// A u32 tensor. The data must have as many elements as the shape.
     pub fn u32(shape: &[usize], data: Vec<u32>) -> Self {
-        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
         Self {
             shape: shape.to_vec(),
             data: Data::U32(Arc::new(data)),
+        }
+    }
+
+    /// Fails unless it can stand for what was declared as `ty`: its shape and elements, of which indices stay
+    /// `below` what they index.
+    ///
+    /// # Errors
+    /// What is wrong, to be said after its name.
+    pub(crate) fn check(&self, ty: &Type, below: Option<usize>) -> Result<(), String> {
+        let given = self.ty();
+        if given != *ty {
+            let Type { shape, dtype } = given;
+            let (need, of) = (&ty.shape, ty.dtype);
+            return Err(format!(
+                "has shape {shape:?} of {dtype:?}, {need:?} of {of:?} is needed"
+            ));
+        }
+        if self.len() != ty.len() {
+            let (len, shape) = (self.len(), &ty.shape);
+            return Err(format!(
+                "has {len} elements, which shape {shape:?} does not hold"
+            ));
+        }
+        let limit = below.unwrap_or(usize::MAX);
+        let mut ids = self.as_u32().iter().enumerate();
+        match ids.find(|(_, id)| **id as usize >= limit) {
+            Some((at, id)) => Err(format!(
+                "has index {id} at element {at}; indices are below {limit}"
+            )),
+            None => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if i >= 24u {
         return;
     }
-    let id_1 = b1[i / 3u];
+    let id_1 = min(b1[i / 3u], 9u);
     let x_2 = b0[i / 12u * 30u + i % 3u + id_1 * 3u];
     b2[i] = x_2;
 }

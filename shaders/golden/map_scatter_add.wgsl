@@ -13,7 +13,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at_3 = i / 30u * 4u;
     var x_4 = 0.0f;
     for (var m_5 = 0u; m_5 < 4u; m_5 += 1u) {
-        if b1[at_3 + m_5] == id_1 {
+        if min(b1[at_3 + m_5], 9u) == id_1 {
             x_4 += b0[at_2 + m_5 * 3u];
         }
     }

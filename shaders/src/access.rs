@@ -37,21 +37,25 @@ pub enum Access {
         /// Value outside the source.
         fill: f32,
     },
-    /// Rows by index: along `axis` of `shape`, the source coordinate is `ids[..]`.
-    /// Source element = `source.offset + Σ_{d≠axis} c[d]·source.strides[d] + ids[ids_view.index(i)]·source.strides[axis]`.
+    /// Rows by index: along `axis` of `shape`, the source coordinate is `id = min(ids[..], count − 1)`.
+    /// Source element = `source.offset + Σ_{d≠axis} c[d]·source.strides[d] + id·source.strides[axis]`,
+    /// where the id of element `i` is at `ids_view.index(i)`.
     /// `ids_view` has the same shape as `source.shape`, broadcast with stride 0.
     Gather {
         /// Shape and strides of the source, `shape` being that of the result.
         source: View,
         /// Dimension looked up.
         axis: usize,
+        /// Source extent along `axis`.
+        count: usize,
         /// Binding (u32) of the ids.
         ids: usize,
         /// Where the id of element `i` lies.
         ids_view: View,
     },
     /// Adjoint of [`Access::Gather`]: with coordinates `c` of `i` in `shape`, the sum over
-    /// `m < count` of `source[…, m at axis, …]` where `ids[…, m at axis, …] = c[axis]`, in order of `m`.
+    /// `m < count` of `source[…, m at axis, …]` where `ids[…, m at axis, …] = c[axis]`, in order of `m`; ids
+    /// beyond the result's last coordinate count as that.
     ScatterAdd {
         /// Strides of the source; `shape` is that of the result.
         source: View,
@@ -89,8 +93,8 @@ pub enum Access {
         /// Product of the dimensions after the axis.
         inner: usize,
     },
-    /// Uniform in [0, 1) from a counter: `hash(seed, step, site, i)`. The buffer (u32) holds
-    /// `[seed, step]`. Bit-identical to [`crate::uniform`].
+    /// Uniform in [0, 1) from a counter: `hash(key, site, i)`. The buffer (u32) holds the two words of the
+    /// key. Bit-identical to [`crate::uniform`].
     Uniform {
         /// Which random site of the graph this is.
         site: u32,

@@ -117,8 +117,9 @@ fn mix_bits(bits: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
-fn uniform_at(seed: u32, step: u32, site: u32, index: u32) -> f32 {
-    let x = mix_bits(mix_bits(mix_bits(seed ^ 0x9e3779b9u) ^ step) ^ site);
-    return f32(mix_bits(x ^ index) >> 8u) * 5.9604645e-8f;
+fn uniform_at(key: vec2<u32>, site: u32, index: u32) -> f32 {
+    let first = mix_bits(key.x ^ mix_bits(site ^ 0x9e3779b9u));
+    let second = mix_bits(key.y ^ mix_bits(site ^ 0x85ebca6bu));
+    return f32(mix_bits(mix_bits(index ^ first) ^ second) >> 8u) * 5.9604645e-8f;
 }
 ";

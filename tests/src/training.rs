@@ -7,6 +7,7 @@ use samora_engine::models::sam::{Adapter, SamConfig, encode};
 use samora_engine::nn::Level;
 use samora_engine::nn::loss::mse;
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
+use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Init, Remat, SourceKind, Tensor, Value};
 
 /// Images in a batch.
@@ -108,7 +109,7 @@ impl Training {
         let image = Init::Normal(1.0).draw(&[BATCH, size, size, 3], step as u64, "image");
         vec![
             ("image", image),
-            ("random", Tensor::u32(&[2], vec![11, step as u32])),
+            ("random", Stream::named(11, "noise").at(step as u64).key()),
         ]
     }
 

@@ -85,7 +85,7 @@ fn run(device: &Device, built: &Built) -> Vec<Tensor> {
         .map(|(seed, source)| {
             let shape = built.graph.shape(source.value);
             let count = shape.iter().product::<usize>() as u32;
-            let value = |i| 2.0 * uniform(seed as u32, 0, 7, i) - 1.0;
+            let value = |i| 2.0 * uniform([seed as u32, 0], 7, i) - 1.0;
             (
                 source.name.clone(),
                 Tensor::f32(shape, (0..count).map(value).collect()),

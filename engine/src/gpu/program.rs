@@ -113,7 +113,8 @@ impl<'d> Program<'d> {
     /// the step is submitted; earlier ones are complete then.
     ///
     /// # Errors
-    /// An unknown or missing input, another type, or a failed device.
+    /// An unknown or missing input, one of another type or length or with an index beyond what it indexes, or a
+    /// failed device.
     pub fn step(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
         let mut encoder = self.encoder();
         self.feed(inputs, &mut encoder)?;
@@ -185,7 +186,7 @@ impl<'d> Program<'d> {
             }) else {
                 return tensor_error(name, "is not an input of this program".into());
             };
-            source.check(&tensor.ty())?;
+            source.check(tensor)?;
             fed.push((i, offset, tensor.bytes()));
         }
         let missing = |i: &&usize| fed.iter().all(|f| f.0 != **i);

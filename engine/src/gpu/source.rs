@@ -11,6 +11,8 @@ use crate::{Data, Error, Graph, Plan, Result, SourceKind, Tensor, Type};
 pub(super) struct SourceBuffer {
     pub(super) name: String,
     pub(super) ty: Type,
+    /// What its indices stay below, if it holds indices.
+    below: Option<usize>,
     pub(super) role: Role,
     pub(super) buffer: wgpu::Buffer,
 }
@@ -29,22 +31,13 @@ pub(super) enum Role {
 }
 
 impl SourceBuffer {
-    /// Fails unless a tensor of this type fits.
+    /// Fails unless a tensor fits.
     ///
     /// # Errors
-    /// Another shape or element type.
-    pub(super) fn check(&self, given: &Type) -> Result<()> {
-        match self.ty == *given {
-            true => Ok(()),
-            false => {
-                let (got, need) = (given, &self.ty);
-                let message = format!(
-                    "has shape {:?} of {:?}, {:?} of {:?} is needed",
-                    got.shape, got.dtype, need.shape, need.dtype
-                );
-                tensor_error(&self.name, message)
-            }
-        }
+    /// Another shape, length or element type, or an index beyond what it indexes.
+    pub(super) fn check(&self, given: &Tensor) -> Result<()> {
+        let fits = given.check(&self.ty, self.below);
+        fits.or_else(|message| tensor_error(&self.name, message))
     }
 }
 
@@ -84,11 +77,12 @@ pub(super) fn allocate(
         let buffer = SourceBuffer {
             name: source.name.clone(),
             buffer: device.buffer(&source.name, words)?,
+            below: graph.index_limit(source.value),
             ty,
             role,
         };
         if let Some(t) = start {
-            buffer.check(&t.ty())?;
+            buffer.check(t)?;
             match (role, &t.data) {
                 (Role::Half, Data::F32(numbers)) => device.write_halves(&buffer.buffer, numbers),
                 _ => device.queue.write_buffer(&buffer.buffer, 0, t.bytes()),

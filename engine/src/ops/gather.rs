@@ -8,12 +8,14 @@ use super::pointwise::map;
 use crate::{DType, Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {
-    /// Picks `m` of the `n` entries along axis 1 of `x [b, n, …]` by `ids [b, m]` (u32, below `n`).
+    /// Picks `m` of the `n` entries along axis 1 of `x [b, n, …]` by `ids [b, m]` (u32, below `n`). Ids that the
+    /// host gives are checked where it gives them; others beyond the last entry count as that.
     pub fn gather(&mut self, x: Value, axis: usize, ids: Value) -> Value {
         if axis != 1 {
             self.fail("gather", format!("picks along axis 1, not {axis}"));
         }
         let n = self.shape(x).get(1).copied().unwrap_or(0);
+        self.index_below(ids, n);
         self.push(Gather { n, adjoint: false }, &[x, ids])
     }
 
@@ -66,10 +68,8 @@ impl Op for Gather {
         shape[1] = if self.adjoint { self.n } else { m };
         let mut out = vec![0.0f64; shape.iter().product()];
         for (row, &id) in ids.iter().enumerate() {
-            if id as usize >= self.n {
-                continue;
-            }
-            let many = (row / m * self.n + id as usize) * inner;
+            let id = (id as usize).min(self.n - 1);
+            let many = (row / m * self.n + id) * inner;
             for i in 0..inner {
                 match self.adjoint {
                     true => out[many + i] += x.at(row * inner + i),
@@ -97,6 +97,7 @@ impl Op for Gather {
             false => Access::Gather {
                 source,
                 axis: 1,
+                count: self.n,
                 ids: 1,
                 ids_view,
             },

@@ -1,5 +1,5 @@
-//! Random values of a step. They are a pure function of the run's seed, the step and the site in
-//! the graph, fed as the u32 input `random` = `[seed, step]`; see [`crate::random`].
+//! Random values of a step. They are a pure function of a key of 64 bits, which the u32 input `random` holds
+//! and every step of a run has its own of (see [`crate::random::Stream::key`]), and the site in the graph.
 
 use samora_shaders::{Access, Leaf};
 
@@ -12,13 +12,13 @@ impl Graph {
     /// Uniform in [0, 1).
     pub fn uniform_noise(&mut self, shape: &[usize]) -> Value {
         let outer = self.replace_scope(Vec::new());
-        let state = self.input("random", &[2], DType::U32);
+        let key = self.input("random", &[2], DType::U32);
         self.replace_scope(outer);
         let op = Uniform {
             shape: shape.to_vec(),
             site: self.random_site(),
         };
-        self.push(op, &[state])
+        self.push(op, &[key])
     }
 
     /// Standard normal, by Box–Muller: `√(−2·ln(1 − u))·cos(2π·v)`.
@@ -70,8 +70,8 @@ impl Op for Uniform {
     }
 
     fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
-        let state = inputs[0].as_u32();
-        let draw = |i: usize| random::uniform(state[0], state[1], self.site, i as u32);
+        let key = inputs[0].as_u32();
+        let draw = |i: usize| random::uniform([key[0], key[1]], self.site, i as u32);
         let data = (0..self.shape.iter().product()).map(draw).collect();
         vec![Tensor::f32(&self.shape, data)]
     }

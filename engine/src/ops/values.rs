@@ -274,15 +274,16 @@ fn windowed_attention_is_sam_with_padding() {
 }
 
 #[test]
-fn noise_is_the_hosts_and_differs_between_sites_and_steps() {
+fn noise_is_the_hosts_and_differs_between_sites_and_keys() {
     let mut g = Graph::new();
     let (a, b) = g.within("deep", |g| (g.uniform_noise(&[64]), g.uniform_noise(&[64])));
-    let feed = |step| [("random", Tensor::u32(&[2], vec![9, step]))];
-    let first = value(&mut g, &feed(4), a);
-    let host: Vec<f32> = (0..64).map(|i| random::uniform(9, 4, 0, i)).collect();
+    let feed = |low, high| [("random", Tensor::u32(&[2], vec![low, high]))];
+    let first = value(&mut g, &feed(9, 4), a);
+    let host: Vec<f32> = (0..64).map(|i| random::uniform([9, 4], 0, i)).collect();
     assert_eq!(first, host);
-    assert_ne!(first, value(&mut g, &feed(4), b));
-    assert_ne!(first, value(&mut g, &feed(5), a));
+    assert_ne!(first, value(&mut g, &feed(9, 4), b));
+    assert_ne!(first, value(&mut g, &feed(9, 5), a));
+    assert_ne!(first, value(&mut g, &feed(8, 4), a));
 }
 
 #[test]

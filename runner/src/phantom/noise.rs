@@ -1,7 +1,7 @@
 //! Smooth random fields: lattice noise for textures and a sum of waves that bends the anatomy.
 
 use super::shape::Point;
-use samora_engine::random::{Stream, uniform};
+use samora_engine::random::Stream;
 
 /// Value noise: random values in −1…1 on a cubic lattice, interpolated linearly.
 pub(super) struct Lattice {
@@ -22,13 +22,26 @@ impl Lattice {
         let t = [0, 1, 2].map(|axis| scaled[axis] - scaled[axis].floor());
         let corner = |x: i32, y: i32, z: i32| {
             let at = [base[0] + x, base[1] + y, base[2] + z].map(|c| c as u32);
-            2.0 * uniform(self.key ^ size.to_bits(), at[0], at[1], at[2]) - 1.0
+            2.0 * uniform([self.key ^ size.to_bits(), at[0], at[1], at[2]]) - 1.0
         };
         let mix = |a: f32, b: f32, t: f32| a + (b - a) * t;
         let row = |y: i32, z: i32| mix(corner(0, y, z), corner(1, y, z), t[0]);
         let plane = |z: i32| mix(row(0, z), row(1, z), t[1]);
         mix(plane(0), plane(1), t[2])
     }
+}
+
+/// A number in [0, 1) for a key and a point of the lattice.
+fn uniform(words: [u32; 4]) -> f32 {
+    let mix = |word: u32| {
+        let x = (word ^ (word >> 16)).wrapping_mul(0x7feb_352d);
+        let x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+        x ^ (x >> 16)
+    };
+    let hash = words
+        .into_iter()
+        .fold(0x9e37_79b9, |hash, word| mix(hash ^ word));
+    (hash >> 8) as f32 / 16_777_216.0
 }
 
 /// A smooth displacement: three waves along each axis.

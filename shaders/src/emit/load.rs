@@ -55,10 +55,12 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
         Access::Gather {
             source,
             axis,
+            count,
             ids,
             ids_view,
         } => {
-            let id = w.bind("id", format!("b{ids}[{}]", view_index(ids_view, i)));
+            let id = format!("min(b{ids}[{}], {}u)", view_index(ids_view, i), count - 1);
+            let id = w.bind("id", id);
             let (rest, stride) = without(source, *axis);
             let mut terms = vec![view_index(&rest, i)];
             terms.extend(times(&id, stride));
@@ -86,10 +88,9 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
                 terms.extend(times(&m, stride));
                 sum(terms)
             };
-            w.open(format!(
-                "if b{ids}[{}] == {wanted}",
-                at(key_base, key_stride)
-            ));
+            let last = source.shape[*axis] - 1;
+            let key = at(key_base, key_stride);
+            w.open(format!("if min(b{ids}[{key}], {last}u) == {wanted}"));
             let value = read(inputs, leaf.buffer, &at(value_base, value_stride));
             w.line(format!("{total} += {value};"));
             w.close();
@@ -111,7 +112,10 @@ fn read_leaf(w: &mut Writer, leaf: &Leaf, inputs: Inputs) -> String {
         Access::Uniform { site } => {
             let b = leaf.buffer;
             let uniform = w.call(Helper::Uniform, false);
-            w.bind("x", format!("{uniform}(b{b}[0u], b{b}[1u], {site}u, {i})"))
+            w.bind(
+                "x",
+                format!("{uniform}(vec2<u32>(b{b}[0u], b{b}[1u]), {site}u, {i})"),
+            )
         }
     }
 }

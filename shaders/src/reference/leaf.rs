@@ -36,10 +36,11 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
         Access::Gather {
             source: view,
             axis,
+            count,
             ids,
             ids_view,
         } => {
-            let id = buffers[*ids].at(ids_view.index(i)) as usize;
+            let id = (buffers[*ids].at(ids_view.index(i)) as usize).min(count - 1);
             let c = coords(&view.shape, i);
             at(offset(view, &c, *axis) + id * view.strides[*axis])
         }
@@ -51,9 +52,10 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
             ids_view,
         } => {
             let c = coords(&view.shape, i);
+            let last = view.shape[*axis] - 1;
             let hits = (0..*count).filter(|m| {
                 let id = offset(ids_view, &c, *axis) + m * ids_view.strides[*axis];
-                buffers[*ids].at(id) as usize == c[*axis]
+                (buffers[*ids].at(id) as usize).min(last) == c[*axis]
             });
             hits.map(|m| at(offset(view, &c, *axis) + m * view.strides[*axis]))
                 .sum()
@@ -79,7 +81,10 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
                 .map(|o| share(o) * at((outer * to + o) * inner + k))
                 .sum()
         }
-        Access::Uniform { site } => f64::from(uniform(at(0) as u32, at(1) as u32, *site, i as u32)),
+        Access::Uniform { site } => {
+            let key = [0, 1].map(|word| at(word) as u32);
+            f64::from(uniform(key, *site, i as u32))
+        }
     }
 }
 
