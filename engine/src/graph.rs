@@ -169,8 +169,12 @@ impl Graph {
         self.index_limits.get(&ids.node).copied()
     }
 
-    /// Runs `body`, whose assignments keep the target's value where the scalar `condition` is 0.
+    /// Runs `body`. Its assignments, and all before it, keep the target's value where the scalar `condition` is 0.
     pub(crate) fn assigning_if(&mut self, condition: Value, body: impl FnOnce(&mut Self)) {
+        for k in 0..self.assigns.len() {
+            let (target, value) = self.assigns[k];
+            self.assigns[k].1 = self.select(condition, value, target);
+        }
         let outer = self.condition.replace(condition);
         body(self);
         self.condition = outer;

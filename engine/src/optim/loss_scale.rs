@@ -8,6 +8,8 @@ const START: f32 = 65536.0;
 /// Steps without overflow after which the scale doubles; it halves at each overflow.
 const INTERVAL: f32 = 2000.0;
 
+/// Name of the state that holds the scale of the next step, at least 1.
+pub const LOSS_SCALE: &str = "optim.loss_scale.factor";
 /// Name of the state that counts steps which changed nothing, as their gradients overflowed.
 pub const SKIPPED_STEPS: &str = "optim.loss_scale.skipped";
 
@@ -77,10 +79,12 @@ mod tests {
     use std::collections::HashMap;
 
     use super::{INTERVAL, SKIPPED_STEPS, START};
-    use crate::optim::{Backward, OptimConfig, Rule, minimise};
+    use crate::nn::{Statistics, batch_norm};
+    use crate::optim::{Backward, OptimConfig, Rule, STEPS, minimise};
     use crate::{Graph, Init, Tensor, Value, cpu};
 
-    /// Steps of stochastic gradient descent on c·w at rate 0.5 from w = 1, where c is an input.
+    /// Steps of stochastic gradient descent on c·w at rate 0.5 from w = 1, where c is an input, with a BatchNorm
+    /// of c on the side.
     struct Run {
         graph: Graph,
         feeds: HashMap<String, Tensor>,
@@ -93,6 +97,7 @@ mod tests {
             let c = g.input("c", &[1], crate::DType::F32);
             let product = g.mul(c, w);
             let loss = g.sum(product, &[0]);
+            batch_norm(&mut g, "norm", c, Statistics::Batch);
             let config = OptimConfig {
                 learning_rate: 0.5,
                 rule: Rule::Sgd {
@@ -134,15 +139,20 @@ mod tests {
         run.step(1.0);
         assert_eq!(run.value("w"), 0.5);
         assert_eq!(run.value("optim.momentum.w"), 1.0);
+        let before = run.feeds.clone();
         for bad in [1e37, f32::NAN] {
             run.step(bad);
-            assert_eq!(run.value("w"), 0.5);
-            assert_eq!(run.value("optim.momentum.w"), 1.0);
+            for (name, tensor) in before.iter().filter(|(name, _)| *name != "c") {
+                let scale = name.starts_with("optim.loss_scale.");
+                assert!(scale || run.feeds[name] == *tensor, "{name} changed");
+            }
         }
+        assert!(before["norm.running_mean"].at(0) > 0.0);
         assert_eq!(run.value("optim.loss_scale.factor"), f64::from(START) / 4.0);
         assert_eq!(run.value(SKIPPED_STEPS), 2.0);
-        assert_eq!(run.value("optim.step"), 3.0);
+        assert_eq!(run.value(STEPS), 1.0);
         run.step(1.0);
+        assert_eq!(run.value(STEPS), 2.0);
         // u = 0.5·1 + 1
         assert_eq!(run.value("w"), 0.5 - 0.5 * 1.5);
     }

@@ -9,12 +9,15 @@ mod schedule;
 use serde::{Deserialize, Serialize};
 
 use loss_scale::LossScale;
-pub use loss_scale::SKIPPED_STEPS;
+pub use loss_scale::{LOSS_SCALE, SKIPPED_STEPS};
 use norm::{clip, total_norm};
 pub use rule::Rule;
 pub use schedule::{PolyLength, Schedule};
 
 use crate::{Graph, Remat, Tensor, Value, differentiate};
+
+/// Name of the state that counts the steps which changed something: those of the schedule.
+pub const STEPS: &str = "optim.step";
 
 /// How a loss is minimised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +64,7 @@ pub struct Backward {
     pub remat: Remat,
     /// Whether the loss is scaled before it is differentiated, for devices that round the operands of
     /// products to f16: small gradients would vanish there. A step whose gradients overflow changes
-    /// nothing but the scale.
+    /// nothing but the scale: it counts as not taken, and running statistics of the forward pass stay.
     pub scaled: bool,
 }
 
@@ -80,7 +83,7 @@ pub struct Minimised {
 /// `trainable` at the end of each step. Parameters the loss does not depend on are left alone, weight
 /// decay included, as PyTorch does for a gradient of `None`.
 ///
-/// State is named `optim.step` (completed steps), `optim.loss_scale.…` and `optim.<slot>.<parameter>`;
+/// State is named `optim.step` (steps taken, see [`STEPS`]), `optim.loss_scale.…` and `optim.<slot>.<parameter>`;
 /// a checkpoint that holds it continues the run. `total_steps` is the length of the schedule.
 pub fn minimise(
     g: &mut Graph,
@@ -103,8 +106,6 @@ pub fn minimise(
         .collect();
     let mut norm = (scale.is_some() || config.clip_norm.is_some()).then(|| total_norm(g, &pairs));
     let step = g.state("step", Tensor::full(&[], 0.0));
-    let next = g.offset(step, 1.0);
-    g.assign(step, next);
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
@@ -116,7 +117,11 @@ pub fn minimise(
     if let (Some(norm), Some(limit)) = (norm, config.clip_norm) {
         clip(g, &mut pairs, norm, limit);
     }
-    let update = |g: &mut Graph| config.rule.update(g, &pairs, learning_rate);
+    let update = |g: &mut Graph| {
+        let next = g.offset(step, 1.0);
+        g.assign(step, next);
+        config.rule.update(g, &pairs, learning_rate);
+    };
     match scale.zip(finite) {
         Some((scale, finite)) => {
             g.assigning_if(finite, update);

@@ -90,6 +90,12 @@ impl Progress {
         self.bar.set_message(count.message());
     }
 
+    /// Adds steps to the end.
+    pub fn prolong(&self, steps: usize) {
+        self.count().steps += steps;
+        self.bar.inc_length(steps as u64);
+    }
+
     /// Counts time in which a step had to wait for its batch.
     pub fn waited(&self, time: Duration) {
         self.count().epoch.waited += time;

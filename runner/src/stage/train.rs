@@ -1,10 +1,13 @@
 //! The training loop that all training stages share.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use samora_engine::gpu::Program;
-use samora_engine::optim::{Backward, OptimConfig, SKIPPED_STEPS, minimise};
+use samora_engine::optim::{Backward, LOSS_SCALE, OptimConfig, SKIPPED_STEPS, STEPS, minimise};
+use samora_engine::random::Stream;
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, SourceKind, Tensor, Value, plan};
 
@@ -124,7 +127,8 @@ impl Built {
 }
 
 /// Trains a stage to its end, continuing where an earlier run stopped, and saves its checkpoint.
-/// `given` are weights of earlier stages; other parameters are drawn. `make` prepares batch `t`.
+/// `given` are weights of earlier stages; other parameters are drawn. `make` prepares batch `t`. A step that was
+/// skipped, as its gradients overflowed, is made up for by one more batch: the length counts steps taken.
 ///
 /// # Errors
 /// Data, device or disk fail, the loss is no number, or the user interrupts (the state is saved).
@@ -150,35 +154,56 @@ pub(super) fn train(
     // What is saved although no step changes it; the device may have rounded it.
     tensors.retain(|name, _| built.saved.contains(name) && !built.trained.contains(name));
     let random = built.graph.sources().iter().any(|s| s.name == "random");
+    let noise = Stream::named(ctx.pipeline.seed, stage);
     let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
     let threads = loader_threads();
-    let steps = done as u64..length.steps as u64;
-    let mut loader = Loader::start(steps, threads, threads + READY, make)?;
+    let make = Arc::new(make);
+    let load = |batches: Range<usize>| {
+        let make = Arc::clone(&make);
+        let batches = batches.start as u64..batches.end as u64;
+        Loader::start(batches, threads, threads + READY, move |t| make(t))
+    };
+    let mut end = length.steps.max(done);
+    let mut loader = load(done..end)?;
+    let mut advance = Advance {
+        scaled: built.scaled,
+        taken: None,
+    };
     progress.prepared(done);
     let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
-    while done < length.steps {
+    loop {
+        if done == end {
+            let missing = advance.missing(&program, (stage, done), length.steps)?;
+            if missing == 0 {
+                break;
+            }
+            end += missing;
+            progress.prolong(missing);
+            loader = load(done..end)?;
+        }
         let waited = loader.waited();
         let Some(inputs) = loader.next() else { break };
         progress.waited(loader.waited() - waited);
         let mut inputs = inputs?;
         if random {
-            inputs.push((
-                "random",
-                Tensor::u32(&[2], vec![ctx.pipeline.seed as u32, done as u32]),
-            ));
+            inputs.push(("random", noise.at(done as u64).key()));
         }
         let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
         program.step(&inputs)?;
-        let last = done + 1 == length.steps;
+        let last = done + 1 == end;
         let epoch_ends = (done + 1) % length.per_epoch == 0 || last;
         if done % LOOK_EVERY == 0 || epoch_ends {
             let (loss, learning_rate) = look(&program, &built, stage, done)?;
             let event = Event::now(stage, done, loss, learning_rate, progress.waiting_share());
             progress.step(Some(event.loss));
             if epoch_ends {
-                progress.epoch(done / length.per_epoch + 1, epochs, event.learning_rate);
+                let epoch = (done / length.per_epoch + 1).min(epochs);
+                progress.epoch(epoch, epochs, event.learning_rate);
             }
             log.append(&event)?;
+            if epoch_ends && !last {
+                advance.missing(&program, (stage, done), length.steps)?;
+            }
         } else {
             progress.step(None);
         }
@@ -199,7 +224,9 @@ pub(super) fn train(
     if built.scaled {
         let skipped = program.tensor(SKIPPED_STEPS)?.at(0);
         if skipped > 0.0 {
-            log::warn!("{stage}: {skipped} steps were skipped, as their gradients overflowed");
+            log::warn!(
+                "{stage}: {skipped} batches changed nothing, as their gradients overflowed; as many more were taken"
+            );
         }
     }
     let events = log.of_stage(stage)?;
@@ -218,6 +245,43 @@ pub(super) fn train(
         metadata: built.metadata.clone(),
     };
     ctx.run.finish(stage, &weights)
+}
+
+/// Whether steps change anything, where overflow can keep them from it.
+struct Advance {
+    scaled: bool,
+    /// Steps taken up to the last look.
+    taken: Option<usize>,
+}
+
+impl Advance {
+    /// How many of `steps` are not taken yet. Waits for the step before.
+    ///
+    /// # Errors
+    /// None was taken since the last look, although the loss is not scaled any more.
+    fn missing(
+        &mut self,
+        program: &Program<'_>,
+        (stage, step): (&str, usize),
+        steps: usize,
+    ) -> Result<usize> {
+        if !self.scaled {
+            return Ok(0);
+        }
+        let taken = program.tensor(STEPS)?.at(0) as usize;
+        let stuck = self.taken == Some(taken) && taken < steps;
+        if stuck && program.tensor(LOSS_SCALE)?.at(0) <= 1.0 {
+            let problem = "the gradients are no numbers, however the loss is scaled; lower the learning rate, or \
+                           use `precision: Exact`, which has no limit at 65504";
+            return Err(Error::Training {
+                stage: stage.into(),
+                step,
+                problem: problem.into(),
+            });
+        }
+        self.taken = Some(taken);
+        Ok(steps - taken.min(steps))
+    }
 }
 
 /// One for every core, since the thread that drives the device mostly waits for it.
