@@ -8,14 +8,28 @@ use crate::error::{Error, Result};
 use crate::outputs::place;
 use crate::pipeline::{Pipeline, differences, named_paths, to_ron};
 
-/// A directory that is locked for a run and fits it, in which nothing is changed yet.
+/// A directory that is locked for a run and fits it, in which nothing is changed yet. One that was made for it is
+/// removed when it is dropped.
 #[derive(Debug)]
 pub struct Claim {
+    made: Option<Made>,
     run: RunDir,
     /// The pipeline as `resolved.ron` will hold it.
     resolved: String,
     /// Whether what an earlier run left is removed first.
     clears: bool,
+}
+
+/// A directory that was made for a claim, which goes with it if no run begins in it.
+#[derive(Debug)]
+struct Made(PathBuf);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Only an empty one goes; what stays is harmless.
+        std::fs::remove_file(self.0.join(LOCK)).ok();
+        std::fs::remove_dir(&self.0).ok();
+    }
 }
 
 impl Claim {
@@ -26,6 +40,7 @@ impl Claim {
     /// A directory that cannot be written, is in use, holds something else, or belongs to another pipeline (the
     /// message says in which keys it differs); a file that the pipeline reads and `fresh` would remove.
     pub fn new(root: &Path, pipeline: &Pipeline, fresh: bool) -> Result<Self> {
+        let made = (!root.exists()).then(|| Made(root.to_owned()));
         std::fs::create_dir_all(root).map_err(|e| Error::file(root, "create the folder", e))?;
         let refuse = |problem: String| Error::RunDirectory {
             path: root.to_path_buf(),
@@ -70,6 +85,7 @@ impl Claim {
             )));
         }
         Ok(Self {
+            made,
             run,
             resolved,
             clears,
@@ -93,10 +109,12 @@ impl Claim {
     /// A full disk, or a directory that cannot be written.
     pub fn begin(self) -> Result<RunDir> {
         let Self {
+            made,
             run,
             resolved,
             clears,
         } = self;
+        std::mem::forget(made);
         if clears {
             run.clear()?;
         }

@@ -88,6 +88,18 @@ fn a_claim_removes_nothing() {
 }
 
 #[test]
+fn a_claim_leaves_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = pipeline(folder.path(), &[]);
+    let root = folder.path().join("run");
+    drop(Claim::new(&root, &pipeline, false).unwrap());
+    assert!(!root.exists());
+    fs::create_dir(&root).unwrap();
+    drop(Claim::new(&root, &pipeline, false).unwrap());
+    assert!(root.exists());
+}
+
+#[test]
 fn fresh_removes_nothing_that_the_pipeline_reads() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("run");
