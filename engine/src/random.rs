@@ -98,4 +98,26 @@ mod tests {
         assert_ne!(draw(7, "a"), draw(7, "b"));
         assert_ne!(draw(7, "a"), draw(8, "a"));
     }
+
+    /// Another name, seed (in its upper half, too) or step gives other noise, not the same in another order.
+    #[test]
+    fn noise_differs_between_names_seeds_and_steps() {
+        let noise = |seed, name: &str, step| {
+            let key = Stream::named(seed, name).at(step).key();
+            let key = [key.as_u32()[0], key.as_u32()[1]];
+            let mut noise: Vec<u32> = (0..4096).map(|i| uniform(key, 0, i).to_bits()).collect();
+            noise.sort_unstable();
+            noise
+        };
+        let first = noise(7, "finetune", 3);
+        assert_eq!(first, noise(7, "finetune", 3));
+        for other in [
+            noise(7, "encoder", 3),
+            noise(7 + (1 << 32), "finetune", 3),
+            noise(7, "finetune", 4),
+        ] {
+            let shared = other.iter().filter(|x| first.binary_search(x).is_ok());
+            assert!(shared.count() < 40);
+        }
+    }
 }

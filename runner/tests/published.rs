@@ -47,6 +47,39 @@ fn runner(folder: &Path, arguments: &[String]) -> String {
     text
 }
 
+/// The steps of a stage that were logged, with losses that are numbers.
+fn logged(events: &str, stage: &str) -> Vec<u64> {
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_stage = events.filter(|event| event["stage"] == stage);
+    let step = |event: serde_json::Value| {
+        assert!(event["loss"].as_f64().is_some(), "{event}");
+        event["step"].as_u64().unwrap()
+    };
+    of_stage.map(step).collect()
+}
+
+/// The mean is that of the classes' means over the cases, and Dice and IoU of a class measure the same overlap.
+fn report_is_consistent(summary: &serde_json::Value) {
+    let cases = summary["cases"].as_array().unwrap();
+    let classes = summary["summary"]["classes"].as_array().unwrap();
+    assert!(!cases.is_empty() && !classes.is_empty(), "{summary}");
+    let mut means = Vec::new();
+    for class in 0..classes.len() {
+        let scores = cases.iter().map(|case| &case["classes"][class]);
+        let of_case = |scores: &serde_json::Value| {
+            let [dice, iou] = ["dice", "iou"].map(|metric| scores[metric].as_f64().unwrap());
+            assert!((iou - dice / (2.0 - dice)).abs() < 1e-9, "{scores}");
+            dice
+        };
+        means.push(scores.map(of_case).sum::<f64>() / cases.len() as f64);
+    }
+    let mean = means.iter().sum::<f64>() / means.len() as f64;
+    let reported = summary["mean_dice"].as_f64().unwrap();
+    assert!((mean - reported).abs() < 1e-9, "{reported}, not {mean}");
+}
+
 #[test]
 fn published_pipelines_run_on_phantoms_in_the_original_layouts() {
     let scratch = tempfile::tempdir().unwrap();
@@ -73,8 +106,11 @@ fn published_pipelines_run_on_phantoms_in_the_original_layouts() {
             assert!(table.contains("Dice") && table.contains("HD95"), "{table}");
             let summary = std::fs::read(folder.join(&out).join("summary.json")).unwrap();
             let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
-            let dice = summary["mean_dice"].as_f64().unwrap();
-            assert!((0.0..=1.0).contains(&dice), "{dice}");
+            report_is_consistent(&summary);
+            let events = std::fs::read_to_string(folder.join(&out).join("events.jsonl")).unwrap();
+            for stage in TRAINING {
+                assert_eq!(logged(&events, stage), [0, 1], "{out}: {stage}");
+            }
         }
     }
 }

@@ -48,6 +48,9 @@ fn parameters_must_be_there_and_fit() {
     let labels = Tensor::u32(&[3, 4], vec![0; 12]);
     let labels = BTreeMap::from([("head.w".to_string(), labels)]);
     assert_says(program(device(), &labels), &["head.w", "U32", "F32"]);
+    let short = Tensor::f32(&[3, 4], vec![1.0; 11]);
+    let short = BTreeMap::from([("head.w".to_string(), short)]);
+    assert_says(program(device(), &short), &["head.w", "11 elements"]);
 }
 
 #[test]
@@ -68,6 +71,8 @@ fn inputs_must_be_named_fed_and_fit() {
     );
     let labels = Tensor::u32(&[2, 3], vec![0; 6]);
     assert_says(program.step(&[("x", &labels)]), &["tensor x", "U32", "F32"]);
+    let short = Tensor::f32(&[2, 3], vec![1.0; 5]);
+    assert_says(program.step(&[("x", &short)]), &["tensor x", "5 elements"]);
     // None of them harmed the program, and an input keeps its value.
     let (_, y) = product();
     program.step(&[("x", &x)]).unwrap();
@@ -76,6 +81,38 @@ fn inputs_must_be_named_fed_and_fit() {
     assert_says(program.tensor("head.v"), &["head.v", "not part"]);
     let input = Value { node: 0, output: 0 };
     assert_says(program.read(input), &["not an output"]);
+}
+
+/// Indices that the host gives are checked; those that kernels compute with are clamped anyway.
+#[test]
+fn indices_stay_within_what_they_index() {
+    let mut g = Graph::new();
+    let x = g.constant("x", Tensor::f32(&[1, 3], vec![5.0, 6.0, 7.0]));
+    let ids = g.input("ids", &[1, 4], DType::U32);
+    let picked = g.gather(x, 1, ids);
+    // Behind a view the host does not see what is indexed.
+    let hidden = g.input("hidden", &[4, 1], DType::U32);
+    let hidden = g.reshape(hidden, &[1, 4]);
+    let clamped = g.gather(x, 1, hidden);
+    let planned = plan(&g, &[picked, clamped], Planning::exact(true)).unwrap();
+    let mut program = Program::new(device(), &g, planned, &BTreeMap::new()).unwrap();
+    let good = Tensor::u32(&[1, 4], vec![2, 0, 1, 2]);
+    let bad = Tensor::u32(&[1, 4], vec![2, 0, 3, 1]);
+    let far = Tensor::u32(&[4, 1], vec![0, 3, u32::MAX, 1]);
+    assert_says(
+        program.step(&[("ids", &bad), ("hidden", &far)]),
+        &["tensor ids", "index 3 at element 2", "below 3"],
+    );
+    program.step(&[("ids", &good), ("hidden", &far)]).unwrap();
+    let read = |value| program.read(value).unwrap().as_f32().to_vec();
+    assert_eq!(read(picked), [7.0, 5.0, 6.0, 7.0]);
+    assert_eq!(read(clamped), [5.0, 7.0, 7.0, 6.0]);
+
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 3], DType::F32);
+    let ids = g.constant("ids", bad);
+    g.within("here", |g| g.gather(x, 1, ids));
+    assert_says(g.check(), &["gather at here", "index 3"]);
 }
 
 #[test]

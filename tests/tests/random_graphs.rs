@@ -36,8 +36,9 @@ fn random_graph(seed: u64) -> Random {
     let state = g.state("state", Init::Normal(1.0).draw(&[4, 6], seed, "state"));
     let mut pool = params.to_vec();
     pool.push(state);
-    for _ in 0..OPS {
-        let value = random_op(&mut g, &mut rng, &pool);
+    for k in 0..OPS {
+        let block = format!("blocks.{}", k * 4 / OPS);
+        let value = g.within(block, |g| random_op(g, &mut rng, &pool));
         pool.push(value);
     }
     let pick = |rng: &mut Stream| pool[pool.len() - 1 - rng.below(pool.len() / 2)];
@@ -48,7 +49,7 @@ fn random_graph(seed: u64) -> Random {
         let total = g.mean(squared, &[0, 1]);
         loss = g.add(loss, total);
     }
-    let remat = [Remat::None, Remat::Pointwise][rng.below(2)];
+    let remat = [Remat::None, Remat::Pointwise, Remat::Blocks][rng.below(3)];
     let gradients = differentiate(&mut g, loss, &params, remat);
     let mut wanted = vec![loss, pick(&mut rng), params[rng.below(3)]];
     for (param, gradient) in params.iter().zip(gradients) {
@@ -81,7 +82,7 @@ fn random_op(g: &mut Graph, rng: &mut Stream, pool: &[Value]) -> Value {
         .copied()
         .collect();
     let y = alike[rng.below(alike.len())];
-    match rng.below(11) {
+    match rng.below(14) {
         0 => g.add(x, y),
         1 => {
             let product = g.mul(x, y);
@@ -111,7 +112,21 @@ fn random_op(g: &mut Graph, rng: &mut Stream, pool: &[Value]) -> Value {
             let (left, right) = (g.slice(x, 1, 0, 2), g.slice(y, 1, 2, shape[1] - 2));
             g.concat(&[right, left], 1)
         }
-        9 => {
+        9 => g.maximum(x, y),
+        10 => {
+            let axis = rng.below(2);
+            let largest = g.max(x, &[axis]);
+            let largest = g.tanh(largest);
+            let mut kept = shape.clone();
+            kept[axis] = 1;
+            let largest = g.reshape(largest, &kept);
+            g.mul(x, largest)
+        }
+        11 => {
+            let (up, down) = (g.relu(x), g.abs(y));
+            g.sub(up, down)
+        }
+        12 => {
             let t = g.transpose(x);
             g.reshape(t, &shape)
         }
