@@ -23,6 +23,7 @@ use samora_engine::Tensor;
 use samora_engine::weights::Weights;
 
 use crate::error::{Error, Result};
+use crate::outputs::place;
 use crate::pipeline::{Pipeline, load};
 use crate::whole_file::write_whole;
 
@@ -215,6 +216,13 @@ pub fn pipeline_of(root: &Path) -> Result<Pipeline> {
     };
     let path = resolved.display();
     Err(Error::Usage(format!("{path} is not there: {problem}")))
+}
+
+/// Whether a path lies in one of the folders of the run in `root`, which a run that starts over removes.
+pub fn is_own(root: &Path, path: &Path) -> bool {
+    let path = place(path);
+    let folders = FOLDERS.map(|folder| place(&root.join(folder)));
+    folders.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Where the weights of a finished stage are in the run directory `root`.

@@ -155,10 +155,16 @@ fn predict_overwrites_its_input() {
         "predict run pair/other.mhd -o pair/scan.mhd --overwrite",
         &[READ, "scan.raw"],
     );
-    scene.refuses(
-        "predict run a.nii.gz -o run/checkpoints/finetune.safetensors",
-        &[".nii.gz"],
-    );
+    for output in [
+        "run/checkpoints/finetune.safetensors",
+        "run/labels/a.nii.gz",
+    ] {
+        scene.refuses(
+            &format!("predict run a.nii.gz -o {output}"),
+            &["belongs to the run"],
+        );
+    }
+    scene.refuses("predict run scans -o run/./labels", &["belongs to the run"]);
 }
 
 #[test]

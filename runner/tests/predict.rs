@@ -351,6 +351,7 @@ fn fresh_deletes_only_when_data_and_device_are_there() {
         );
     };
     fails("small.ron --out run --fresh --adapter nobody");
+    fails("small.ron --out run --fresh --set weights=Some(\"none.safetensors\")");
     fs::rename(folder.join("scans/labels"), folder.join("away")).unwrap();
     fails("small.ron --out run --fresh");
 }

@@ -28,7 +28,6 @@ pub use predict::predict;
 pub use run::run;
 pub use segment::segment;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
@@ -76,7 +75,7 @@ fn expect_there(input: &Path) -> Result<()> {
         Some(path) if path == input => "there is no such file or folder".into(),
         Some(folder) => format!("there is no folder {}", folder.display()),
     };
-    let missing = std::io::Error::new(ErrorKind::NotFound, problem);
+    let missing = std::io::Error::other(problem);
     Err(Error::file(input, "read", missing))
 }
 

@@ -3,9 +3,8 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{FOLDERS, LOCK, RESOLVED, RunDir};
+use super::{FOLDERS, LOCK, RESOLVED, RunDir, is_own};
 use crate::error::{Error, Result};
-use crate::outputs::place;
 use crate::pipeline::{Pipeline, differences, named_paths, to_ron};
 
 /// A directory that is locked for a run and fits it, in which nothing is changed yet. One that was made for it is
@@ -75,10 +74,8 @@ impl Claim {
                 )));
             }
         }
-        let folders = FOLDERS.map(|folder| place(&run.path(folder)));
         let mut read = named_paths(&resolved).into_iter();
-        let removed = |path: &PathBuf| folders.iter().any(|f| place(path).starts_with(f));
-        if clears && let Some(path) = read.find(removed) {
+        if clears && let Some(path) = read.find(|path| is_own(root, path)) {
             return Err(refuse(format!(
                 "starting over would remove {}, which the pipeline reads; move it to another place",
                 path.display()

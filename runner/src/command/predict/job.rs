@@ -6,6 +6,7 @@ use crate::cli::PredictArgs;
 use crate::data::formats;
 use crate::error::{Error, Result};
 use crate::outputs::place;
+use crate::run_dir::is_own;
 
 /// One scan and what is written of it.
 #[derive(Debug)]
@@ -47,10 +48,14 @@ pub(super) fn jobs(
         .into_iter()
         .flatten()
     {
-        if args.input.is_dir() && place(&args.input) == place(output) {
-            let problem = "is the folder that is read; choose another for what is written";
-            return Err(Error::Usage(format!("{}: {problem}", output.display())));
-        }
+        let problem = if args.input.is_dir() && place(&args.input) == place(output) {
+            "is the folder that is read; choose another for what is written"
+        } else if is_own(&args.run, output) {
+            "belongs to the run, which removes it when it starts over; choose another place"
+        } else {
+            continue;
+        };
+        return Err(Error::Usage(format!("{}: {problem}", output.display())));
     }
     let is_folder = is_folder(&args.input, &args.output)?;
     let job = |(name, scan): (String, PathBuf)| {
