@@ -6,7 +6,7 @@ pub mod cli;
 pub mod command;
 pub mod data;
 pub mod error;
-mod file_hash;
+pub mod file_hash;
 pub mod interrupt;
 pub mod journal;
 pub mod metrics;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! resolved.ron               the pipeline with everything spelled out; running it repeats the run
-//! provenance.json            adapter, driver, seed, versions, hashes
+//! provenance.json            what every stage was made from, and on which machine
 //! events.jsonl               one line for each logged step
 //! checkpoints/STAGE.safetensors        what a finished stage trained
 //! checkpoints/STAGE.state.safetensors  where an unfinished stage stands
@@ -25,6 +25,7 @@ use samora_engine::weights::Weights;
 use crate::error::{Error, Result};
 use crate::outputs::place;
 use crate::pipeline::{Pipeline, load};
+use crate::provenance::{Inputs, Provenance};
 use crate::whole_file::write_whole;
 
 pub use claim::Claim;
@@ -110,22 +111,28 @@ impl RunDir {
         }
     }
 
-    /// Takes over what another run trained in the stages that are the same in both pipelines, and returns how many
+    /// Whether a training stage has saved something.
+    pub fn has_begun(&self, stage: &str) -> bool {
+        self.is_trained(stage) || self.state_path(stage).exists()
+    }
+
+    /// Takes over what the run in `other` trained in stages whose inputs are those of `now`, and returns how many
     /// those are.
     ///
     /// # Errors
     /// A damaged checkpoint there, a full disk here.
-    pub fn take_over(
-        &self,
-        pipeline: &Pipeline,
-        (root, other): (&Path, &Pipeline),
-    ) -> Result<usize> {
+    pub fn take_over(&self, now: &BTreeMap<String, Inputs>, other: &Path) -> Result<usize> {
         let mut taken = 0;
-        for stage in shared(pipeline, other) {
-            let trained = checkpoint(root, stage);
-            if trained.exists() && !self.is_trained(stage) {
+        let history = Provenance::read(other);
+        for (stage, inputs) in now {
+            let trained = checkpoint(other, stage);
+            let Some(record) = history.of(stage) else {
+                continue;
+            };
+            if history.is_current(stage, inputs) && trained.exists() && !self.is_trained(stage) {
+                Provenance::take_over(self, record, other)?;
                 self.finish(stage, &Weights::read(&trained)?)?;
-                eprintln!("{stage}: as in {}", root.display());
+                eprintln!("{stage}: as in {}", other.display());
                 taken += 1;
             }
         }
@@ -236,22 +243,6 @@ pub fn checkpoint(root: &Path, stage: &str) -> PathBuf {
 /// A full disk or a folder that cannot be written; an earlier file is then intact.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, bytes).map_err(|e| Error::file(path, "write", e))
-}
-
-/// The stages whose result is the same in both pipelines: the first ones, as far as they are equal,
-/// when all else but the name is.
-fn shared<'a>(one: &'a Pipeline, other: &Pipeline) -> Vec<&'a str> {
-    let renamed = Pipeline {
-        name: one.name.clone(),
-        stages: one.stages.clone(),
-        ..other.clone()
-    };
-    if renamed != *one {
-        return Vec::new();
-    }
-    let pairs = one.stages.iter().zip(&other.stages);
-    let equal = pairs.take_while(|(a, b)| a == b);
-    equal.map(|(stage, _)| stage.name()).collect()
 }
 
 #[cfg(test)]

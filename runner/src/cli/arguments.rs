@@ -56,7 +56,7 @@ pub struct RunArgs {
     /// Start over instead of continuing an earlier run in the same directory
     #[arg(long)]
     pub fresh: bool,
-    /// Take over what the run in this directory trained in its first stages, as far as they are the same
+    /// Take over what the run in this directory trained in stages that are the same, made from the same data
     #[arg(long, value_name = "DIR")]
     pub reuse: Option<PathBuf>,
     /// Where it is run.

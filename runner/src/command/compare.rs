@@ -1,23 +1,22 @@
 //! `runner compare`: several pipelines with several seeds, and one table of their results.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
-use std::sync::Arc;
 
 use samora_engine::gpu::Device;
 
 use super::open_device;
 use super::run::{execute, warn_of_random_encoder};
 use crate::cli::CompareArgs;
-use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::journal::{Comparison, Report, print_result};
 use crate::outputs;
 use crate::pipeline::{Pipeline, Stage};
 use crate::preflight::{Keeping, Preflight};
+use crate::provenance::{Inputs, Machine, Provenance, verify};
 use crate::run_dir::{Claim, RunDir, write_file};
+use crate::stage::Context;
 
 /// Runs every pipeline with its own seed and those that follow, seed by seed, each in
 /// `OUT/NAME/seed_SEED`. Finished runs are only read. After each run the table is written to
@@ -38,9 +37,10 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let found = Preflight::new(&arms, Some((&device, fuse)), Keeping::Cache(&cache));
     found.report();
     found.refuse()?;
+    let machine = Machine::of(&device, fuse)?;
     let mut comparison = Comparison::new(arms.iter().map(|arm| arm.name.clone()));
     for nth in 0..args.seeds {
-        let mut finished: Vec<(PathBuf, Pipeline)> = Vec::new();
+        let mut finished: Vec<PathBuf> = Vec::new();
         for (index, arm) in arms.iter().enumerate() {
             let seed = arm.seed.wrapping_add(nth);
             let pipeline = Pipeline {
@@ -48,11 +48,15 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
                 ..arm.clone()
             };
             let root = args.out.join(&arm.name).join(format!("seed_{seed}"));
-            let datasets = found.datasets(arm);
-            let run = (root.as_path(), &pipeline, &datasets);
-            let report = report(run, &finished, (&device, fuse))?;
+            let machine = &machine;
+            let report = report(
+                (&root, &pipeline),
+                (&found, machine),
+                &finished,
+                (&device, fuse),
+            )?;
             comparison.add(index, &report);
-            finished.push((root, pipeline));
+            finished.push(root);
             write_file(&table, comparison.to_string().as_bytes())?;
         }
     }
@@ -90,23 +94,37 @@ fn last_evaluate(pipeline: &Pipeline) -> Result<&str> {
 
 /// The report of the run in `root`, which is finished first if it is not.
 fn report(
-    (root, pipeline, datasets): (&Path, &Pipeline, &BTreeMap<String, Arc<Dataset>>),
-    finished: &[(PathBuf, Pipeline)],
-    on: (&Device, bool),
+    (root, pipeline): (&Path, &Pipeline),
+    (found, machine): (&Preflight, &Machine),
+    finished: &[PathBuf],
+    (device, fuse): (&Device, bool),
 ) -> Result<Report> {
     eprintln!("{}", root.display());
+    let (datasets, inputs) = (found.datasets(pipeline), found.inputs(pipeline)?);
     let claim = Claim::new(root, pipeline, false)?;
     let (results, stage) = (RunDir::results(root), last_evaluate(pipeline)?);
+    let history = Provenance::read(root);
+    let is_current = |(stage, inputs): (&String, &Inputs)| history.is_current(stage, inputs);
     if !claim.clears()
+        && inputs.iter().all(is_current)
         && let Some(report) = Report::read(&results, stage)?
     {
         return Ok(report);
     }
     let run = claim.begin()?;
-    for (other_root, other) in finished {
-        run.take_over(pipeline, (other_root, other))?;
+    verify(&run, &pipeline.stages, &inputs)?;
+    for other in finished {
+        run.take_over(&inputs, other)?;
     }
-    execute(&run, pipeline, datasets, on)?;
+    execute(&Context {
+        pipeline,
+        run: &run,
+        device,
+        fuse,
+        datasets: &datasets,
+        inputs: &inputs,
+        machine,
+    })?;
     let missing = || Error::Usage(format!("{}: the run left no summary", root.display()));
     Report::read(&results, stage)?.ok_or_else(missing)
 }

@@ -1,21 +1,16 @@
 //! `runner run`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-
-use samora_engine::gpu::Device;
 
 use super::open_device;
 use crate::cli::RunArgs;
-use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::outputs::place;
-use crate::pipeline::{Pipeline, load};
+use crate::pipeline::Pipeline;
 use crate::preflight::{self, Keeping, Preflight};
-use crate::provenance;
-use crate::run_dir::{Claim, RunDir};
+use crate::provenance::{self, Machine, warn_of_other_machine};
+use crate::run_dir::{Claim, pipeline_of};
 use crate::splits;
 use crate::stage::Context;
 
@@ -31,14 +26,13 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let root = args.out.clone().unwrap_or_else(default);
     // First, so that a run that no adapter here can do leaves no directory.
     let device = open_device(&args.device, pipeline.precision)?;
-    let reused = match &args.reuse {
-        Some(other) if place(other) == place(&root) => {
+    if let Some(other) = &args.reuse {
+        if place(other) == place(&root) {
             let message = "--reuse names the run directory itself; it is gone on with without that";
             return Err(Error::Usage(message.into()));
         }
-        Some(other) => Some((other, load(&other.join("resolved.ron"), &[])?)),
-        None => None,
-    };
+        pipeline_of(other)?;
+    }
     let claim = Claim::new(&root, &pipeline, args.fresh)?;
     let fuse = !args.device.no_fuse;
     let cache = preflight::cache_beside(&root);
@@ -49,38 +43,37 @@ pub fn run(args: &RunArgs) -> Result<()> {
     );
     found.report();
     found.refuse()?;
-    let datasets = found.datasets(&pipeline);
+    let (datasets, inputs) = (found.datasets(&pipeline), found.inputs(&pipeline)?);
+    let machine = Machine::of(&device, fuse)?;
     let run = claim.begin()?;
-    if let Some((other, resolved)) = &reused
-        && run.take_over(&pipeline, (other, resolved))? == 0
+    provenance::verify(&run, &pipeline.stages, &inputs)?;
+    if let Some(other) = &args.reuse
+        && run.take_over(&inputs, other)? == 0
     {
         let other = other.display();
         eprintln!("warning: no stage of {other} is the same and missing here; nothing is reused");
     }
-    execute(&run, &pipeline, &datasets, (&device, fuse))?;
+    let context = Context {
+        pipeline: &pipeline,
+        run: &run,
+        device: &device,
+        fuse,
+        datasets: &datasets,
+        inputs: &inputs,
+        machine: &machine,
+    };
+    execute(&context)?;
     eprintln!("results: {}", root.display());
     Ok(())
 }
 
-/// Runs all stages that are not finished, and records what they ran on.
+/// Runs all stages that are not finished, and records what they are made from and with.
 ///
 /// # Errors
 /// Data, device or disk are unusable, training fails, or the user interrupts.
-pub(super) fn execute(
-    run: &RunDir,
-    pipeline: &Pipeline,
-    datasets: &BTreeMap<String, Arc<Dataset>>,
-    (device, fuse): (&Device, bool),
-) -> Result<()> {
-    provenance::record(run, pipeline, &device.adapter, datasets)?;
-    splits::record(run, datasets)?;
-    let context = Context {
-        pipeline,
-        run,
-        device,
-        fuse,
-        datasets,
-    };
+pub(super) fn execute(context: &Context<'_>) -> Result<()> {
+    warn_of_other_machine(context.run, context.machine);
+    splits::record(context.run, context.datasets)?;
     context.run()
 }
 

@@ -179,6 +179,11 @@ impl Dataset {
         self.layout.arrays
     }
 
+    /// The class that each stored label value stands for.
+    pub fn label_values(&self) -> &BTreeMap<u8, u8> {
+        &self.layout.values
+    }
+
     /// What the user should know of the files.
     pub fn warnings(&self) -> &[String] {
         &self.layout.warnings

@@ -25,7 +25,7 @@ pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
 pub use encoder::Encoder;
 pub use overrides::Override;
-pub use read::{load, load_without_data, read_part, to_ron};
+pub use read::{load, load_without_data, part_to_ron, read_part, to_ron};
 pub use schema::{Lora, MaskDecoder, Pipeline};
 pub use stages::*;
 pub use weight_files::WeightFiles;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ron::Options;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::assemble::{Variables, assemble, parse_source, resolve_paths};
@@ -46,6 +47,16 @@ pub fn to_ron(pipeline: &Pipeline) -> Result<String, Diagnostic> {
         .to_string_pretty(pipeline, pretty)
         .map(|text| text + "\n")
         .map_err(|e| Diagnostic::new(format!("cannot write the pipeline as RON: {e}")))
+}
+
+/// A part of a pipeline as RON in one line.
+///
+/// # Errors
+/// A value RON cannot express.
+pub fn part_to_ron<T: Serialize>(part: &T) -> Result<String, Diagnostic> {
+    options()
+        .to_string(part)
+        .map_err(|e| Diagnostic::new(format!("cannot write a part of the pipeline as RON: {e}")))
 }
 
 /// Reads a part of a pipeline, such as its encoder: a fragment file (`….ron`), or RON written on the

@@ -3,6 +3,7 @@
 
 mod copies;
 mod findings;
+mod known;
 mod limits;
 mod sets;
 mod stages;
@@ -17,8 +18,10 @@ use samora_engine::gpu::Device;
 use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::pipeline::Pipeline;
+use crate::provenance::{Inputs, inputs};
 
 pub use findings::Findings;
+pub use known::Known;
 pub use sets::{DataSet, Keeping};
 
 use weights::WeightFiles;
@@ -26,6 +29,7 @@ use weights::WeightFiles;
 /// Everything that was found of some pipelines.
 pub struct Preflight {
     sets: Vec<DataSet>,
+    known: Known,
     findings: Findings,
 }
 
@@ -38,7 +42,11 @@ impl Preflight {
         keeping: Keeping<'_>,
     ) -> Self {
         let mut findings = Findings::default();
-        let sets = sets::open(pipelines, keeping);
+        let known = match keeping {
+            Keeping::Nothing => None,
+            Keeping::Cache(folder) => Some(Known::of(folder)),
+        };
+        let sets = sets::open(pipelines, keeping, known.as_ref());
         let mut weights = WeightFiles::default();
         for pipeline in pipelines {
             let of = |name: &str| sets::find(&sets, pipeline, name);
@@ -51,7 +59,11 @@ impl Preflight {
             }
         }
         weights.find_unused(&mut findings);
-        Self { sets, findings }
+        Self {
+            sets,
+            known: known.unwrap_or_default(),
+            findings,
+        }
     }
 
     /// The data sets in the order of their names, those of several pipelines once.
@@ -62,6 +74,16 @@ impl Preflight {
     /// What was found beside that of the single data sets.
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// The inputs of every stage of a pipeline by its name.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn inputs(&self, pipeline: &Pipeline) -> Result<BTreeMap<String, Inputs>> {
+        let inputs = inputs(pipeline, &self.datasets(pipeline), self.known.hashes());
+        self.known.save();
+        inputs
     }
 
     /// Tells the user of problems and warnings.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Findings;
+use super::{Findings, Known};
 use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
 use crate::data::layout::channel_names;
@@ -59,7 +59,11 @@ impl DataSet {
 }
 
 /// Opens and reads the data sets of the pipelines, equal ones once.
-pub(super) fn open(pipelines: &[Pipeline], keeping: Keeping<'_>) -> Vec<DataSet> {
+pub(super) fn open(
+    pipelines: &[Pipeline],
+    keeping: Keeping<'_>,
+    known: Option<&Known>,
+) -> Vec<DataSet> {
     let mut distinct: Vec<(&String, &Source)> = Vec::new();
     for (name, source) in pipelines.iter().flat_map(|p| &p.data) {
         if !distinct.iter().any(|(_, other)| *other == source) {
@@ -71,7 +75,7 @@ pub(super) fn open(pipelines: &[Pipeline], keeping: Keeping<'_>) -> Vec<DataSet>
         Keeping::Cache(_) => memory::for_volumes() / distinct.len().max(1),
     };
     let open = |(name, source): (&String, &Source)| DataSet {
-        opened: open_one(name, source, memory, keeping),
+        opened: open_one(name, source, (memory, keeping), known),
         name: name.clone(),
         source: source.clone(),
     };
@@ -115,8 +119,8 @@ pub(super) fn find_unread_channels(pipeline: &Pipeline, findings: &mut Findings)
 fn open_one(
     name: &str,
     source: &Source,
-    memory: usize,
-    keeping: Keeping<'_>,
+    (memory, keeping): (usize, Keeping<'_>),
+    known: Option<&Known>,
 ) -> Result<(Arc<Dataset>, Survey), DataError> {
     let mut data = Dataset::open(source, memory)?;
     if let Keeping::Cache(folder) = keeping {
@@ -134,7 +138,7 @@ fn open_one(
     }
     let progress = Progress::through(&format!("reading {name}"), data.cases().len(), 0, "cases");
     let survey = survey_by(&data, |case| {
-        let facts = read(&data, case);
+        let facts = known.map_or_else(|| read(&data, case), |known| known.facts(&data, case));
         progress.step(None);
         facts
     });

@@ -68,7 +68,7 @@ impl Claim {
                 return Err(refuse(format!(
                     "holds a run of another configuration, which differs in:\n  {}\n\
                      give --fresh to start over, or --out for another directory, with --reuse {} \
-                     to keep its first stages that are the same",
+                     to keep its stages that are the same",
                     differences.join("\n  "),
                     root.display()
                 )));

@@ -122,6 +122,7 @@ fn measure(
         &stage.quirks,
         &weights,
     )?;
+    ctx.begins(&stage.name, 0)?;
     let overlays = ctx.run.path(&format!("overlays/{}", stage.name));
     make_folder(&overlays)?;
     if stage.save_labels {

@@ -23,10 +23,11 @@ use crate::data::loader::Sampler;
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Stage};
+use crate::provenance::{Inputs, Machine, Provenance, Session};
 use crate::run_dir::RunDir;
 
 pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
-pub use segment::Segmenter;
+pub use segment::{Segmenter, adapter};
 pub use weights::{
     check_intensity, finetuned_weights, foundations, network_files, network_sha256, published_files,
 };
@@ -43,6 +44,10 @@ pub struct Context<'a> {
     pub fuse: bool,
     /// The data sets by name.
     pub datasets: &'a BTreeMap<String, Arc<Dataset>>,
+    /// What each stage is made from, by name.
+    pub inputs: &'a BTreeMap<String, Inputs>,
+    /// What it is made with.
+    pub machine: &'a Machine,
 }
 
 impl Context<'_> {
@@ -74,6 +79,18 @@ impl Context<'_> {
             || Ok(Weights::default()),
             |stage| weights::stage_weights(self.pipeline, self.run.root(), graph, stage),
         )
+    }
+
+    /// Records that a stage begins, or goes on after `done` steps.
+    fn begins(&self, stage: &str, done: usize) -> Result<()> {
+        let session = Session {
+            from_step: done,
+            machine: self.machine.clone(),
+        };
+        let inputs = self.inputs.get(stage);
+        inputs.map_or(Ok(()), |inputs| {
+            Provenance::begin(self.run, stage, inputs, session)
+        })
     }
 
     /// A data set by name.

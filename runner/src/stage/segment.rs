@@ -34,7 +34,7 @@ pub(super) fn network(
 }
 
 /// What the encoder carries in this stage.
-pub(super) fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
+pub fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
     let rank = pipeline.lora.rank;
     let order = match stage.adapter {
         pipeline::Adapter::Lora => return Adapter::Lora { rank },

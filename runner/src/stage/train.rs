@@ -150,6 +150,7 @@ pub(super) fn train(
         done = state.steps;
         tensors.extend(state.tensors);
     }
+    ctx.begins(stage, done)?;
     let mut program = Program::new(ctx.device, &built.graph, planned, &tensors)?;
     // What is saved although no step changes it; the device may have rounded it.
     tensors.retain(|name, _| built.saved.contains(name) && !built.trained.contains(name));

@@ -1,6 +1,7 @@
 //! What the files of one case hold.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::dataset::Dataset;
@@ -12,7 +13,7 @@ use crate::data::volume::Volume;
 pub(super) const CT_OFFSET: f32 = 1024.0;
 
 /// What the files of a case hold, whatever the case is used for.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Voxels right, anterior and superior.
     pub shape: [usize; 3],
@@ -37,7 +38,7 @@ pub struct Facts {
 }
 
 /// Shares of an image's voxels, 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
     /// Below the window.
     pub below: f64,
