@@ -19,4 +19,5 @@ pub mod provenance;
 pub mod run_dir;
 pub mod splits;
 pub mod stage;
+mod text_file;
 mod whole_file;

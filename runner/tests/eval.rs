@@ -161,6 +161,26 @@ fn classes_can_be_named_and_files_stand_alone() {
     scene.refuses("pred ref --classes liver", 1, &["holds label 3", "names 1"]);
 }
 
+/// A prediction is called as its scan was, the truth as nnU-Net and others call labels.
+#[test]
+fn nnunet_names_from_predict_to_eval() {
+    let scene = Scene::with_cases();
+    let (expected, _) = scene.succeeds("pred ref");
+    for (case, renamed) in [("a", "a_0000"), ("c", "c_0000")] {
+        let path = |name: &str| scene.path(&format!("pred/{name}.nii.gz"));
+        fs::rename(path(case), path(renamed)).unwrap();
+    }
+    fs::rename(scene.path("ref/b.nii.gz"), scene.path("ref/b_gt.nii.gz")).unwrap();
+    assert_eq!(scene.succeeds("pred ref").0, expected);
+    // The second channel of a scan is no case of its own.
+    fs::copy(
+        scene.path("pred/a_0000.nii.gz"),
+        scene.path("pred/a_0001.nii.gz"),
+    )
+    .unwrap();
+    scene.refuses("pred ref", 1, &["ref has no a_0001"]);
+}
+
 #[test]
 fn what_does_not_pair_is_named() {
     let scene = Scene::with_cases();

@@ -6,6 +6,7 @@ use samora_runner::data::dataset::{Dataset, Part};
 use samora_runner::data::formats::{self, ArrayAxes, Arrays, nifti};
 use samora_runner::data::source::Source;
 use samora_runner::data::survey::{CaseRole, survey};
+use samora_runner::data::volume::Orientation;
 use samora_runner::metrics::volume::score_case;
 use std::path::PathBuf;
 
@@ -132,6 +133,7 @@ fn volumes_are_as_other_libraries_read_them() {
     for (name, want) in &figures {
         let arrays = Arrays {
             axes: ArrayAxes::Xyz,
+            directions: Orientation::CANONICAL,
             spacing_mm: [0.625; 3],
         };
         let volume = formats::read_image(&data.join(name), arrays).unwrap();

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::expect_there;
 use crate::cli::EvalArgs;
+use crate::data::decode;
 use crate::data::error::DataError;
-use crate::data::formats::{self, ArrayAxes, Arrays};
-use crate::data::layout::known_files;
-use crate::data::volume::{Grid, Volume};
+use crate::data::formats::{self, Arrays, Scan};
+use crate::data::layout::{image_of, known_files};
+use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::journal::{Progress, Report, SUMMARY, Subject, print_result};
 use crate::metrics::volume::{CaseScores, score_case};
@@ -98,18 +99,25 @@ fn pairs(prediction: &Path, reference: &Path) -> Result<Vec<(String, PathBuf, Pa
         let name = formats::stem(&file).unwrap_or(&file);
         return Ok(vec![(name.into(), prediction.into(), reference.into())]);
     }
-    let predictions = known_files(prediction)?;
-    let mut truths = known_files(reference)?;
+    let mut predictions = known_files(prediction)?;
     let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
-    for (name, path) in predictions {
-        match truths.remove(&name) {
-            Some(truth) => pairs.push((name, path, truth)),
-            None => unpaired.push(name),
+    for (truth, path) in known_files(reference)? {
+        // A prediction is called like its scan, or like the truth.
+        match image_of(&truth, |name| predictions.contains_key(name)) {
+            Some(name) => pairs.extend(predictions.remove(&name).map(|of| {
+                let case = if truth.len() < name.len() {
+                    truth
+                } else {
+                    name
+                };
+                (case, of, path)
+            })),
+            None => unpaired.push(truth),
         }
     }
     let missing = [
-        (reference, unpaired),
-        (prediction, truths.into_keys().collect()),
+        (reference, predictions.into_keys().collect()),
+        (prediction, unpaired),
     ];
     let problems: Vec<String> = missing
         .iter()
@@ -136,32 +144,24 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// The label maps of a pair. Where one file holds an array without geometry, that of the other is taken.
+/// The label maps of a pair. Where one file says nothing of its geometry, that of the other is taken.
 fn read(prediction: &Path, truth: &Path) -> Result<(Volume<u8>, Volume<u8>)> {
-    let read = |path| formats::read_labels(path, Arrays::default());
-    match [prediction, truth].map(formats::is_array) {
+    let arrays = Arrays::default();
+    let read = |path| formats::read_labels(path, arrays);
+    let beside = |path: &Path, other: &Volume<u8>| {
+        decode::read_beside(&Scan::File(path.to_owned()), &other.grid, arrays)
+    };
+    match [prediction, truth].map(formats::lacks_geometry) {
         [true, false] => {
             let truth = read(truth)?;
-            Ok((read_array(prediction, &truth.grid)?, truth))
+            Ok((beside(prediction, &truth)?, truth))
         }
         [false, true] => {
             let prediction = read(prediction)?;
-            let truth = read_array(truth, &prediction.grid)?;
+            let truth = beside(truth, &prediction)?;
             Ok((prediction, truth))
         }
         _ => Ok((read(prediction)?, read(truth)?)),
-    }
-}
-
-/// The label map of an array, with the voxels of `other`, and its order of axes where that alone fits.
-fn read_array(path: &Path, other: &Grid) -> Result<Volume<u8>> {
-    let spacing_mm = other.spacing_mm;
-    let read = |axes| formats::read_labels(path, Arrays { axes, spacing_mm });
-    let labels = read(ArrayAxes::Zyx)?;
-    let [x, y, z] = labels.grid.shape;
-    match [x, y, z] != other.shape && [z, y, x] == other.shape {
-        true => Ok(read(ArrayAxes::Xyz)?),
-        false => Ok(labels),
     }
 }
 
@@ -171,7 +171,7 @@ fn compare_places(prediction: &Volume<u8>, truth: &Volume<u8>) -> Result<Option<
     if ours.shape != theirs.shape {
         return Ok(None);
     }
-    let shift = largest_shift_mm(ours, theirs);
+    let shift = ours.largest_shift_mm(theirs);
     let smallest = theirs.spacing_mm.into_iter().fold(f64::INFINITY, f64::min);
     if shift <= smallest / 2.0 {
         return Ok(None);
@@ -191,26 +191,6 @@ fn compare_places(prediction: &Volume<u8>, truth: &Volume<u8>) -> Result<Option<
          the reference's spacing",
         prediction.path.display()
     )))
-}
-
-/// How far the corners of two grids of one shape are apart at most.
-fn largest_shift_mm(one: &Grid, other: &Grid) -> f64 {
-    let corner = |grid: &Grid, which: usize| {
-        let at = [0, 1, 2].map(|axis| match which >> axis & 1 {
-            0 => 0.0,
-            _ => grid.shape[axis] as f64 - 1.0,
-        });
-        [0, 1, 2].map(|row| {
-            let [x, y, z, origin] = grid.affine[row];
-            x * at[0] + y * at[1] + z * at[2] + origin
-        })
-    };
-    let shift = |which| {
-        let (a, b) = (corner(one, which), corner(other, which));
-        let square = |axis: usize| (a[axis] - b[axis]).powi(2);
-        (square(0) + square(1) + square(2)).sqrt()
-    };
-    (0..8).map(shift).fold(0.0, f64::max)
 }
 
 fn expect_labels_up_to(named: usize, labels: &Volume<u8>) -> Result<()> {

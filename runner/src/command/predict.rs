@@ -10,7 +10,7 @@ use super::{expect_there, open_device};
 use crate::cli::PredictArgs;
 use crate::data::decode;
 use crate::data::formats;
-use crate::data::layout::known_files;
+use crate::data::layout::scans_in;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -44,7 +44,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         classes: source.classes(),
     };
     expect_there(&args.input)?;
-    let jobs = jobs(volumes(&args.input)?, args, &network.classes)?;
+    let jobs = jobs(volumes(&args.input, source)?, args, &network.classes)?;
     let mut record = Record::open(&args.input, &args.output)?;
 
     let reads = jobs.iter().flat_map(Job::reads);
@@ -119,10 +119,10 @@ fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Eval
     })
 }
 
-/// The scans to segment by name: all those of a folder that is no DICOM series.
-fn volumes(input: &Path) -> Result<Vec<(String, PathBuf)>> {
+/// The scans to segment by name: all those of a folder that is no DICOM series, as `source` names them.
+fn volumes(input: &Path, source: &Source) -> Result<Vec<(String, PathBuf)>> {
     if input.is_dir() && !formats::is_series(input) {
-        return Ok(known_files(input)?.into_iter().collect());
+        return Ok(scans_in(input, source)?.into_iter().collect());
     }
     let name = formats::scan_name(input).unwrap_or_default();
     Ok(vec![(name, input.to_owned())])

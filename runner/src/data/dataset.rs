@@ -66,14 +66,15 @@ impl Dataset {
         {
             write_phantoms(root, *cases)?;
         }
-        let layout = layout::find(source)?;
+        let mut layout = layout::find(source)?;
+        layout.warnings.extend(decode::assumption(&layout));
         let cases = &layout.cases;
         let names: Vec<String> = cases.iter().map(|c| c.name.clone()).collect();
         let mut division = divide(root, &names, source.split())?;
         let mut unreadable = BTreeMap::new();
         let grids: Vec<Grid> = (cases.iter().enumerate())
             .map(|(index, case)| {
-                let grid = case.image.read_grid(layout.arrays);
+                let grid = decode::grid(case, &layout);
                 grid.unwrap_or_else(|error| {
                     unreadable.insert(index, error);
                     Grid::axis_aligned([0; 3], [1.0; 3])
@@ -228,6 +229,14 @@ impl Dataset {
         self.labelled.iter().any(|slice| slice.case == case)
     }
 
+    /// A case's image with the intensities that its file has.
+    ///
+    /// # Errors
+    /// As [`Dataset::image`].
+    pub fn stored_image(&self, case: usize) -> Result<Volume<f32>> {
+        decode::stored_image(self.case(case)?, &self.layout)
+    }
+
     /// A case's image with intensities scaled as the data set says.
     ///
     /// # Errors
@@ -244,8 +253,8 @@ impl Dataset {
     /// A case's label map as classes 0 (background), 1, 2, ….
     ///
     /// # Errors
-    /// No such case, no label, an unusable file, a shape other than the image's, or a value
-    /// without a class.
+    /// No such case, no label, an unusable file, a shape or a place other than the image's, or a
+    /// value without a class.
     pub fn label(&self, case: usize) -> Result<Arc<Volume<u8>>> {
         let (found, scan) = self.labelled_case(case)?;
         self.labels.get(case, || {
@@ -271,7 +280,7 @@ impl Dataset {
                 // What cannot be written is an error when the slice is asked for.
                 let _ = disk
                     .images
-                    .slice(id, (scan, self.grids[case].shape), || Ok(volume));
+                    .slice(id, (scan, &self.grids[case]), || Ok(volume));
             }
             Some(_) => (),
             None => {
@@ -289,7 +298,7 @@ impl Dataset {
         let found = self.case(id.case)?;
         let plane = match &self.disk {
             Some(disk) => {
-                let scan = (&found.image, self.grids[id.case].shape);
+                let scan = (&found.image, &self.grids[id.case]);
                 let decode = || decode::image(found, &self.layout);
                 disk.images.slice(id, scan, decode)?
             }
@@ -308,7 +317,7 @@ impl Dataset {
             Some(disk) => {
                 let decode = || self.decode_label(id.case, (found, scan));
                 disk.labels
-                    .slice(id, (scan, self.grids[id.case].shape), decode)?
+                    .slice(id, (scan, &self.grids[id.case]), decode)?
             }
             None => slice(&*self.label(id.case)?, self.source.slice_axis(), id.index),
         };
@@ -333,8 +342,8 @@ impl Dataset {
     }
 
     fn decode_label(&self, case: usize, (found, scan): (&Case, &Scan)) -> Result<Volume<u8>> {
-        let shape = self.grids[case].shape;
-        decode::label(found, (scan, shape), &self.layout, &self.classes)
+        let grid = &self.grids[case];
+        decode::label(found, (scan, grid), &self.layout, &self.classes)
     }
 
     fn no_slice(&self, id: SliceId) -> DataError {

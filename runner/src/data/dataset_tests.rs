@@ -33,7 +33,9 @@ fn folder_source(root: &Path) -> Source {
         images: root.join("images"),
         labels: Some(root.join("labels")),
         classes: vec!["head".to_owned(), "tail".to_owned()],
+        names: None,
         label_map: Default::default(),
+        arrays: Default::default(),
         split: Split::First { train: 3, test: 1 },
         labelled: Labelled::First(1),
         intensity: Intensity::Window {

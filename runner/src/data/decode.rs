@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{DataError, Result};
-use super::formats::{self, Scan};
+use super::formats::{self, Arrays, Role, Scan};
 use super::intensity::normalize;
-use super::layout::{Case, Layout, SYNAPSE_SCALED};
+use super::layout::{self, Case, Layout, SYNAPSE_SCALED};
 use super::source::Source;
-use super::volume::Volume;
+use super::volume::{Grid, Volume};
 
 /// A scan that need not be among those of `source`, read and scaled as they are.
 ///
 /// # Errors
 /// Unknown format or an unusable file.
 pub fn scan(path: &Path, source: &Source) -> Result<Volume<f32>> {
-    let mut volume = formats::read_image(path, source.arrays())?;
+    let mut volume = layout::scan(path, source).read_image(source.arrays())?;
     let intensity = match source {
         Source::Synapse { .. } if formats::is_array(path) => SYNAPSE_SCALED,
         _ => source.intensity(),
@@ -24,33 +24,134 @@ pub fn scan(path: &Path, source: &Source) -> Result<Volume<f32>> {
     Ok(volume)
 }
 
+/// Where the voxels of the case's image lie.
+pub(super) fn grid(case: &Case, layout: &Layout) -> Result<Grid> {
+    match by_label(case, layout)? {
+        Some((_, grid)) => Ok(grid),
+        None => case.image.read_grid(layout.arrays),
+    }
+}
+
+/// How the arrays of an image lie that has a label with geometry, and that geometry.
+pub(super) fn by_label(case: &Case, layout: &Layout) -> Result<Option<(Arrays, Grid)>> {
+    let label = case.label.as_ref().filter(|label| !label.lacks_geometry());
+    let Some(label) = label.filter(|_| case.image.lacks_geometry()) else {
+        return Ok(None);
+    };
+    let grid = label.read_grid(layout.arrays)?;
+    let arrays = case
+        .image
+        .arrays_beside(Role::Image, &grid, layout.arrays)?;
+    Ok(arrays.map(|arrays| (arrays, grid)))
+}
+
+/// What is assumed of arrays, which say nothing of where they lie.
+pub(super) fn assumption(layout: &Layout) -> Option<String> {
+    let declared = layout.arrays;
+    let is_array = |case: &&Case| formats::is_array(case.image.path());
+    layout.cases.iter().filter(is_array).find_map(|case| {
+        let path = case.image.path().display();
+        match by_label(case, layout).ok()? {
+            None => Some(format!(
+                "arrays such as {path} have no geometry; they are taken as {declared}"
+            )),
+            // The same arrays would be read otherwise where they are without labels.
+            Some((arrays, _)) => (!arrays.lie_as(declared)).then(|| {
+                let declaration = arrays.declaration();
+                format!(
+                    "arrays such as {path} lie as their labels say; `predict` has none: say `{declaration}`"
+                )
+            }),
+        }
+    })
+}
+
+/// The image as it is stored.
+pub(super) fn stored_image(case: &Case, layout: &Layout) -> Result<Volume<f32>> {
+    let Some((arrays, grid)) = by_label(case, layout)? else {
+        return case.image.read_image(layout.arrays);
+    };
+    let image = case.image.read_image(arrays)?;
+    Ok(Volume { grid, ..image })
+}
+
 /// The image, with intensities scaled as the layout says.
 pub(super) fn image(case: &Case, layout: &Layout) -> Result<Volume<f32>> {
-    let mut volume = case.image.read_image(layout.arrays)?;
+    let mut volume = stored_image(case, layout)?;
     normalize(&mut volume.voxels, layout.intensity);
     Ok(volume)
 }
 
-/// The label map `scan`, which must have the `shape` of the case's image, as classes 0 (background), 1, 2, ….
+/// The label map `scan`, as classes 0 (background), 1, 2, …, of the case's image, whose voxels lie in `grid`.
+/// A label map without geometry has that of the image.
 pub(super) fn label(
     case: &Case,
-    (scan, shape): (&Scan, [usize; 3]),
+    (scan, grid): (&Scan, &Grid),
     layout: &Layout,
     classes: &[String],
 ) -> Result<Volume<u8>> {
-    let mut volume = scan.read_labels(layout.arrays)?;
-    if volume.grid.shape != shape {
+    let mut volume = match scan.lacks_geometry() && !case.image.lacks_geometry() {
+        true => read_beside(scan, grid, layout.arrays)?,
+        false => scan.read_labels(layout.arrays)?,
+    };
+    if let Err(problem) = expect_same_place(grid, &volume.grid) {
         return Err(DataError::Pair {
             image: case.image.path().to_owned(),
             label: scan.path().to_owned(),
-            problem: format!(
-                "shapes differ: {shape:?} and {:?} (right, anterior, superior)",
-                volume.grid.shape
-            ),
+            problem,
         });
     }
     map_classes(&mut volume, layout, classes)?;
     Ok(volume)
+}
+
+/// A label map without geometry of the voxels that lie in `grid`: it has their grid, if it has their shape.
+/// `declared` decides where its axes could be in either order.
+///
+/// # Errors
+/// An unusable file.
+pub fn read_beside(scan: &Scan, grid: &Grid, declared: Arrays) -> Result<Volume<u8>> {
+    let Some(arrays) = scan.arrays_beside(Role::Label, grid, declared)? else {
+        return scan.read_labels(declared);
+    };
+    let labels = scan.read_labels(arrays)?;
+    Ok(Volume {
+        grid: grid.clone(),
+        ..labels
+    })
+}
+
+/// An image and a label map that lie elsewhere, mirrored or turned, must not be put together voxel by voxel.
+fn expect_same_place(image: &Grid, label: &Grid) -> Result<(), String> {
+    if label.shape != image.shape {
+        return Err(format!(
+            "shapes differ: {:?} and {:?} (right, anterior, superior)",
+            image.shape, label.shape
+        ));
+    }
+    let apart = image.largest_shift_mm(label);
+    let codes = [image, label].map(|grid| grid.orientation.codes());
+    let is_stored_alike = codes[0] == codes[1];
+    let edges = image.spacing_mm.into_iter();
+    let tolerance = match is_stored_alike {
+        true => edges.fold(0.0, f64::max),
+        // Along an axis of two voxels, one that is mirrored is off by no more than a voxel.
+        false => edges.fold(f64::INFINITY, f64::min) / 2.0,
+    };
+    if apart <= tolerance {
+        return Ok(());
+    }
+    let lost = match is_stored_alike {
+        true => "place the same voxel".to_owned(),
+        false => format!(
+            "say that one is stored as {}, the other as {}, and place the same voxel",
+            codes[0], codes[1]
+        ),
+    };
+    Err(format!(
+        "their affines {lost} {apart:.1} mm apart; write the label map again with the affine of its image, as \
+         in nibabel's Nifti1Image(labels, image.affine) or SimpleITK's labels.CopyInformation(image)"
+    ))
 }
 
 /// Turns stored label values into classes.

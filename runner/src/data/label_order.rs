@@ -49,7 +49,15 @@ impl fmt::Display for LabelOrder {
     }
 }
 
-/// The order of a dataset's label maps, found by looking at some of them.
+/// What a label map tells.
+struct Told<'a> {
+    path: &'a Path,
+    order: Option<LabelOrder>,
+    centres: Centres,
+}
+
+/// The order of a dataset's label maps, found by looking at some of them, and a warning where organs lie as
+/// if mirrored.
 ///
 /// # Errors
 /// An unreadable file, label maps that do not tell or disagree, or an order other than the declared one.
@@ -58,17 +66,33 @@ pub(super) fn check<'a>(
     labels: impl Iterator<Item = &'a Scan>,
     arrays: Arrays,
     declared: Option<LabelOrder>,
-) -> Result<LabelOrder> {
+) -> Result<(LabelOrder, Option<String>)> {
     const LOOKED_AT: usize = 6;
     let labels: Vec<&Scan> = labels.collect();
     let step = labels.len().div_ceil(LOOKED_AT).max(1);
     let some: Vec<&Scan> = labels.into_iter().step_by(step).collect();
-    let orders = some.par_iter().map(|scan| {
-        let order = LabelOrder::of(&scan.read_labels(arrays)?);
-        Ok(order.map(|order| (scan.path(), order)))
+    let told = some.par_iter().map(|scan| {
+        let labels = scan.read_labels(arrays)?;
+        Ok(Told {
+            path: scan.path(),
+            order: LabelOrder::of(&labels),
+            centres: centres(&labels),
+        })
     });
-    let orders: Vec<Option<(&Path, LabelOrder)>> = orders.collect::<Result<_>>()?;
-    let mut told = orders.into_iter().flatten();
+    let told: Vec<Told<'_>> = told.collect::<Result<_>>()?;
+    let order = common_order(root, &told, declared)?;
+    let centres: Vec<&Centres> = told.iter().map(|told| &told.centres).collect();
+    Ok((order, mirrored(&centres, order, arrays)))
+}
+
+fn common_order(
+    root: &Path,
+    told: &[Told<'_>],
+    declared: Option<LabelOrder>,
+) -> Result<LabelOrder> {
+    let mut told = told
+        .iter()
+        .filter_map(|told| Some((told.path, told.order?)));
     let Some((path, order)) = told.next() else {
         return declared.ok_or_else(|| {
             let problem = "no label map tells SAMed's order of organs from TransUNet's; \
@@ -94,6 +118,59 @@ pub(super) fn check<'a>(
         }
         _ => Ok(order),
     }
+}
+
+/// The mean place of each label value.
+type Centres = [Option<[f64; 3]>; 9];
+
+fn centres(labels: &Volume<u8>) -> Centres {
+    let [nx, ny, _] = labels.grid.shape;
+    let mut sums = [([0.0; 3], 0.0); 9];
+    for (index, value) in labels.voxels.iter().enumerate() {
+        if let Some((sum, count)) = sums.get_mut(usize::from(*value)).filter(|_| *value > 0) {
+            let at = [index % nx, index / nx % ny, index / nx / ny];
+            (0..3).for_each(|axis| sum[axis] += at[axis] as f64);
+            *count += 1.0;
+        }
+    }
+    sums.map(|(sum, count)| (count > 0.0).then(|| sum.map(|s| s / count)))
+}
+
+/// A warning if in all label maps that tell the right kidney lies left of the left one, the stomach behind
+/// the kidneys, or the liver below them: the arrays then run another way than is declared.
+fn mirrored(maps: &[&Centres], order: LabelOrder, arrays: Arrays) -> Option<String> {
+    const RIGHT_KIDNEY: u8 = 2;
+    const LEFT_KIDNEY: u8 = 3;
+    const LIVER: u8 = 5;
+    const STOMACH: u8 = 6;
+    let classes = order.classes();
+    let is_told = |axis: usize, high: u8, low: u8| {
+        let of = |centres: &Centres, class: u8| {
+            let value = classes.iter().position(|c| *c == class)?;
+            Some(centres[value]?[axis])
+        };
+        let told = maps
+            .iter()
+            .filter_map(|map| Some(of(map, high)? < of(map, low)?));
+        let told: Vec<bool> = told.collect();
+        !told.is_empty() && told.iter().all(|wrong| *wrong)
+    };
+    let wrong = [
+        is_told(0, RIGHT_KIDNEY, LEFT_KIDNEY),
+        is_told(1, STOMACH, LEFT_KIDNEY),
+        is_told(2, LIVER, RIGHT_KIDNEY),
+    ];
+    if wrong == [false; 3] {
+        return None;
+    }
+    let mut directions = arrays.directions;
+    (0..3).for_each(|axis| directions.flipped[axis] ^= wrong[axis]);
+    Some(format!(
+        "the organs lie as if the arrays ran {}, not {}: say `arrays: (directions: \"{0}\")` if that is so, \
+         or scans from elsewhere are segmented mirrored",
+        directions.codes(),
+        arrays.directions.codes()
+    ))
 }
 
 /// Slices that a label value is in, relative to the edge of a square of its mean area there in pixels.
@@ -143,7 +220,8 @@ mod tests {
         let neither = write("neither.nii", &label_map(7, 2));
         let check = |labels: &[&Scan], declared| {
             let labels = labels.iter().copied();
-            check(folder.path(), labels, Arrays::default(), declared).map_err(|e| e.to_string())
+            let found = check(folder.path(), labels, Arrays::default(), declared);
+            found.map(|(order, _)| order).map_err(|e| e.to_string())
         };
         assert_eq!(check(&[&neither, &samed], None), Ok(LabelOrder::Samed));
         assert_eq!(check(&[&transunet], None), Ok(LabelOrder::TransUnet));

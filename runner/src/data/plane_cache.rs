@@ -13,12 +13,12 @@ use super::room::Room;
 use super::slice::{Plane, planes, slice};
 use super::source::Axis;
 use super::split::SliceId;
-use super::volume::Volume;
+use super::volume::{Grid, Volume};
 use crate::file_hash::{file_hash, hex};
 
 /// Raise it whenever decoding or scaling gives other values than before: files of an earlier number are
 /// then made anew.
-const DECODING: u32 = 2;
+const DECODING: u32 = 3;
 
 /// Slices of numbered volumes. Each volume is decoded once, for all runs that share the folder, unless its
 /// file, the files it comes from or `facts` change.
@@ -55,21 +55,22 @@ impl PlaneCache {
         &self.folder
     }
 
-    /// A slice of the volume of canonical `shape` in `scan`, which `decode` decodes; `None` if it has no
-    /// such slice.
+    /// A slice of the volume in `scan`, which `decode` decodes and puts where its image's voxels lie, in
+    /// `grid`; `None` if it has no such slice.
     ///
     /// # Errors
     /// Those of `decode`, a scan that cannot be read, or a folder that cannot be written.
     pub(super) fn slice<T: Pod + Default>(
         &self,
         id: SliceId,
-        (scan, shape): (&Scan, [usize; 3]),
+        (scan, grid): (&Scan, &Grid),
         decode: impl FnOnce() -> Result<Volume<T>>,
     ) -> Result<Option<Plane<T>>> {
         let Some(slot) = self.files.get(id.case) else {
             return Ok(None);
         };
-        let file = self.file(&mut lock(slot), scan, shape)?;
+        let shape = grid.shape;
+        let file = self.file(&mut lock(slot), scan, grid)?;
         if id.index >= file.shape[0] {
             return Ok(None);
         }
@@ -100,20 +101,18 @@ impl PlaneCache {
     }
 
     /// The file of a scan, whose name is found on the first call.
-    fn file(
-        &self,
-        slot: &mut Option<PlaneFile>,
-        scan: &Scan,
-        shape: [usize; 3],
-    ) -> Result<PlaneFile> {
+    fn file(&self, slot: &mut Option<PlaneFile>, scan: &Scan, grid: &Grid) -> Result<PlaneFile> {
         if let Some(file) = slot {
             return Ok(file.clone());
         }
         let mut key = Sha256::new();
         let version = env!("CARGO_PKG_VERSION");
+        // A label map is checked against its image's grid when it is decoded, and only then.
         key.update(format!(
-            "{version} {DECODING} {:?} {}",
-            self.axis, self.facts
+            "{version} {DECODING} {:?} {} {:?} {grid:?}",
+            self.axis,
+            self.facts,
+            scan.channel()
         ));
         for source in scan.files()? {
             let hash = file_hash(&source).map_err(|e| DataError::io(&source, "read", e))?;
@@ -123,7 +122,7 @@ impl PlaneCache {
         let file = PlaneFile {
             path: self.folder.join(format!("{}.planes", hex(&key))),
             key,
-            shape: planes(shape, self.axis),
+            shape: planes(grid.shape, self.axis),
         };
         Ok(slot.insert(file).clone())
     }

@@ -10,8 +10,12 @@ const SHAPE: [usize; 3] = [4, 3, 5];
 /// Bytes that decoding one volume of [`SHAPE`] is reckoned to take.
 const DECODING_BYTES: usize = 4 * 3 * 5 * 16;
 
+fn grid() -> Grid {
+    Grid::axis_aligned(SHAPE, [1.0; 3])
+}
+
 fn volume(case: usize) -> Volume<f32> {
-    let grid = Grid::axis_aligned(SHAPE, [1.0; 3]);
+    let grid = grid();
     let voxels = (0..grid.len()).map(|i| (1000 * case + i) as f32).collect();
     Volume::new(grid, voxels, PathBuf::new()).unwrap()
 }
@@ -59,7 +63,7 @@ fn five_hundred_volumes_are_decoded_once_each_and_two_at_a_time() {
                 held.fetch_sub(1, Ordering::SeqCst);
                 Ok(volume)
             };
-            let found = cache.slice(*id, (&scans[id.case], SHAPE), decode);
+            let found = cache.slice(*id, (&scans[id.case], &grid()), decode);
             let expected = slice(&volume(id.case), Axis::Coronal, id.index);
             assert_eq!(found.unwrap(), expected);
         }
@@ -86,7 +90,7 @@ fn whatever_decides_the_values_decides_the_file() {
             Ok(volume(1))
         };
         let cache = cache(folder.path(), facts, 2, 0);
-        let found = cache.slice(id, (&scans[1], SHAPE), decode).unwrap();
+        let found = cache.slice(id, (&scans[1], &grid()), decode).unwrap();
         assert_eq!(found, slice(&volume(1), Axis::Coronal, 0));
         decoded.load(Ordering::SeqCst)
     };
@@ -108,7 +112,7 @@ fn there_are_no_other_slices() {
     let scans = scans(folder.path(), 1);
     let cache = cache(folder.path(), "", 1, 0);
     for id in [SliceId { case: 0, index: 3 }, SliceId { case: 1, index: 0 }] {
-        let found = cache.slice(id, (&scans[0], SHAPE), || Ok(volume(0)));
+        let found = cache.slice(id, (&scans[0], &grid()), || Ok(volume(0)));
         assert_eq!(found.unwrap(), None);
     }
 }
@@ -121,7 +125,7 @@ fn folders_that_cannot_be_written_are_named() {
     fs::write(folder.path().join("cache"), "").unwrap();
     let cache = cache(folder.path(), "", 1, 0);
     let id = SliceId { case: 0, index: 0 };
-    let found = cache.slice(id, (&scans[0], SHAPE), || Ok(volume(0)));
+    let found = cache.slice(id, (&scans[0], &grid()), || Ok(volume(0)));
     let message = found.unwrap_err().to_string();
     let named = message.contains(&cache.folder().display().to_string());
     assert!(named && message.contains("--out"), "{message}");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::formats::{ArrayAxes, Arrays};
 use super::label_order::LabelOrder;
 use super::layout::SYNAPSE_CLASSES;
+use super::volume::Orientation;
 
 /// Where a dataset lies, how its intensities are scaled and how its cases are divided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,10 @@ pub enum Source {
         /// Order of the organs in preprocessed files; without it the files must tell.
         #[serde(default)]
         label_order: Option<LabelOrder>,
+        /// How the arrays of preprocessed files lie: (z, y, x) of volumes that are stored to the left, the
+        /// front and the head.
+        #[serde(default = "synapse_arrays")]
+        arrays: Arrays,
         /// Where `root` does not exist, writes this many phantom cases into it.
         #[serde(default)]
         phantoms: Option<usize>,
@@ -70,7 +75,7 @@ pub enum Source {
         root: PathBuf,
         /// Names of classes 1, 2, …, as in `dataset.json`.
         classes: Vec<String>,
-        /// Channel of the images, from 0.
+        /// Channel of the images, from 0: of files `NAME_CCCC`, or along the fourth axis of `NAME`.
         #[serde(default)]
         channel: usize,
         /// Training and test cases.
@@ -85,14 +90,22 @@ pub enum Source {
         /// Axis across the slices.
         #[serde(default)]
         slices: Axis,
+        /// How arrays and pictures lie, which have no geometry.
+        #[serde(default)]
+        arrays: Arrays,
     },
-    /// Folders of images and label maps in any format, paired by file name.
+    /// Folders of images and label maps in any format, paired by file name: `NAME` with `NAME`, `NAME_gt`,
+    /// `NAME-label` and the like, also `NAME_0000` with `NAME`, `volume-N` with `segmentation-N`.
     Folder {
         /// Folder of images.
         images: PathBuf,
         /// Folder of label maps; without it no case has labels.
         #[serde(default)]
         labels: Option<PathBuf>,
+        /// Other names of an image and its label; `*` stands for what both share, as in
+        /// `("*_t2", "*_manual")`.
+        #[serde(default)]
+        names: Option<(String, String)>,
         /// Names of classes 1, 2, ….
         classes: Vec<String>,
         /// The class of each label value, such as `{255: 1}`; without it the values are the classes.
@@ -110,17 +123,29 @@ pub enum Source {
         /// Axis across the slices.
         #[serde(default)]
         slices: Axis,
+        /// How arrays and pictures lie, which have no geometry.
+        #[serde(default)]
+        arrays: Arrays,
     },
-    /// Unlabelled images in any format, anywhere below some folders; volumes give all their slices.
+    /// Unlabelled images in any format, anywhere below some folders; volumes give all their slices. What is
+    /// called like label maps is left out, and counted.
     Images {
         /// The folders.
         roots: Vec<PathBuf>,
+        /// Files and folders to leave out, as in `.gitignore`: `*_scout.nii.gz` at any depth,
+        /// `ct/*/old` by the path from a root. Label maps are left out by their names (`labelsTr`,
+        /// `segmentation`, `NAME_seg` and the like) without a pattern.
+        #[serde(default)]
+        exclude: Vec<String>,
         /// How intensities are scaled.
         #[serde(default)]
         intensity: Intensity,
         /// Axis across the slices.
         #[serde(default)]
         slices: Axis,
+        /// How arrays and pictures lie, which have no geometry.
+        #[serde(default)]
+        arrays: Arrays,
     },
 }
 
@@ -193,13 +218,14 @@ impl Source {
             // UA-MT's files keep the axes of the challenge's volumes, and its cubic voxels.
             Self::La { .. } => Arrays {
                 axes: ArrayAxes::Xyz,
+                directions: Orientation::LPS,
                 spacing_mm: [0.625; 3],
             },
-            Self::Synapse { .. }
-            | Self::Promise12 { .. }
-            | Self::NnUnet { .. }
-            | Self::Folder { .. }
-            | Self::Images { .. } => Arrays::default(),
+            Self::Promise12 { .. } => Arrays::default(),
+            Self::Synapse { arrays, .. }
+            | Self::NnUnet { arrays, .. }
+            | Self::Folder { arrays, .. }
+            | Self::Images { arrays, .. } => *arrays,
         }
     }
 
@@ -351,6 +377,14 @@ pub enum Axis {
     /// Across superior–inferior: rows run anterior, columns right.
     #[default]
     Axial,
+}
+
+/// SAMed's and TransUNet's preprocessing transposes what nibabel reads of the challenge's volumes.
+fn synapse_arrays() -> Arrays {
+    Arrays {
+        directions: Orientation::LAS,
+        ..Arrays::default()
+    }
 }
 
 fn abdomen_window() -> (f32, f32) {

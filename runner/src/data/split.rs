@@ -4,6 +4,7 @@
 
 use super::error::{DataError, Result};
 use super::source::{Labelled, Split};
+use crate::text_file;
 use samora_engine::random::Stream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -269,7 +270,7 @@ fn listed(names: &[String], path: &Path) -> Result<Vec<usize>> {
 }
 
 fn read_list(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| DataError::io(path, "read", e))
+    text_file::read(path).map_err(|e| DataError::io(path, "read", e))
 }
 
 fn entries(text: &str) -> impl Iterator<Item = &str> {

@@ -1,7 +1,9 @@
 //! A 3-D scan or label map in canonical orientation, with the way back to the file's own grid.
 
 use super::error::{DataError, Result};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A volume whose axes point right, anterior and superior (RAS+). Voxel (x, y, z) is element
 /// `x + nx·(y + ny·z)`, as in NIfTI files.
@@ -120,6 +122,24 @@ impl Grid {
         axes.filter(|(voxels, _)| *voxels > 1).map(|(_, edge)| edge)
     }
 
+    /// How far voxels of the same index are apart in two grids of one shape, at most.
+    pub fn largest_shift_mm(&self, other: &Self) -> f64 {
+        let corner = |grid: &Self, which: usize| {
+            let at = [0, 1, 2].map(|axis| match which >> axis & 1 {
+                0 => 0.0,
+                _ => grid.shape[axis] as f64 - 1.0,
+            });
+            grid.affine
+                .map(|[x, y, z, origin]| x * at[0] + y * at[1] + z * at[2] + origin)
+        };
+        let shift = |which| {
+            let (a, b) = (corner(self, which), corner(other, which));
+            let square = |axis: usize| (a[axis] - b[axis]).powi(2);
+            (square(0) + square(1) + square(2)).sqrt()
+        };
+        (0..8).map(shift).fold(0.0, f64::max)
+    }
+
     /// Shape in the file's own axes.
     pub fn stored_shape(&self) -> [usize; 3] {
         let mut shape = [0; 3];
@@ -150,8 +170,9 @@ impl Grid {
     }
 }
 
-/// How a file stores the canonical axes: a permutation and directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a file stores the canonical axes: a permutation and directions. It is written as [`Orientation::codes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Orientation {
     /// Stored axis of each canonical axis.
     pub axes: [usize; 3],
@@ -164,6 +185,16 @@ impl Orientation {
     pub const CANONICAL: Self = Self {
         axes: [0, 1, 2],
         flipped: [false; 3],
+    };
+    /// Left, posterior, superior, as scanners store axial slices.
+    pub const LPS: Self = Self {
+        axes: [0, 1, 2],
+        flipped: [true, true, false],
+    };
+    /// Left, anterior, superior.
+    pub const LAS: Self = Self {
+        axes: [0, 1, 2],
+        flipped: [true, false, false],
     };
 
     /// The closest axis-aligned orientation of an affine; `None` if the affine is not finite or
@@ -196,8 +227,7 @@ impl Orientation {
     pub fn codes(&self) -> String {
         let mut codes = [' '; 3];
         for c in 0..3 {
-            let letters = [['R', 'L'], ['A', 'P'], ['S', 'I']][c];
-            codes[self.axes[c]] = letters[usize::from(self.flipped[c])];
+            codes[self.axes[c]] = LETTERS[c][usize::from(self.flipped[c])];
         }
         codes.into_iter().collect()
     }
@@ -219,6 +249,48 @@ fn with_axis_across(shape: [usize; 3], mut affine: [[f64; 4]; 4]) -> [[f64; 4]; 
         (0..3).for_each(|row| affine[row][axis] = normal[row] / length);
     }
     affine
+}
+
+/// Along and against each canonical axis.
+const LETTERS: [[char; 2]; 3] = [['R', 'L'], ['A', 'P'], ['S', 'I']];
+
+impl FromStr for Orientation {
+    type Err = String;
+
+    fn from_str(codes: &str) -> Result<Self, String> {
+        let letters: Vec<char> = codes.chars().collect();
+        let mut found = Self::CANONICAL;
+        for (axis, pair) in LETTERS.iter().enumerate() {
+            let mut places = (0..letters.len()).filter(|i| pair.contains(&letters[*i]));
+            match (letters.len(), places.next(), places.next()) {
+                (3, Some(place), None) => {
+                    found.axes[axis] = place;
+                    found.flipped[axis] = letters[place] == pair[1];
+                }
+                _ => {
+                    return Err(format!(
+                        "`{codes}` does not say where three axes run: one letter each of R or L, A or P, \
+                         S or I, such as LPS"
+                    ));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl TryFrom<String> for Orientation {
+    type Error = String;
+
+    fn try_from(codes: String) -> Result<Self, String> {
+        codes.parse()
+    }
+}
+
+impl From<Orientation> for String {
+    fn from(orientation: Orientation) -> Self {
+        orientation.codes()
+    }
 }
 
 fn column_length(affine: &[[f64; 4]; 4], column: usize) -> f64 {
@@ -284,6 +356,23 @@ mod tests {
         assert_eq!(grid.orientation.codes(), "ILA");
         assert_eq!(grid.spacing_mm, [1.0, 3.0, 5.0]);
         assert!(Grid::from_stored([2, 3, 4], flat).is_none());
+    }
+
+    #[test]
+    fn orientations_are_written_as_letters() {
+        for codes in ["RAS", "LPS", "ILA", "SPR"] {
+            assert_eq!(codes.parse::<Orientation>().unwrap().codes(), codes);
+        }
+        assert_eq!("LPS".parse(), Ok(Orientation::LPS));
+        assert_eq!("LAS".parse(), Ok(Orientation::LAS));
+        assert_eq!("ILA".parse().ok(), Orientation::of(&ILA));
+        for bad in ["", "LP", "LRS", "LPSA", "lps", "xyz"] {
+            assert!(
+                bad.parse::<Orientation>()
+                    .unwrap_err()
+                    .contains("such as LPS")
+            );
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::data::intensity::normalize;
 use crate::data::layout::SYNAPSE_LABEL_MAP;
 use crate::data::source::{Intensity, Split};
 use crate::data::split::published_cases;
-use crate::data::volume::Volume;
+use crate::data::volume::{Orientation, Volume};
 
 /// How the files are named, stored and labelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -27,6 +27,16 @@ pub enum Layout {
     Promise12,
     /// `images/phantom_NNN.nii.gz` and `labels/phantom_NNN.nii.gz` with classes 1…8
     Folder,
+}
+
+impl Layout {
+    /// Where the axes of the real files run, as far as phantoms follow them.
+    pub(super) fn directions(self) -> Orientation {
+        match self {
+            Self::Synapse | Self::SynapsePreprocessed => Orientation::LAS,
+            Self::La | Self::LaH5 | Self::Promise12 | Self::Folder => Orientation::LPS,
+        }
+    }
 }
 
 /// Synapse's original label value of the organ that stands for the only one of a dataset.
@@ -170,19 +180,17 @@ fn write_slices(
     image: &Volume<f32>,
     labels: &Volume<u8>,
 ) -> Result<PathBuf> {
-    let [nx, ny, nz] = image.grid.shape;
+    let [nx, ny, nz] = image.grid.stored_shape();
+    let (intensities, values) = (image.to_stored(), labels.to_stored());
     let mut path = folder.to_owned();
     for slice in 0..nz {
         let pixels = slice * nx * ny..(slice + 1) * nx * ny;
-        let label: Vec<f32> = labels.voxels[pixels.clone()]
+        let label: Vec<f32> = values[pixels.clone()]
             .iter()
             .map(|v| f32::from(*v))
             .collect();
         path = folder.join(format!("{name}_slice{slice:03}.npz"));
-        let arrays = [
-            ("image", &image.voxels[pixels]),
-            ("label", label.as_slice()),
-        ];
+        let arrays = [("image", &intensities[pixels]), ("label", label.as_slice())];
         numpy::write_archive(&path, &arrays, &[ny, nx])?;
     }
     Ok(path)

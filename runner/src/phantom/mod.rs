@@ -9,7 +9,7 @@ mod render;
 mod shape;
 
 use crate::data::error::{DataError, Result};
-use crate::data::volume::{Grid, Volume};
+use crate::data::volume::{Grid, Orientation, Volume};
 use anatomy::Patient;
 use rayon::prelude::*;
 use samora_engine::random::Stream;
@@ -68,7 +68,8 @@ fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> 
     let [width, depth, height] =
         [0, 1, 2].map(|axis| zoom * FIELD_MM[axis] / options.shape[axis] as f32);
     let spacing = [width.max(depth), width.max(depth), height];
-    let grid = stored_grid(options.shape, spacing, &mut stream).ok_or_else(|| {
+    let directions = options.layout.directions();
+    let grid = stored_grid(options.shape, spacing, directions, &mut stream).ok_or_else(|| {
         DataError::dataset(Path::new("phantom"), "the scan's affine is not invertible")
     })?;
     let scanned = render::render(&patient, options.shape, spacing, &mut stream);
@@ -76,14 +77,21 @@ fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> 
     Ok((image, Volume::new(grid, scanned.labels, PathBuf::new())?))
 }
 
-/// Stored left, posterior, superior as DICOM converters do, a little tilted and off-centre.
-fn stored_grid(shape: [usize; 3], spacing: [f32; 3], stream: &mut Stream) -> Option<Grid> {
+/// Stored to the left or right, the back or the front, and the head, a little tilted and off-centre.
+fn stored_grid(
+    shape: [usize; 3],
+    spacing: [f32; 3],
+    directions: Orientation,
+    stream: &mut Stream,
+) -> Option<Grid> {
     let (sin, cos) = f64::from(stream.range(-0.03, 0.03)).sin_cos();
     let [sx, sy, sz] = spacing.map(f64::from);
     let offset = [150.0, 130.0, -300.0].map(|o| f64::from(stream.range(-20.0, 20.0) + o));
+    let sign = |axis: usize| if directions.flipped[axis] { 1.0 } else { -1.0 };
+    let (left, back) = (sign(0), sign(1));
     let affine = [
-        [-sx * cos, sy * sin, 0.0, offset[0]],
-        [-sx * sin, -sy * cos, 0.0, offset[1]],
+        [-left * sx * cos, back * sy * sin, 0.0, left * offset[0]],
+        [-left * sx * sin, -back * sy * cos, 0.0, back * offset[1]],
         [0.0, 0.0, sz, offset[2]],
         [0.0, 0.0, 0.0, 1.0],
     ];

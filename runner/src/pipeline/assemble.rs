@@ -12,10 +12,11 @@ use super::diagnostic::{Diagnostic, Place, shown};
 use super::parse::parse;
 use super::source::{Origin, Source};
 use super::syntax::{Kind, Node};
+use crate::text_file;
 
 /// Keys whose strings are paths.
 const PATH_KEYS: &[&str] = &[
-    "root", "images", "labels", "train", "test", "labelled", "weights",
+    "root", "roots", "images", "labels", "train", "test", "labelled", "weights",
 ];
 
 /// Whether environment variables must be set.
@@ -222,18 +223,7 @@ fn read_text(path: &Path) -> Result<String, String> {
         _ if path.is_dir() => "it is a folder".into(),
         _ => io_reason(&e),
     })?;
-    let text = String::from_utf8(bytes).map_err(|e| match e.as_bytes() {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16 text; save it as UTF-8".into(),
-        bytes => {
-            let before = bytes.get(..e.utf8_error().valid_up_to()).unwrap_or(bytes);
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-            format!("line {line} is not UTF-8 text; save the file as UTF-8")
-        }
-    })?;
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_string(),
-        None => text,
-    })
+    text_file::decode(bytes)
 }
 
 /// Suggests the nearest name beside a file that is missing.

@@ -91,6 +91,54 @@ fn quirks_are_read_and_written() {
     );
 }
 
+/// Every path is one, whatever field it stands in: variables are replaced and it becomes absolute.
+#[test]
+fn environment_variables_in_roots() {
+    // Cargo sets it.
+    let here = env!("CARGO_MANIFEST_DIR");
+    let path = "${env:CARGO_MANIFEST_DIR}/x";
+    for (source, count) in [
+        (format!("Images(roots: [{path:?}, {path:?}])"), 2),
+        (
+            format!("La(root: {path:?}, split: Lists(train: {path:?}, test: {path:?}))"),
+            3,
+        ),
+        (
+            format!("Synapse(root: {path:?}, labelled: List({path:?}))"),
+            2,
+        ),
+        (
+            format!("Folder(images: {path:?}, labels: {path:?}, classes: [\"a\"])"),
+            2,
+        ),
+        (format!("NnUnet(root: {path:?}, classes: [\"a\"])"), 1),
+        (format!("Promise12(root: {path:?})"), 1),
+    ] {
+        let data = format!("\"scans\": La(root: \"scans\"), \"more\": {source}");
+        let text = GOOD.replace("\"scans\": La(root: \"scans\")", &data);
+        let resolved = to_ron(&load_text(&text, &[]).unwrap()).unwrap();
+        let found = resolved.matches(&format!("\"{here}/x\"")).count();
+        assert_eq!(found, count, "{resolved}");
+        // Relative ones become absolute too.
+        let text = text.replace("${env:CARGO_MANIFEST_DIR}/", "");
+        let resolved = to_ron(&load_text(&text, &[]).unwrap()).unwrap();
+        assert!(!resolved.contains("\"x\""), "{resolved}");
+    }
+}
+
+#[test]
+fn byte_order_marks() {
+    let folder = tempfile::tempdir().unwrap();
+    let fragment =
+        "\u{feff}Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)\r\n";
+    fs::write(folder.path().join("encoder.ron"), fragment).unwrap();
+    let encoder = "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)";
+    let text = GOOD.replace(encoder, "include(\"encoder.ron\")");
+    let marked = format!("\u{feff}{text}").replace('\n', "\r\n");
+    let pipeline = load_in(folder.path(), &marked, &[]).unwrap();
+    assert_eq!(pipeline, load_text(GOOD, &[]).unwrap());
+}
+
 #[test]
 fn weights_are_one_file_or_several() {
     let with =

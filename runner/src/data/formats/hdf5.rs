@@ -12,9 +12,9 @@ use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
 
-/// The grid of the image.
-pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
-    open(path, Role::Image, arrays).map(|(grid, _)| grid)
+/// The grid of the image or the label map.
+pub(super) fn read_grid(path: &Path, role: Role, arrays: Arrays) -> Result<Grid> {
+    open(path, role, arrays).map(|(grid, _)| grid)
 }
 
 /// The voxels as they are stored.
@@ -58,12 +58,12 @@ pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
 }
 
 /// Writes an image and its label map as the arrays `image` and `label`, with axes (z, y, x) or, as UA-MT
-/// has them, (x, y, z), in the volumes' canonical orientation.
+/// has them, (x, y, z), of which each runs as the volumes' grid says that files store it.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn write(path: &Path, image: &Volume<f32>, label: &Volume<u8>, axes: ArrayAxes) -> Result<()> {
-    let [x, y, z] = image.grid.shape;
+    let [x, y, z] = image.grid.stored_shape();
     let shape = match axes {
         ArrayAxes::Zyx => [z, y, x],
         ArrayAxes::Xyz => [x, y, z],
@@ -81,11 +81,12 @@ pub fn write(path: &Path, image: &Volume<f32>, label: &Volume<u8>, axes: ArrayAx
 }
 
 fn ordered<T: Copy>(volume: &Volume<T>, axes: ArrayAxes) -> Vec<T> {
-    let [nx, ny, nz] = volume.grid.shape;
+    let [nx, ny, nz] = volume.grid.stored_shape();
+    let stored = volume.to_stored();
     match axes {
-        ArrayAxes::Zyx => volume.voxels.clone(),
+        ArrayAxes::Zyx => stored,
         ArrayAxes::Xyz => (0..nx * ny * nz)
-            .map(|i| volume.voxels[i / (ny * nz) + nx * (i / nz % ny + ny * (i % nz))])
+            .map(|i| stored[i / (ny * nz) + nx * (i / nz % ny + ny * (i % nz))])
             .collect(),
     }
 }

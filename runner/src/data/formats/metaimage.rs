@@ -11,6 +11,7 @@ use super::text_header::{LPS, MAX_BYTES, TextHeader};
 use super::write::write_file;
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
+use crate::text_file::without_mark;
 
 struct Header {
     grid: Grid,
@@ -198,7 +199,8 @@ impl<'a> Keys<'a> {
             let read = reader.read_until(b'\n', &mut line);
             let read = read.map_err(|e| DataError::io(path, "read", e))?;
             let text = String::from_utf8_lossy(&line);
-            let Some((key, value)) = text.split_once('=').filter(|_| read > 0) else {
+            let Some((key, value)) = without_mark(&text).split_once('=').filter(|_| read > 0)
+            else {
                 let problem =
                     "is not a MetaImage header, lines of `Key = value` up to ElementDataFile";
                 return Err(DataError::content(path, problem));

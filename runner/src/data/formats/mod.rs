@@ -1,6 +1,7 @@
 //! File formats of scans and label maps, told apart by file name; a folder is a DICOM series. Each format is
 //! one module that reads a file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
 
+mod arrays;
 mod dicom;
 mod element;
 pub mod hdf5;
@@ -19,8 +20,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::{DataError, Result};
 use super::volume::{Grid, Volume};
+use arrays::array_grid;
 use raw::Raw;
 
+pub use arrays::{ArrayAxes, Arrays};
 pub use raw::{Sample, Scalar};
 pub use scan::Scan;
 
@@ -105,33 +108,6 @@ impl Role {
     }
 }
 
-/// How the arrays of HDF5 and NumPy files lie, which say nothing of it themselves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Arrays {
-    /// Order of the axes.
-    pub axes: ArrayAxes,
-    /// Millimetres right, anterior and superior.
-    pub spacing_mm: [f64; 3],
-}
-
-/// Order of an array's axes, the slowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArrayAxes {
-    /// Slices, rows, columns.
-    Zyx,
-    /// As NIfTI files have them.
-    Xyz,
-}
-
-impl Default for Arrays {
-    fn default() -> Self {
-        Self {
-            axes: ArrayAxes::Zyx,
-            spacing_mm: [1.0; 3],
-        }
-    }
-}
-
 /// The part of a file name before the ending of a known format; `None` for other files and hidden ones.
 pub fn stem(file_name: &str) -> Option<&str> {
     let (stem, _) = split(file_name)?;
@@ -193,6 +169,11 @@ pub fn scan(path: &Path, series: Option<&str>) -> Result<Scan> {
     }
 }
 
+/// Whether a file does not say where its voxels lie: one of arrays, or a picture.
+pub fn lacks_geometry(path: &Path) -> bool {
+    is_array(path) || matches!(format(path), Ok(Format::Picture))
+}
+
 /// All files of a scan: those of a DICOM series, or a header and the file its voxels are in.
 ///
 /// # Errors
@@ -211,9 +192,10 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
 /// Reads an image: intensities as f32, in canonical orientation.
 ///
 /// # Errors
-/// Unknown format, unreadable or truncated file, unusable header, NaN or infinite intensities.
+/// Unknown format, unreadable or truncated file, unusable header, several values in a voxel, NaN or infinite
+/// intensities.
 pub fn read_image(path: &Path, arrays: Arrays) -> Result<Volume<f32>> {
-    read(path, Role::Image, arrays)?.canonical()
+    read(path, None, Role::Image, arrays)?.canonical()
 }
 
 /// Reads a label map: whole numbers 0…255, in canonical orientation.
@@ -221,23 +203,15 @@ pub fn read_image(path: &Path, arrays: Arrays) -> Result<Volume<f32>> {
 /// # Errors
 /// As [`read_image`], and values that are not whole numbers in 0…255.
 pub fn read_labels(path: &Path, arrays: Arrays) -> Result<Volume<u8>> {
-    read(path, Role::Label, arrays)?.canonical()
+    read(path, None, Role::Label, arrays)?.canonical()
 }
 
 /// Reads the canonical grid of an image from its header, without the voxels where the format allows.
 ///
 /// # Errors
-/// Unknown format, unreadable file or unusable header.
+/// Unknown format, unreadable file, unusable header, or several values in a voxel.
 pub fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
-    match format(path)? {
-        Format::Dicom => dicom::read_grid(path, None),
-        Format::Nifti => Ok(nifti::read_header(path)?.grid),
-        Format::Nrrd => nrrd::read_grid(path),
-        Format::MetaImage => metaimage::read_grid(path),
-        Format::Hdf5 => hdf5::read_grid(path, arrays),
-        Format::Numpy => numpy::read_grid(path, arrays),
-        Format::Picture => picture::read_grid(path),
-    }
+    grid(path, None, Role::Image, arrays)
 }
 
 /// The files that [`write_labels`] makes for a label map called `path`: itself and, of `.mhd`, one for the voxels.
@@ -303,15 +277,29 @@ pub fn write_probabilities_like(
     }
 }
 
-fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
+/// The grid of a scan, or of one of its channels.
+fn grid(path: &Path, channel: Option<usize>, role: Role, arrays: Arrays) -> Result<Grid> {
+    match format(path)? {
+        Format::Dicom => dicom::read_grid(path, None),
+        Format::Nifti => nifti::read_grid(path, channel),
+        Format::Nrrd => nrrd::read_grid(path),
+        Format::MetaImage => metaimage::read_grid(path),
+        Format::Hdf5 => hdf5::read_grid(path, role, arrays),
+        Format::Numpy => numpy::read_grid(path, role, arrays),
+        Format::Picture => picture::read_grid(path, arrays),
+    }
+}
+
+/// The voxels of a scan, or of one of its channels.
+fn read(path: &Path, channel: Option<usize>, role: Role, arrays: Arrays) -> Result<Raw> {
     match format(path)? {
         Format::Dicom => dicom::read(path, None),
-        Format::Nifti => nifti::read(path),
+        Format::Nifti => nifti::read(path, channel),
         Format::Nrrd => nrrd::read(path),
         Format::MetaImage => metaimage::read(path),
         Format::Hdf5 => hdf5::read(path, role, arrays),
         Format::Numpy => numpy::read_volume(path, role, arrays),
-        Format::Picture => picture::read(path, role),
+        Format::Picture => picture::read(path, role, arrays),
     }
 }
 
@@ -334,31 +322,6 @@ fn split(file_name: &str) -> Option<(&str, Format)> {
     let lower = file_name.to_ascii_lowercase();
     let (ending, format) = ENDINGS.iter().find(|(ending, _)| lower.ends_with(ending))?;
     Some((&file_name[..file_name.len() - ending.len()], *format))
-}
-
-/// The grid of a C-ordered array of two or three dimensions, and others of a single element.
-fn array_grid(path: &Path, shape: &[u64], arrays: Arrays) -> Result<Grid> {
-    let refused = || {
-        let problem = format!("has an array of shape {shape:?}, not a slice or a volume");
-        DataError::content(path, problem)
-    };
-    let (shape, axes) = match *volume_of(shape) {
-        [rows, columns] => ([1, rows, columns], ArrayAxes::Zyx),
-        [a, b, c] => ([a, b, c], arrays.axes),
-        _ => return Err(refused()),
-    };
-    let shape = checked_shape(shape).ok_or_else(refused)?;
-    let [slowest, middle, fastest] = shape;
-    let world = match axes {
-        ArrayAxes::Zyx => [0, 1, 2],
-        ArrayAxes::Xyz => [2, 1, 0],
-    };
-    let mut affine = [[0.0; 4]; 4];
-    affine[3][3] = 1.0;
-    for (stored, axis) in world.into_iter().enumerate() {
-        affine[axis][stored] = arrays.spacing_mm[axis];
-    }
-    Grid::from_stored([fastest, middle, slowest], affine).ok_or_else(refused)
 }
 
 /// An array's extents without those of 1 that a network's batches and channels leave, the first ones first.

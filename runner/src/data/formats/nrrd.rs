@@ -11,6 +11,7 @@ use super::text_header::{LPS, MAX_BYTES, TextHeader};
 use super::write::{gzipped, write_file};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
+use crate::text_file::without_mark;
 
 struct Header {
     grid: Grid,
@@ -197,6 +198,7 @@ impl<'a> Fields<'a> {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\n', '\r']);
             if std::mem::take(&mut first) {
+                let text = without_mark(text);
                 if !text.starts_with("NRRD000") {
                     return Err(no_nrrd(&text.chars().take(8).collect::<String>()));
                 }

@@ -15,7 +15,7 @@ use super::element::Element;
 use super::payload::{MAX_DEFLATE_RATIO, Source, Voxels};
 use super::raw::{ByteOrder, Raw, Scalar, bytes_of};
 use super::write::write_file;
-use super::{ArrayAxes, Arrays, Role, array_grid, volume_of};
+use super::{Arrays, Role, array_grid, volume_of};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
 
@@ -91,9 +91,9 @@ fn array(shape: &[usize], values: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// The grid of the image.
-pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
-    with_array(path, Role::Image, |header, _, _| header.grid(path, arrays))
+/// The grid of the image or the label map.
+pub(super) fn read_grid(path: &Path, role: Role, arrays: Arrays) -> Result<Grid> {
+    with_array(path, role, |header, _, _| header.grid(path, arrays))
 }
 
 /// The voxels as they are stored.
@@ -217,21 +217,17 @@ impl Header {
     /// Where a volume of this array lies.
     fn grid(&self, path: &Path, arrays: Arrays) -> Result<Grid> {
         // In Fortran order the axes lie the other way round.
-        let (shape, axes) = match (self.is_fortran, arrays.axes) {
-            (false, axes) => (self.shape.clone(), axes),
-            (true, axes) if volume_of(&self.shape).len() == 3 => (
-                volume_of(&self.shape).iter().rev().copied().collect(),
-                match axes {
-                    ArrayAxes::Zyx => ArrayAxes::Xyz,
-                    ArrayAxes::Xyz => ArrayAxes::Zyx,
-                },
-            ),
+        let (shape, arrays) = match (self.is_fortran, volume_of(&self.shape)) {
+            (false, _) => (self.shape.clone(), arrays),
+            (true, volume @ [_, _, _]) => {
+                (volume.iter().rev().copied().collect(), arrays.reversed())
+            }
             (true, _) => {
                 let problem = "is a slice in Fortran order; save it with np.ascontiguousarray";
                 return Err(DataError::content(path, problem));
             }
         };
-        array_grid(path, &shape, Arrays { axes, ..arrays })
+        array_grid(path, &shape, arrays)
     }
 
     fn element(&self, path: &Path) -> Result<(Element, ByteOrder)> {

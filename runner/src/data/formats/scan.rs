@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::raw::Voxel;
-use super::{Arrays, Role, dicom, read, read_grid};
+use super::{Arrays, Role, dicom, grid, lacks_geometry, read};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
 
@@ -14,6 +14,9 @@ pub enum Scan {
     File(PathBuf),
     /// One of several series in a folder, and its number or UID.
     Series(PathBuf, String),
+    /// One of the channels, counted from 0, along a file's fourth axis. A file of one channel is channel 0,
+    /// or the one that its name ends in, as in `NAME_0001`.
+    Channel(PathBuf, usize),
     /// A file for each axial slice, from the first to the last.
     Slices(Vec<PathBuf>),
 }
@@ -22,7 +25,7 @@ impl Scan {
     /// The file to name in messages.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File(path) | Self::Series(path, _) => path,
+            Self::File(path) | Self::Series(path, _) | Self::Channel(path, _) => path,
             Self::Slices(paths) => paths.first().map_or(Path::new(""), PathBuf::as_path),
         }
     }
@@ -33,34 +36,59 @@ impl Scan {
     /// As [`super::files`].
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         match self {
-            Self::File(path) => super::files(path),
+            Self::File(path) | Self::Channel(path, _) => super::files(path),
             Self::Series(folder, choice) => dicom::files(folder, Some(choice)),
             Self::Slices(paths) => Ok(paths.clone()),
         }
     }
 
-    /// See [`read_grid`]; of slices only the first is looked at.
+    /// The channel of a file of several.
+    pub fn channel(&self) -> Option<usize> {
+        match self {
+            Self::Channel(_, channel) => Some(*channel),
+            Self::File(_) | Self::Series(..) | Self::Slices(_) => None,
+        }
+    }
+
+    /// Whether its files do not say where their voxels lie.
+    pub fn lacks_geometry(&self) -> bool {
+        lacks_geometry(self.path())
+    }
+
+    /// How its arrays lie if they are of the voxels that lie in `grid`, whose axes may be in either order:
+    /// that of `declared` where both fit, `None` where neither does.
     ///
     /// # Errors
-    /// As for one file.
-    pub fn read_grid(&self, arrays: Arrays) -> Result<Grid> {
-        match self {
-            Self::File(path) => read_grid(path, arrays),
-            Self::Series(folder, choice) => dicom::read_grid(folder, Some(choice)),
-            Self::Slices(paths) => Ok(stacked(&read_grid(self.path(), arrays)?, paths.len())),
+    /// As [`Scan::read_grid`].
+    pub(in crate::data) fn arrays_beside(
+        &self,
+        role: Role,
+        grid: &Grid,
+        declared: Arrays,
+    ) -> Result<Option<Arrays>> {
+        let arrays = declared.beside(grid);
+        for arrays in [arrays, arrays.reversed()] {
+            if self.grid(role, arrays)?.shape == grid.shape {
+                return Ok(Some(arrays));
+            }
         }
+        Ok(None)
+    }
+
+    /// See [`super::read_grid`]; of slices only the first is looked at.
+    ///
+    /// # Errors
+    /// As for one file, and a channel that is not there.
+    pub fn read_grid(&self, arrays: Arrays) -> Result<Grid> {
+        self.grid(Role::Image, arrays)
     }
 
     /// See [`super::read_image`].
     ///
     /// # Errors
-    /// As for one file, and slices of different sizes.
+    /// As for one file, slices of different sizes, and a channel that is not there.
     pub fn read_image(&self, arrays: Arrays) -> Result<Volume<f32>> {
-        match self {
-            Self::File(path) => super::read_image(path, arrays),
-            Self::Series(folder, choice) => dicom::read(folder, Some(choice))?.canonical(),
-            Self::Slices(paths) => stack(paths, Role::Image, arrays),
-        }
+        self.read(Role::Image, arrays)
     }
 
     /// See [`super::read_labels`].
@@ -68,10 +96,27 @@ impl Scan {
     /// # Errors
     /// As for one file, and slices of different sizes.
     pub fn read_labels(&self, arrays: Arrays) -> Result<Volume<u8>> {
+        self.read(Role::Label, arrays)
+    }
+
+    fn grid(&self, role: Role, arrays: Arrays) -> Result<Grid> {
         match self {
-            Self::File(path) => super::read_labels(path, arrays),
+            Self::Series(folder, choice) => dicom::read_grid(folder, Some(choice)),
+            Self::File(path) | Self::Channel(path, _) => grid(path, self.channel(), role, arrays),
+            Self::Slices(paths) => {
+                let first = grid(self.path(), None, role, arrays)?;
+                Ok(stacked(&first, paths.len()))
+            }
+        }
+    }
+
+    fn read<T: Voxel>(&self, role: Role, arrays: Arrays) -> Result<Volume<T>> {
+        match self {
             Self::Series(folder, choice) => dicom::read(folder, Some(choice))?.canonical(),
-            Self::Slices(paths) => stack(paths, Role::Label, arrays),
+            Self::File(path) | Self::Channel(path, _) => {
+                read(path, self.channel(), role, arrays)?.canonical()
+            }
+            Self::Slices(paths) => stack(paths, role, arrays),
         }
     }
 }
@@ -79,7 +124,7 @@ impl Scan {
 fn stack<T: Voxel>(paths: &[PathBuf], role: Role, arrays: Arrays) -> Result<Volume<T>> {
     let mut stack: Option<(Grid, Vec<T>)> = None;
     for (index, path) in paths.iter().enumerate() {
-        let raw = read(path, role, arrays)?;
+        let raw = read(path, None, role, arrays)?;
         let (first, voxels) = stack.get_or_insert_with(|| {
             let voxels = vec![T::default(); raw.grid.len() * paths.len()];
             (raw.grid.clone(), voxels)
@@ -93,7 +138,11 @@ fn stack<T: Voxel>(paths: &[PathBuf], role: Role, arrays: Arrays) -> Result<Volu
             );
             return Err(DataError::content(path, problem));
         }
-        raw.fill(&mut voxels[index * first.len()..][..first.len()])?;
+        let place = match first.orientation.flipped[2] {
+            false => index,
+            true => paths.len() - 1 - index,
+        };
+        raw.fill(&mut voxels[place * first.len()..][..first.len()])?;
     }
     let Some((first, voxels)) = stack else {
         return Err(DataError::content(Path::new(""), "a scan without slices"));
@@ -103,7 +152,7 @@ fn stack<T: Voxel>(paths: &[PathBuf], role: Role, arrays: Arrays) -> Result<Volu
 
 /// The grid of `depth` such slices.
 fn stacked(slice: &Grid, depth: usize) -> Grid {
-    let mut grid = slice.clone();
-    grid.shape[2] = depth;
-    grid
+    let [width, height, _] = slice.stored_shape();
+    // Its affine made a grid before.
+    Grid::from_stored([width, height, depth], slice.stored_affine).unwrap_or_else(|| slice.clone())
 }

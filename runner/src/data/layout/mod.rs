@@ -3,6 +3,7 @@
 mod folders;
 mod images;
 mod la;
+mod names;
 mod nnunet;
 mod promise12;
 mod synapse;
@@ -10,12 +11,14 @@ mod synapse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub(crate) use names::image_of;
 pub use nnunet::channel_names;
 pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP, SYNAPSE_SCALED};
 
 use super::error::{DataError, Result};
 use super::formats::{self, Arrays, Scan};
 use super::source::{Intensity, Source};
+use names::pair;
 
 /// One scan with its label map, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +81,12 @@ pub fn find(source: &Source) -> Result<Layout> {
         Source::Folder {
             images,
             labels,
+            names,
             classes,
             label_map,
             ..
         } => {
-            let cases = folders::find(images, labels.as_deref())?;
+            let cases = folders::find(images, labels.as_deref(), names.as_ref())?;
             let mut layout = Layout::new(cases, classes.len(), source);
             if !label_map.is_empty() {
                 layout.values = label_map.clone();
@@ -90,7 +94,37 @@ pub fn find(source: &Source) -> Result<Layout> {
             }
             Ok(layout)
         }
-        Source::Images { roots, .. } => Ok(Layout::new(images::find(roots)?, 0, source)),
+        Source::Images { roots, exclude, .. } => {
+            let (cases, warnings) = images::find(roots, exclude)?;
+            let mut layout = Layout::new(cases, 0, source);
+            layout.warnings = warnings;
+            Ok(layout)
+        }
+    }
+}
+
+/// The scans of a folder by their names, as a network that was trained on `source` takes them: of nnU-Net's
+/// files `NAME_CCCC` those of the channel, called `NAME`.
+///
+/// # Errors
+/// As [`known_files`], and a scan without the channel.
+pub fn scans_in(folder: &Path, source: &Source) -> Result<BTreeMap<String, PathBuf>> {
+    match source {
+        Source::NnUnet { channel, .. } => {
+            let scans = nnunet::scans(folder, *channel)?.into_iter();
+            Ok(scans
+                .map(|(name, scan)| (name, scan.path().to_owned()))
+                .collect())
+        }
+        _ => known_files(folder),
+    }
+}
+
+/// The scan at `path`, as a network that was trained on `source` takes it.
+pub(super) fn scan(path: &Path, source: &Source) -> Scan {
+    match source {
+        Source::NnUnet { channel, .. } => Scan::Channel(path.to_owned(), *channel),
+        _ => Scan::File(path.to_owned()),
     }
 }
 
@@ -110,34 +144,6 @@ pub fn known_files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
 
 /// What a folder of scans should hold.
 const KNOWN: &str = "files in a known format (.nii.gz, .nrrd, .mha, …) or folders of DICOM slices";
-
-/// Joins images and labels by name.
-fn pair(
-    root: &Path,
-    images: BTreeMap<String, PathBuf>,
-    mut labels: BTreeMap<String, PathBuf>,
-) -> Result<Vec<Case>> {
-    let cases = images
-        .into_iter()
-        .map(|(name, image)| Case {
-            label: labels.remove(&name).map(Scan::File),
-            image: Scan::File(image),
-            name,
-        })
-        .collect();
-    if let Some((_, label)) = labels.pop_first() {
-        let others = match labels.len() {
-            0 => String::new(),
-            n => format!(" (and {n} more)"),
-        };
-        let problem = format!(
-            "label {}{others} has no image of the same name; add the image or move the label away",
-            label.display()
-        );
-        return Err(DataError::dataset(root, problem));
-    }
-    Ok(cases)
-}
 
 /// Scans of a folder by the name that `name_of` gives the stem of their file name; others are passed over.
 fn scans(

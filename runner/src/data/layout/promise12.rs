@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Case, Result, pair, scans};
+use super::{Case, Result, Scan, pair, scans};
 
 pub(super) fn find(root: &Path) -> Result<Vec<Case>> {
     const SUFFIX: &str = "_segmentation";
@@ -11,5 +11,8 @@ pub(super) fn find(root: &Path) -> Result<Vec<Case>> {
     let label = |stem: &str| Some(stem.strip_suffix(SUFFIX).filter(|s| is_case(s))?.to_owned());
     let images = scans(root, "CaseNN.mhd files", image)?;
     let labels = scans(root, "CaseNN_segmentation.mhd files", label)?;
-    pair(root, images, labels)
+    let images = images
+        .into_iter()
+        .map(|(name, path)| (name, Scan::File(path)));
+    pair(root, images.collect(), labels)
 }

@@ -43,7 +43,11 @@ pub(super) fn find(source: &Source, label_order: Option<LabelOrder>) -> Result<L
     let named = |prefix: &'static str| move |stem: &str| numbered(stem, prefix);
     let images = scans(&root.join("img"), "imgNNNN.nii.gz", named("img"))?;
     let labels = scans(&root.join("label"), "labelNNNN.nii.gz", named("label"))?;
-    let mut layout = Layout::new(pair(root, images, labels)?, ORGANS, source);
+    let images = images
+        .into_iter()
+        .map(|(name, path)| (name, Scan::File(path)));
+    let cases = pair(root, images.collect(), labels)?;
+    let mut layout = Layout::new(cases, ORGANS, source);
     layout.values = (0..).zip(SYNAPSE_LABEL_MAP).collect();
     Ok(layout)
 }
@@ -84,11 +88,12 @@ fn preprocessed(
     let mut layout = Layout::new(cases.collect(), ORGANS, source);
     layout.intensity = SYNAPSE_SCALED;
     let labels = layout.cases.iter().filter_map(|case| case.label.as_ref());
-    let order = label_order::check(root, labels, layout.arrays, label_order)?;
+    let (order, mirrored) = label_order::check(root, labels, layout.arrays, label_order)?;
     layout.values = (0..).zip(order.classes()).collect();
     layout.warnings.push(format!(
         "the files' label values are in {order}'s order; they have no spacing, so that millimetres are voxels"
     ));
+    layout.warnings.extend(mirrored);
     Ok(layout)
 }
 

@@ -59,7 +59,7 @@ impl Facts {
         let Some(found) = data.cases().get(case) else {
             return facts;
         };
-        match found.image.read_image(data.arrays()) {
+        match data.stored_image(case) {
             Ok(image) => {
                 facts.describe(&image, data.intensity());
                 data.keep_image(case, image);
@@ -71,7 +71,6 @@ impl Facts {
                 Ok(label) => {
                     let classes = data.classes().len();
                     facts.count(&label, classes, data.source().slice_axis());
-                    facts.compare_geometry(data, case, &label);
                 }
                 Err(error) => facts.problems.push(error.to_string()),
             }
@@ -138,32 +137,6 @@ impl Facts {
             shown.map(|(slice, _)| slice).collect()
         };
         self.class_slices = counts.iter().map(shown).collect();
-    }
-
-    /// Image and label should place the same voxel less than a voxel apart.
-    fn compare_geometry(&mut self, data: &Dataset, case: usize, label: &Volume<u8>) {
-        let Some(image) = data.grid(case) else {
-            return;
-        };
-        let corner = |affine: &[[f64; 4]; 4], last: bool| {
-            let at = image.shape.map(|n| if last { n as f64 - 1.0 } else { 0.0 });
-            [0, 1, 2].map(|r| affine[r][3] + (0..3).map(|c| affine[r][c] * at[c]).sum::<f64>())
-        };
-        let apart = [false, true]
-            .map(|last| {
-                let (a, b) = (
-                    corner(&image.affine, last),
-                    corner(&label.grid.affine, last),
-                );
-                (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
-            })
-            .into_iter()
-            .fold(0.0, f64::max);
-        if apart > image.spacing_mm.iter().copied().fold(0.0, f64::max) {
-            self.problems.push(format!(
-                "image and label affines place the same voxel {apart:.1} mm apart"
-            ));
-        }
     }
 }
 

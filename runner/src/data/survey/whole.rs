@@ -166,7 +166,7 @@ pub(super) fn find_label_maps(cases: &[CaseSurvey], warnings: &mut Vec<String>) 
     if !names.is_empty() {
         warnings.push(format!(
             "{} of {} unlabelled images hold a few small whole numbers and nothing else, as label maps do: \
-             {}; leave them out if they are",
+             {}; if they are, `exclude` leaves them out",
             names.len(),
             unlabelled().count(),
             listed(&names)

@@ -48,8 +48,10 @@ impl Version {
 /// A header that passed every check.
 #[derive(Clone, Debug)]
 pub struct CheckedHeader {
-    /// Canonical grid of the volume.
+    /// Canonical grid of the volume, or of each of several.
     pub grid: Grid,
+    /// Volumes, one behind the other: channels or points in time.
+    pub channels: usize,
     /// Scalar type of the voxels.
     pub scalar: Scalar,
     /// Order of a number's bytes.
@@ -82,7 +84,7 @@ impl CheckedHeader {
     ) -> Result<Self> {
         let is_pair = is_pair(path, version, &raw)?;
         let fields = Fields::read(path, version, order, &raw)?;
-        let shape = check_dim(path, &fields.dim)?;
+        let (shape, channels) = check_dim(path, &fields.dim)?;
         let scalar = check_datatype(path, fields.datatype)?;
         let (slope, intercept) = check_scaling(path, &fields)?;
         let least = if is_pair { 0 } else { raw.len() + 4 };
@@ -102,6 +104,7 @@ impl CheckedHeader {
         })?;
         Ok(Self {
             grid,
+            channels,
             scalar,
             order,
             slope,
@@ -115,7 +118,7 @@ impl CheckedHeader {
         })
     }
 
-    /// Bytes of the voxels.
+    /// Bytes of a channel's voxels.
     pub fn voxel_bytes(&self) -> usize {
         self.grid.len() * self.scalar.size()
     }
@@ -137,7 +140,8 @@ fn is_pair(path: &Path, version: Version, raw: &[u8]) -> Result<bool> {
     }
 }
 
-fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<[usize; 3]> {
+/// Shape of a volume, and how many there are along one further axis.
+fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<([usize; 3], usize)> {
     let fail = |problem: String| Err(DataError::header(path, "dim", problem));
     let rank = dim[0];
     if !(1..=7).contains(&rank) {
@@ -148,9 +152,11 @@ fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<[usize; 3]> {
         return fail(format!("{used:?} has an empty or negative extent"));
     }
     let (slice, others) = used.split_at(used.len().min(3));
-    let extents = match *slice {
-        [x, y] => [x, y, 1],
-        [x, y, z] if others.iter().all(|&n| n == 1) => [x, y, z],
+    let several: Vec<i64> = others.iter().copied().filter(|&n| n > 1).collect();
+    let (extents, channels) = match (slice, several.as_slice()) {
+        (&[x, y], []) => ([x, y, 1], 1),
+        (&[x, y, z], []) => ([x, y, z], 1),
+        (&[x, y, z], &[channels]) => ([x, y, z], channels as usize),
         _ => {
             return fail(format!(
                 "{used:?} is not a slice or a volume; split or stack it into 3-D volumes"
@@ -159,7 +165,7 @@ fn check_dim(path: &Path, dim: &[i64; 8]) -> Result<[usize; 3]> {
     };
     let shape = extents.map(|n| n as u64);
     match checked_shape(shape) {
-        Some(shape) => Ok(shape),
+        Some(shape) => Ok((shape, channels)),
         None => fail(format!("{shape:?} is more than a scan has")),
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::payload::{Source, Unpacked};
 use super::raw::{Raw, Sample};
 use crate::data::error::{DataError, Result};
-use crate::data::volume::Volume;
+use crate::data::volume::{Grid, Volume};
 use header::Version;
 
 pub use header::CheckedHeader;
@@ -31,15 +31,24 @@ pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
     is_pair.then(|| paired_file(path)).transpose()
 }
 
-/// The voxels as they are stored.
-pub(super) fn read(path: &Path) -> Result<Raw> {
+/// The grid of a volume or of one of its channels.
+pub(super) fn read_grid(path: &Path, channel: Option<usize>) -> Result<Grid> {
+    let header = read_header(path)?;
+    place_of(path, channel, &header)?;
+    Ok(header.grid)
+}
+
+/// The voxels of a volume or of one of its channels, as they are stored.
+pub(super) fn read(path: &Path, channel: Option<usize>) -> Result<Raw> {
     let (header, behind) = open(path)?;
     let count = header.voxel_bytes();
+    let skipped = (place_of(path, channel, &header)? as u64).saturating_mul(count as u64);
+    let before = header.voxel_offset.saturating_add(skipped);
     let voxels = match header.is_pair {
-        false => behind.voxels(header.voxel_offset, count)?,
+        false => behind.voxels(before, count)?,
         true => {
             let voxels = Source::open(&paired_file(path)?)?;
-            voxels.unpacked()?.voxels(header.voxel_offset, count)?
+            voxels.unpacked()?.voxels(before, count)?
         }
     };
     Ok(Raw {
@@ -118,6 +127,38 @@ fn write_u8_like(reference: &Path, volume: &Volume<u8>, slope: f32, path: &Path)
     write::write_file(path, &write::u8_header(&header, slope), &volume.to_stored())
 }
 
+/// How many volumes of a file come before the one that is asked for.
+fn place_of(path: &Path, channel: Option<usize>, header: &CheckedHeader) -> Result<usize> {
+    let count = header.channels;
+    let Some(channel) = channel else {
+        if count == 1 {
+            return Ok(0);
+        }
+        let problem = format!(
+            "{:?} with {count} values in a voxel is not 3-D; split it into 3-D volumes, or declare it as \
+             `NnUnet(…, channel: …)`, which takes one of them",
+            header.grid.stored_shape()
+        );
+        return Err(DataError::header(path, "dim", problem));
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let named = super::stem(&name).is_some_and(|stem| stem.ends_with(&format!("_{channel:04}")));
+    match count {
+        1 if channel == 0 || named => Ok(0),
+        _ if channel < count => Ok(channel),
+        _ => {
+            let problem = match count {
+                1 => format!("one value in a voxel, channel 0: there is no channel {channel}"),
+                _ => format!(
+                    "{count} values in a voxel, channels 0…{}: there is no channel {channel}",
+                    count - 1
+                ),
+            };
+            Err(DataError::header(path, "dim", problem))
+        }
+    }
+}
+
 /// Checks the header and returns what comes behind it.
 fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
     let source = Source::open(path)?;
@@ -142,10 +183,15 @@ fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
             return Err(DataError::header(path, "vox_offset", problem));
         }
     }
-    let promised = header.voxel_offset + header.voxel_bytes() as u64;
+    let voxels = (header.voxel_bytes() as u64).saturating_mul(header.channels as u64);
+    let promised = header.voxel_offset.saturating_add(voxels);
     if !header.is_pair && !behind.can_hold(promised) {
+        let several = match header.channels {
+            1 => String::new(),
+            n => format!(" of {n} values each, which is not 3-D,"),
+        };
         let problem = format!(
-            "{:?} {:?} voxels need {promised} bytes, but the file has {file_bytes}: it is truncated or damaged",
+            "{:?} {:?} voxels{several} need {promised} bytes, but the file has {file_bytes}: it is truncated or damaged",
             header.grid.stored_shape(),
             header.scalar,
         );

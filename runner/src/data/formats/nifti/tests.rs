@@ -87,7 +87,7 @@ fn labels_return_in_the_reference_header() {
     let out = folder.path().join("out.0001.nii.gz");
     write_labels_like(&reference, &labels, &out).unwrap();
     let written = read_header(&out).unwrap();
-    let bytes = read(&out).unwrap().voxels.all().unwrap();
+    let bytes = read(&out, None).unwrap().voxels.all().unwrap();
     assert_eq!(bytes, (0..12).collect::<Vec<u8>>());
     assert_eq!(written.raw[252..], raw[252..], "qform, sform and magic");
     assert_eq!(written.raw[76..108], raw[76..108], "pixdim");

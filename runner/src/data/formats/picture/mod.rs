@@ -1,5 +1,6 @@
 //! Pictures as volumes of one slice: PNG, JPEG, TIFF and BMP, grey; a TIFF of several pages is a volume of as many
-//! slices. A picture is taken for an axial slice as radiologists see it, with square pixels of 1 mm.
+//! slices. Unless more is known, a picture is taken for an axial slice as radiologists see it, with square pixels of
+//! 1 mm.
 
 mod palette;
 mod tiff;
@@ -10,21 +11,20 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageReader};
 
-use super::Role;
-use super::checked_shape;
 use super::payload::Voxels;
 use super::raw::{ByteOrder, Raw, Scalar};
+use super::{ArrayAxes, Arrays, Role, array_grid};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::Grid;
 
 /// The grid alone.
-pub(super) fn read_grid(path: &Path) -> Result<Grid> {
+pub(super) fn read_grid(path: &Path, arrays: Arrays) -> Result<Grid> {
     if let Some(shape) = tiff::shape(path)? {
-        return grid(path, shape);
+        return grid(path, shape, arrays);
     }
     let size = open(path)?.into_dimensions();
     let (width, height) = size.map_err(|e| unreadable(path, &e))?;
-    grid(path, [width, height, 1])
+    grid(path, [width, height, 1], arrays)
 }
 
 /// How many pictures a file holds.
@@ -34,7 +34,7 @@ pub(super) fn pages(path: &Path) -> Result<u32> {
 
 /// The voxels: of a coloured picture its luminance, or, as a label map, an error; of a label map with a palette the
 /// numbers of the colours.
-pub(super) fn read(path: &Path, role: Role) -> Result<Raw> {
+pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
     let grey = match tiff::read_grey(path)? {
         None if role == Role::Label => palette::read_indices(path)?,
         grey => grey,
@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path, role: Role) -> Result<Raw> {
     };
     Ok(Raw {
         path: path.to_owned(),
-        grid: grid(path, shape)?,
+        grid: grid(path, shape, arrays)?,
         scalar,
         order: ByteOrder::Little,
         voxels: Voxels::in_memory(path, bytes),
@@ -112,20 +112,11 @@ fn open(path: &Path) -> Result<ImageReader<BufReader<File>>> {
         .map_err(io)
 }
 
-fn grid(path: &Path, pixels: [u32; 3]) -> Result<Grid> {
-    const LPS: [[f64; 4]; 4] = [
-        [-1.0, 0.0, 0.0, 0.0],
-        [0.0, -1.0, 0.0, 0.0],
-        [0.0, 0.0, 1.0, 0.0],
-        [0.0, 0.0, 0.0, 1.0],
-    ];
-    let shape = checked_shape(pixels.map(u64::from));
-    let grid = shape.and_then(|shape| Grid::from_stored(shape, LPS));
-    grid.ok_or_else(|| {
-        let [width, height, pages] = pixels;
-        let problem = format!("has {width}×{height} pixels on {pages} pages");
-        DataError::content(path, problem)
-    })
+fn grid(path: &Path, pixels: [u32; 3], arrays: Arrays) -> Result<Grid> {
+    let [width, height, pages] = pixels.map(u64::from);
+    // Rows are y and columns x, whatever the axes of arrays.
+    let axes = ArrayAxes::Zyx;
+    array_grid(path, &[pages, height, width], Arrays { axes, ..arrays })
 }
 
 fn unreadable(path: &Path, error: &dyn std::error::Error) -> DataError {

@@ -3,12 +3,21 @@
 use hdf5_pure::Datatype;
 
 use super::*;
+use crate::data::volume::Orientation;
+
+/// Voxels in the order of the file.
+const RAS: Arrays = Arrays {
+    axes: ArrayAxes::Zyx,
+    directions: Orientation::CANONICAL,
+    spacing_mm: [1.0; 3],
+};
 
 #[test]
 fn numpy_arrays_are_read_in_any_type_and_order() {
     let folder = Folder::new();
     let (little, big) = (shorts(i16::to_le_bytes), shorts(i16::to_be_bytes));
-    let image = |name: &str, bytes: Vec<u8>| folder.image(name, &[&bytes]).unwrap();
+    let image =
+        |name: &str, bytes: Vec<u8>| read_image(&folder.write(name, &[&bytes]), RAS).unwrap();
     let wanted: Vec<f32> = (0..12).map(|v| v as f32).collect();
     let c_order = image("c.npy", npy("<i2", "False", "2, 2, 3", &little));
     assert_eq!((c_order.grid.shape, &c_order.voxels), ([3, 2, 2], &wanted));
@@ -31,12 +40,9 @@ fn numpy_arrays_are_read_in_any_type_and_order() {
             ("image", npy("<i2", "False", "2, 2, 3", &little)),
         ];
         let path = folder.write("case.npz", &[&npz(&entries, method)]);
-        assert_eq!(read_image(&path, Arrays::default()).unwrap().voxels, wanted);
-        assert_eq!(
-            read_labels(&path, Arrays::default()).unwrap().voxels,
-            [1; 12]
-        );
-        assert_eq!(read_grid(&path, Arrays::default()).unwrap(), c_order.grid);
+        assert_eq!(read_image(&path, RAS).unwrap().voxels, wanted);
+        assert_eq!(read_labels(&path, RAS).unwrap().voxels, [1; 12]);
+        assert_eq!(read_grid(&path, RAS).unwrap(), c_order.grid);
     }
 }
 
@@ -160,7 +166,7 @@ fn bad_arrays_are_named() {
         "{message}"
     );
     let mut damaged = npz(&two[..1], zip::CompressionMethod::Stored);
-    assert_eq!(folder.image("x.npz", &[&damaged]).unwrap().voxels[3], 3.0);
+    assert_eq!(folder.image("x.npz", &[&damaged]).unwrap().voxels[2], 3.0);
     damaged[150] ^= 1;
     assert!(folder.refused("x.npz", &[&damaged]).contains("again"));
     assert!(folder.refused("x.npz", &[&damaged[..40]]).contains(".npz"));
@@ -179,12 +185,13 @@ fn hdf5_arrays_are_read_with_either_order_of_axes() {
         .with_u8_data(&[1; 24])
         .with_shape(&[2, 3, 4]);
     file.write(&path).unwrap();
-    let slices = read_image(&path, Arrays::default()).unwrap();
+    let slices = read_image(&path, RAS).unwrap();
     assert_eq!(slices.grid.shape, [4, 3, 2]);
     assert_eq!(slices.voxels, values);
     let ua_mt = Arrays {
         axes: ArrayAxes::Xyz,
         spacing_mm: [0.5, 1.0, 2.0],
+        ..RAS
     };
     let image = read_image(&path, ua_mt).unwrap();
     assert_eq!(image.grid.shape, [2, 3, 4]);
@@ -197,4 +204,52 @@ fn hdf5_arrays_are_read_with_either_order_of_axes() {
     let bytes = std::fs::read(&path).unwrap();
     let half = folder.refused("half.h5", &[&bytes[..bytes.len() / 2]]);
     assert!(half.contains("HDF5"), "{half}");
+}
+
+/// Voxel (x, y, z) of the file is where the directions of x, y and z say, whatever the order of the axes.
+#[test]
+fn arrays_lie_as_is_declared() {
+    let folder = Folder::new();
+    let numbers: Vec<u8> = (0..24).collect();
+    for (axes, shape) in [(ArrayAxes::Zyx, "4, 3, 2"), (ArrayAxes::Xyz, "2, 3, 4")] {
+        let path = folder.write("a.npy", &[&npy("|u1", "False", shape, &numbers)]);
+        for codes in ["RAS", "LPS", "LAS", "PSR", "ILA"] {
+            let arrays = Arrays {
+                axes,
+                directions: codes.parse().unwrap(),
+                spacing_mm: [0.5, 1.0, 2.0],
+            };
+            let volume = read_image(&path, arrays).unwrap();
+            assert_eq!(volume.grid.spacing_mm, arrays.spacing_mm);
+            let shape = volume.grid.shape;
+            let directions = arrays.directions;
+            assert_eq!(
+                shape,
+                directions.axes.map(|axis| [2, 3, 4][axis]),
+                "{codes}"
+            );
+            for (index, value) in volume.voxels.iter().enumerate() {
+                let [nx, ny, _] = shape;
+                let at = [index % nx, index / nx % ny, index / nx / ny];
+                let mut letters = [0; 3];
+                for world in 0..3 {
+                    letters[directions.axes[world]] = match directions.flipped[world] {
+                        true => shape[world] - 1 - at[world],
+                        false => at[world],
+                    };
+                }
+                let [x, y, z] = letters;
+                let stored = match axes {
+                    ArrayAxes::Zyx => x + 2 * (y + 3 * z),
+                    ArrayAxes::Xyz => z + 4 * (y + 3 * x),
+                };
+                assert_eq!(usize::from(*value as u8), stored, "{codes} {axes:?} {at:?}");
+            }
+        }
+    }
+    // As SimpleITK gives the slices of most scanners.
+    let path = folder.write("a.npy", &[&npy("|u1", "False", "4, 3, 2", &numbers)]);
+    let volume = read_image(&path, Arrays::default()).unwrap();
+    assert_eq!(volume.grid.orientation.codes(), "LPS");
+    assert_eq!(volume.voxels[0], 5.0);
 }
