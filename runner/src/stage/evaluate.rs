@@ -168,7 +168,9 @@ fn labels_path(ctx: &Context<'_>, stage: &Evaluate, case: &str) -> PathBuf {
 /// Writes a label map with all that the scan's file says of its place; slices in files of their own say nothing.
 fn save_labels(case: &Case, labels: &Volume<u8>, path: &Path) -> Result<()> {
     match &case.image {
-        Scan::File(scan) => formats::write_labels_like(scan, labels, path)?,
+        Scan::File(scan) | Scan::Channel(scan, _) => {
+            formats::write_labels_like(scan, labels, path)?;
+        }
         Scan::Series(..) | Scan::Slices(_) => formats::write_labels(path, labels)?,
     }
     Ok(())
