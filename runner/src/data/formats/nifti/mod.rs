@@ -135,7 +135,7 @@ fn place_of(path: &Path, channel: Option<usize>, header: &CheckedHeader) -> Resu
             return Ok(0);
         }
         let problem = format!(
-            "{:?} with {count} values in a voxel is not 3-D; split it into 3-D volumes, or declare it as \
+            "{:?} with {count} values in a voxel is not a slice or a volume; split it into 3-D volumes, or declare it as \
              `NnUnet(…, channel: …)`, which takes one of them",
             header.grid.stored_shape()
         );
@@ -188,7 +188,7 @@ fn open(path: &Path) -> Result<(CheckedHeader, Unpacked)> {
     if !header.is_pair && !behind.can_hold(promised) {
         let several = match header.channels {
             1 => String::new(),
-            n => format!(" of {n} values each, which is not 3-D,"),
+            n => format!(" of {n} values each, not a slice or a volume,"),
         };
         let problem = format!(
             "{:?} {:?} voxels{several} need {promised} bytes, but the file has {file_bytes}: it is truncated or damaged",

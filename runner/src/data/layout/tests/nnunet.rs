@@ -125,7 +125,7 @@ fn decathlon_files_of_several_channels() {
     fs::copy(&scan, folder.path("plain/a.nii")).unwrap();
     let message = unreadable(&folder, r#"Images(roots: ["ROOT/plain"])"#);
     assert!(
-        message.contains("not 3-D") && message.contains("channel"),
+        message.contains("not a slice or a volume") && message.contains("channel"),
         "{message}"
     );
 }
