@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use samora_runner::data::formats::{self, Arrays, nifti};
 use samora_runner::data::volume::{Grid, Volume};
 use samora_runner::phantom::{Layout, Options, generate};
@@ -354,4 +355,70 @@ fn fresh_deletes_only_when_data_and_device_are_there() {
     fails("small.ron --out run --fresh --set weights=Some(\"none.safetensors\")");
     fs::rename(folder.join("scans/labels"), folder.join("away")).unwrap();
     fails("small.ron --out run --fresh");
+}
+
+/// A slice at `z` millimetres of the series `number`, whose UID ends in it.
+fn write_slice(path: &Path, number: u32, z: u32) {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/dicom");
+    let fixture = Path::new(fixtures).join("jpeg_ls_eight.dcm");
+    let mut object = dicom_object::open_file(fixture).unwrap();
+    for (tag, vr, value) in [
+        (Tag(0x0020, 0x000e), VR::UI, format!("1.2.3.{number}")),
+        (Tag(0x0020, 0x0011), VR::IS, number.to_string()),
+        (Tag(0x0020, 0x0032), VR::DS, format!("0\\0\\{z}")),
+    ] {
+        object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+    }
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    object.write_to_file(path).unwrap();
+}
+
+#[test]
+fn a_stray_slice_hides_all_volumes() {
+    let scene = scene();
+    let folder = scene.path();
+    let all = folder.join("all");
+    write_slice(&all.join("scout.dcm"), 1, 0);
+    let image = folder.join("scans/images/phantom_003.nii.gz");
+    fs::copy(image, all.join("a.nii.gz")).unwrap();
+    done(folder, "predict run all -o labels");
+    let shape = |name: &str| {
+        let labels = formats::read_labels(&folder.join(name), Arrays::default());
+        labels.unwrap().grid.shape
+    };
+    assert_eq!(shape("labels/a.nii.gz"), [24, 20, 16]);
+    assert_eq!(shape("labels/all.nii.gz"), [37, 41, 1]);
+    // A label map as the output means the slices.
+    done(folder, "predict run all -o scout.nii.gz");
+    assert_eq!(shape("scout.nii.gz"), [37, 41, 1]);
+}
+
+#[test]
+fn one_of_several_series_is_chosen_by_number_or_uid() {
+    let scene = scene();
+    let folder = scene.path();
+    for (number, z) in [(1, 0), (2, 0), (2, 3), (2, 6)] {
+        write_slice(&folder.join(format!("two/{number}-{z}.dcm")), number, z);
+    }
+    let output = runner(folder)
+        .args("predict run two -o labels.nii.gz".split(' '))
+        .output()
+        .unwrap();
+    let (_, said) = texts(&output);
+    assert!(!output.status.success());
+    for part in ["2 series", "--series", "number 2", "3 slices, UID 1.2.3.2"] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+    for (choice, depth) in [("1", 1), ("2", 3), ("1.2.3.2", 3)] {
+        let out = format!("labels-{choice}.nii.gz");
+        done(
+            folder,
+            &format!("predict run two --series {choice} -o {out}"),
+        );
+        let labels = formats::read_labels(&folder.join(out), Arrays::default());
+        assert_eq!(labels.unwrap().grid.shape, [37, 41, depth]);
+    }
+    // The fixture's intensities are whole numbers of a byte, as labels are.
+    let (out, _) = done(folder, "eval two two --series 2");
+    assert!(out.contains("1.0000"), "{out}");
 }

@@ -149,6 +149,12 @@ fn wrong_input_is_explained() {
         &["above 0"],
         &[&volume("volume.nii.gz"), &["--window", "40,0"], &box_],
     );
+    segment(
+        1,
+        &["volume.nii.gz", "--series"],
+        &[&volume("volume.nii.gz"), &["--series", "2"], &box_],
+    );
+    segment(2, &["has no slice 1"], &[&volume("image.png:1"), &box_]);
     segment(1, &["none.nii.gz"], &[&volume("none.nii.gz:1"), &box_]);
     segment(1, &["none.png"], &[&["--image", "none.png"], &box_]);
     let weights: &[&str] = &["--image", "weights.safetensors"];

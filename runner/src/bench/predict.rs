@@ -8,7 +8,7 @@ use samora_engine::weights::Weights;
 use super::measure::median;
 use super::{Ceiling, Measured, Memory};
 use crate::data::decode;
-use crate::data::formats;
+use crate::data::formats::{self, Scan};
 use crate::error::{Error, Result};
 use crate::phantom::{Layout, Options, generate};
 use crate::pipeline::{Pipeline, Stage};
@@ -52,7 +52,8 @@ pub fn predict(
         shape,
     };
     let scans = generate(&options, folder.path())?;
-    let (scan, labels) = (&scans[0], folder.path().join("labels.nii.gz"));
+    let (path, labels) = (&scans[0], folder.path().join("labels.nii.gz"));
+    let scan = Scan::File(path.clone());
 
     let begun = Instant::now();
     let sizes = (source.classes().len(), source.slice_axis(), evaluate.batch);
@@ -61,9 +62,9 @@ pub fn predict(
     let (mut start, mut seconds, mut rates) = (0.0, Vec::new(), Vec::new());
     for round in 0..=rounds {
         let begin = Instant::now();
-        let image = decode::scan(scan, source)?;
+        let image = decode::scan(&scan, source)?;
         let segmented = segmenter.segment(&image)?;
-        formats::write_labels_like(scan, &segmented, &labels)?;
+        formats::write_labels_like(path, &segmented, &labels)?;
         match round {
             0 => start = begun.elapsed().as_secs_f64(),
             _ => {

@@ -186,6 +186,9 @@ pub struct PredictArgs {
     /// folder the folder of label volumes, in which those of an earlier, interrupted command are kept
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Of several series in a folder of DICOM slices: its number or UID
+    #[arg(long, value_name = "NUMBER|UID")]
+    pub series: Option<String>,
     /// Folder for the probability of each class, INPUT_CLASS.nii.gz with values 0 to 1 in steps of 1/255
     #[arg(long, value_name = "DIR")]
     pub probabilities: Option<PathBuf>,
@@ -206,6 +209,9 @@ pub struct EvalArgs {
     /// True labels: a file, or a folder of files with the same names
     #[arg(value_name = "REF")]
     pub reference: PathBuf,
+    /// Of several series in a folder of DICOM slices: its number or UID
+    #[arg(long, value_name = "NUMBER|UID")]
+    pub series: Option<String>,
     /// Names of the labels 1, 2, … [default: the labels that occur, by number]
     #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
     pub classes: Vec<String>,
@@ -231,7 +237,7 @@ pub struct ModelArgs {
     /// others as SAM [default: the one the weights are of]
     #[arg(long, value_name = "NAME|RON")]
     pub model: Option<String>,
-    /// PNG or JPEG, or an axial slice of a volume as FILE.nii.gz:SLICE. Slices count from 0 at the feet
+    /// A picture, or an axial slice of a volume in any format as FILE:SLICE. Slices count from 0 at the feet
     /// [default: the middle one]; the front is up and the patient's left on the left (np.rot90 of the
     /// slice in RAS+). Their intensities are taken from the slice's least to its greatest
     #[arg(long, value_name = "FILE")]
@@ -239,6 +245,9 @@ pub struct ModelArgs {
     /// Of a volume: intensities taken instead, such as 40,400 for the abdomen in CT
     #[arg(long, value_name = "CENTRE,WIDTH", allow_hyphen_values = true)]
     pub window: Option<Window>,
+    /// Of several series in a folder of DICOM slices: its number or UID
+    #[arg(long, value_name = "NUMBER|UID")]
+    pub series: Option<String>,
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,

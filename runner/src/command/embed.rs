@@ -30,7 +30,7 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed_prepared(&image)?
     } else {
-        let picture = model.image.read(model.window)?;
+        let picture = model.image.read(model.window, model.series.as_deref())?;
         let device = open_device(&model.device, Precision::Exact)?;
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed(&picture)?

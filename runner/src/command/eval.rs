@@ -23,7 +23,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     if let Some(out) = &args.out {
         refuse_run(out)?;
     }
-    let pairs = pairs(&args.prediction, &args.reference)?;
+    let pairs = pairs(args)?;
     if let Some(out) = &args.out {
         let files = pairs
             .iter()
@@ -34,7 +34,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let progress = Progress::through("eval", pairs.len(), 0, "cases");
     let mut cases = Vec::with_capacity(pairs.len());
     for (name, prediction, truth) in &pairs {
-        let (prediction, truth) = read(prediction, truth)?;
+        let (prediction, truth) = read(prediction, truth, args.series.as_deref())?;
         if let Some(warning) = compare_places(&prediction, &truth)? {
             progress.line(&format!("warning: {warning}"));
         }
@@ -85,19 +85,26 @@ fn refuse_run(out: &Path) -> Result<()> {
 }
 
 /// Name, prediction and truth of every case.
-fn pairs(prediction: &Path, reference: &Path) -> Result<Vec<(String, PathBuf, PathBuf)>> {
+fn pairs(args: &EvalArgs) -> Result<Vec<(String, PathBuf, PathBuf)>> {
+    let (prediction, reference) = (args.prediction.as_path(), args.reference.as_path());
     expect_there(prediction)?;
     expect_there(reference)?;
-    let folders = prediction.is_dir();
-    if folders != reference.is_dir() {
+    // Slices in a folder are one label map.
+    let is_folder = |path: &Path| path.is_dir() && !formats::is_series(path);
+    let folders = is_folder(prediction);
+    if folders != is_folder(reference) {
         let (one, other) = (prediction.display(), reference.display());
         let problem = format!("{one} and {other} are a file and a folder; give two of a kind");
         return Err(Error::Usage(problem));
     }
     if !folders {
+        if args.series.is_some() && !prediction.is_dir() && !reference.is_dir() {
+            let problem = "--series is for folders of DICOM slices; leave it out";
+            return Err(Error::Usage(problem.into()));
+        }
         let file = prediction.file_name().unwrap_or_default().to_string_lossy();
-        let name = formats::stem(&file).unwrap_or(&file);
-        return Ok(vec![(name.into(), prediction.into(), reference.into())]);
+        let name = formats::scan_name(prediction).unwrap_or_else(|| file.into());
+        return Ok(vec![(name, prediction.into(), reference.into())]);
     }
     let mut predictions = known_files(prediction)?;
     let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
@@ -144,10 +151,14 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// The label maps of a pair. Where one file says nothing of its geometry, that of the other is taken.
-fn read(prediction: &Path, truth: &Path) -> Result<(Volume<u8>, Volume<u8>)> {
+/// The label maps of a pair, in folders of several series the one chosen. Where one file says nothing of its geometry,
+/// that of the other is taken.
+fn read(prediction: &Path, truth: &Path, series: Option<&str>) -> Result<(Volume<u8>, Volume<u8>)> {
     let arrays = Arrays::default();
-    let read = |path| formats::read_labels(path, arrays);
+    let read = |path: &Path| {
+        let scan = formats::scan(path, series.filter(|_| path.is_dir()))?;
+        scan.read_labels(arrays)
+    };
     let beside = |path: &Path, other: &Volume<u8>| {
         decode::read_beside(&Scan::File(path.to_owned()), &other.grid, arrays)
     };
@@ -172,13 +183,13 @@ fn compare_places(prediction: &Volume<u8>, truth: &Volume<u8>) -> Result<Option<
         return Ok(None);
     }
     let shift = ours.largest_shift_mm(theirs);
-    let smallest = theirs.spacing_mm.into_iter().fold(f64::INFINITY, f64::min);
+    let smallest = theirs.spacings_mm().fold(f64::INFINITY, f64::min);
     if shift <= smallest / 2.0 {
         return Ok(None);
     }
     let reference = truth.path.display();
     let codes = [ours, theirs].map(|grid| grid.orientation.codes());
-    if codes[0] != codes[1] {
+    if !ours.is_stored_like(theirs) {
         let problem = format!(
             "is stored as {}, its reference {reference} as {}, and their affines lie {shift:.1} mm apart: \
              one has lost its orientation; write it again with the affine of its scan",

@@ -19,7 +19,7 @@ use crate::outputs;
 use crate::pipeline::{Evaluate, Finetune, Pipeline, Stage};
 use crate::run_dir::pipeline_of;
 use crate::stage::{Segmenter, finetuned_weights, network_files, network_sha256};
-use job::{Job, jobs};
+use job::{Job, is_several, jobs};
 use record::Record;
 use tally::Tally;
 
@@ -44,8 +44,8 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         classes: source.classes(),
     };
     expect_there(&args.input)?;
-    let jobs = jobs(volumes(&args.input, source)?, args, &network.classes)?;
-    let mut record = Record::open(&args.input, &args.output)?;
+    let jobs = jobs(volumes(args, source)?, args, &network.classes)?;
+    let mut record = Record::open(is_several(args), &args.output)?;
 
     let reads = jobs.iter().flat_map(Job::reads);
     let reads: Vec<PathBuf> = reads.chain(files.clone()).collect();
@@ -119,9 +119,10 @@ fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Eval
     })
 }
 
-/// The scans to segment by name: all those of a folder that is no DICOM series, as `source` names them.
-fn volumes(input: &Path, source: &Source) -> Result<Vec<(String, PathBuf)>> {
-    if input.is_dir() && !formats::is_series(input) {
+/// The scans to segment by name: of a folder of them all, as `source` names them.
+fn volumes(args: &PredictArgs, source: &Source) -> Result<Vec<(String, PathBuf)>> {
+    let input = &args.input;
+    if is_several(args) {
         return Ok(scans_in(input, source)?.into_iter().collect());
     }
     let name = formats::scan_name(input).unwrap_or_default();
@@ -194,11 +195,11 @@ fn segment(job: &Job, network: &Network<'_>, segmenter: &mut Segmenter<'_>) -> R
     } else {
         let (labels, volumes) = segmenter.probabilities(&image, classes.len())?;
         for (path, volume) in job.probabilities.iter().zip(&volumes) {
-            formats::write_probabilities_like(&job.scan, volume, path)?;
+            formats::write_probabilities_like(job.scan.path(), volume, path)?;
         }
         labels
     };
-    formats::write_labels_like(&job.scan, &labels, &job.labels)?;
+    formats::write_labels_like(job.scan.path(), &labels, &job.labels)?;
     let found = (1..)
         .zip(classes)
         .filter(|(value, _)| labels.voxels.contains(value));

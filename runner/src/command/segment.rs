@@ -26,7 +26,7 @@ pub fn segment(args: &SegmentArgs) -> Result<()> {
         rectangle: args.rectangle,
     };
     let model = &args.model;
-    let picture = model.image.read(model.window)?;
+    let picture = model.image.read(model.window, model.series.as_deref())?;
     prompts.check(picture.size())?;
     let (import, network) = import(&model.weights, model.model.as_deref())?;
     let device = open_device(&model.device, Precision::Exact)?;

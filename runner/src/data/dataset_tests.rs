@@ -116,8 +116,8 @@ fn a_scan_is_read_as_those_of_the_data_set() {
         let data = Dataset::open(&source, 1 << 30).unwrap();
         let mut files = 0;
         for (case, found) in data.cases().iter().enumerate() {
-            if let Scan::File(path) = &found.image {
-                let scan = decode::scan(path, &source).unwrap();
+            if let Scan::File(_) = &found.image {
+                let scan = decode::scan(&found.image, &source).unwrap();
                 let image = data.image(case).unwrap();
                 assert_eq!(scan.grid, image.grid, "{layout:?}");
                 assert!(scan.voxels == image.voxels, "{layout:?}");

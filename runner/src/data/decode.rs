@@ -1,7 +1,6 @@
 //! The files of a case as the numbers that networks take: scaled intensities and classes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::error::{DataError, Result};
 use super::formats::{self, Arrays, Role, Scan};
@@ -14,10 +13,14 @@ use super::volume::{Grid, Volume};
 ///
 /// # Errors
 /// Unknown format or an unusable file.
-pub fn scan(path: &Path, source: &Source) -> Result<Volume<f32>> {
-    let mut volume = layout::scan(path, source).read_image(source.arrays())?;
+pub fn scan(scan: &Scan, source: &Source) -> Result<Volume<f32>> {
+    let scan = match scan {
+        Scan::File(path) => layout::scan(path, source),
+        series => series.clone(),
+    };
+    let mut volume = scan.read_image(source.arrays())?;
     let intensity = match source {
-        Source::Synapse { .. } if formats::is_array(path) => SYNAPSE_SCALED,
+        Source::Synapse { .. } if formats::is_array(scan.path()) => SYNAPSE_SCALED,
         _ => source.intensity(),
     };
     normalize(&mut volume.voxels, intensity);
@@ -131,12 +134,11 @@ fn expect_same_place(image: &Grid, label: &Grid) -> Result<(), String> {
     }
     let apart = image.largest_shift_mm(label);
     let codes = [image, label].map(|grid| grid.orientation.codes());
-    let is_stored_alike = codes[0] == codes[1];
-    let edges = image.spacing_mm.into_iter();
+    let is_stored_alike = image.is_stored_like(label);
     let tolerance = match is_stored_alike {
-        true => edges.fold(0.0, f64::max),
+        true => image.spacing_mm.into_iter().fold(0.0, f64::max),
         // Along an axis of two voxels, one that is mirrored is off by no more than a voxel.
-        false => edges.fold(f64::INFINITY, f64::min) / 2.0,
+        false => image.spacings_mm().fold(f64::INFINITY, f64::min) / 2.0,
     };
     if apart <= tolerance {
         return Ok(());

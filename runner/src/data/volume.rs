@@ -140,6 +140,15 @@ impl Grid {
         (0..8).map(shift).fold(0.0, f64::max)
     }
 
+    /// Whether files store two grids of one shape alike, as far as voxels have neighbours: which way an axis of a
+    /// single voxel runs makes no difference.
+    pub fn is_stored_like(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.orientation, other.orientation);
+        (0..3).filter(|axis| self.shape[*axis] > 1).all(|axis| {
+            (ours.axes[axis], ours.flipped[axis]) == (theirs.axes[axis], theirs.flipped[axis])
+        })
+    }
+
     /// Shape in the file's own axes.
     pub fn stored_shape(&self) -> [usize; 3] {
         let mut shape = [0; 3];
@@ -346,6 +355,18 @@ mod tests {
             assert!((row[3] - world).abs() < 1e-12);
         }
         assert!((grid.spacing_mm[1] - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_axis_of_one_voxel_may_run_either_way() {
+        let mut turned = ILA;
+        (0..3).for_each(|row| turned[row][1] *= -1.0);
+        let alike = |shape: [usize; 3]| {
+            let grids = [ILA, turned].map(|affine| Grid::from_stored(shape, affine).unwrap());
+            grids[0].is_stored_like(&grids[1])
+        };
+        assert!(alike([2, 1, 4]));
+        assert!(!alike([2, 3, 4]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use image::ImageReader;
 
 use crate::data::error::DataError;
-use crate::data::formats::{self, Arrays};
+use crate::data::formats::{self, Arrays, Scan};
 use crate::data::intensity::normalize;
 use crate::data::slice::{Plane, depth, slice};
 use crate::data::source::{Axis, Intensity};
@@ -90,14 +90,16 @@ impl FromStr for Window {
 impl PictureFile {
     /// Reads the picture. Of a volume it is an axial slice, the middle one if none is chosen, seen with
     /// the front up and the patient's left on the left; its intensities are those of `window`, else
-    /// from the slice's least to its greatest.
+    /// from the slice's least to its greatest. Of several series in a folder, `series` is the number or UID of the
+    /// volume.
     ///
     /// # Errors
-    /// A file that cannot be read, a slice the volume does not have, or a window for a picture without
-    /// intensities of its own.
-    pub fn read(&self, window: Option<Window>) -> Result<Picture> {
+    /// A file that cannot be read, a slice the volume does not have, a series of a file, or a window for a picture
+    /// without intensities of its own.
+    pub fn read(&self, window: Option<Window>, series: Option<&str>) -> Result<Picture> {
+        let scan = formats::scan(&self.path, series)?;
         if formats::is_volume(&self.path) {
-            return self.read_slice(window);
+            return self.read_slice(&scan, window);
         }
         let path = self.path.display();
         if window.is_some() {
@@ -111,8 +113,8 @@ impl PictureFile {
         Ok(read_colours(&self.path)?)
     }
 
-    fn read_slice(&self, window: Option<Window>) -> Result<Picture> {
-        let volume = formats::read_image(&self.path, Arrays::default())?;
+    fn read_slice(&self, scan: &Scan, window: Option<Window>) -> Result<Picture> {
+        let volume = scan.read_image(Arrays::default())?;
         let count = depth(volume.grid.shape, Axis::Axial);
         let index = self.slice.unwrap_or(count / 2);
         let path = self.path.display();

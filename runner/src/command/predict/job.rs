@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::PredictArgs;
-use crate::data::formats;
+use crate::data::formats::{self, Scan};
 use crate::error::{Error, Result};
 use crate::outputs::place;
 use crate::run_dir::is_own;
@@ -14,7 +14,7 @@ pub(super) struct Job {
     /// Name of the scan.
     pub name: String,
     /// Where it is.
-    pub scan: PathBuf,
+    pub scan: Scan,
     /// Its label map.
     pub labels: PathBuf,
     /// The probabilities of each class, if they are asked for.
@@ -26,10 +26,11 @@ pub(super) struct Job {
 impl Job {
     /// All files of the scan, or its folder.
     pub(super) fn reads(&self) -> Vec<PathBuf> {
-        let mut read = vec![self.scan.clone()];
-        if !self.scan.is_dir() {
+        let path = self.scan.path();
+        let mut read = vec![path.to_owned()];
+        if !path.is_dir() {
             // A scan that cannot be read is found out when its turn comes.
-            read.extend(formats::files(&self.scan).unwrap_or_default());
+            read.extend(self.scan.files().unwrap_or_default());
         }
         read
     }
@@ -57,8 +58,12 @@ pub(super) fn jobs(
         };
         return Err(Error::Usage(format!("{}: {problem}", output.display())));
     }
-    let is_folder = is_folder(&args.input, &args.output)?;
-    let job = |(name, scan): (String, PathBuf)| {
+    let several = is_several(args);
+    let is_folder = is_folder(several, &args.output)?;
+    let job = |(name, path): (String, PathBuf)| {
+        // Of several scans, only folders can hold several series.
+        let series = args.series.as_deref().filter(|_| !several || path.is_dir());
+        let scan = formats::scan(&path, series)?;
         let labels = match is_folder {
             true => args.output.join(format!("{name}.nii.gz")),
             false => args.output.clone(),
@@ -82,10 +87,20 @@ pub(super) fn jobs(
     scans.into_iter().map(job).collect()
 }
 
+/// Whether the input is a folder of scans. Where that holds DICOM slices beside other scans, a label map as the output
+/// or a series means the slices.
+pub(super) fn is_several(args: &PredictArgs) -> bool {
+    let PredictArgs { input, output, .. } = args;
+    if !input.is_dir() || formats::is_series(input) {
+        return false;
+    }
+    let is_label_map = !output.is_dir() && formats::label_files(output).is_ok();
+    !((is_label_map || args.series.is_some()) && formats::holds_slices(input))
+}
+
 /// Whether the output is a folder for label maps, rather than a label map.
-fn is_folder(input: &Path, output: &Path) -> Result<bool> {
+fn is_folder(several: bool, output: &Path) -> Result<bool> {
     let refuse = |problem: &str| Err(Error::Usage(format!("{}: {problem}", output.display())));
-    let several = input.is_dir() && !formats::is_series(input);
     let is_named_as_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
     if !several {
         return Ok(output.is_dir() || is_named_as_folder);

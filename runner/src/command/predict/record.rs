@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
-use crate::data::formats;
 use crate::error::{Error, Result};
 use crate::file_hash::files_sha256;
 
@@ -37,12 +36,12 @@ struct Entry {
 }
 
 impl Record {
-    /// The record of the folder `output` for scans in the folder `input`, if it is one.
+    /// The record of the folder `output`, if that is for the label maps of several scans.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(super) fn open(input: &Path, output: &Path) -> Result<Self> {
-        let path = (input.is_dir() && !formats::is_series(input)).then(|| output.join(FILE));
+    pub(super) fn open(several: bool, output: &Path) -> Result<Self> {
+        let path = several.then(|| output.join(FILE));
         let text = match &path {
             Some(path) if path.exists() => {
                 std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", e))?
@@ -116,5 +115,5 @@ impl Record {
 
 /// SHA-256 of a scan's files; `None` of one that cannot be read.
 pub(super) fn scan_sha256(job: &Job) -> Option<String> {
-    files_sha256(&formats::files(&job.scan).ok()?).ok()
+    files_sha256(&job.scan.files().ok()?).ok()
 }

@@ -77,7 +77,7 @@ fn decathlon_files_of_several_channels() {
         four_d(&folder, &format!("imagesTr/{case}.nii"), 2);
         folder.nifti(&format!("labelsTr/{case}.nii"), |i| (i % 3) as u8);
     }
-    let scan = folder.path("imagesTr/prostate_00.nii");
+    let scan = Scan::File(folder.path("imagesTr/prostate_00.nii"));
     for channel in 0..2 {
         let data = folder.open(&declared(channel)).unwrap();
         assert_eq!(names(&data), ["prostate_00", "prostate_01"]);
@@ -111,7 +111,7 @@ fn decathlon_files_of_several_channels() {
     let labels =
         formats::read_labels(&folder.path("labelsTr/prostate_00.nii"), Default::default()).unwrap();
     let out = folder.path("out.nii");
-    formats::write_labels_like(&scan, &labels, &out).unwrap();
+    formats::write_labels_like(scan.path(), &labels, &out).unwrap();
     assert_eq!(
         formats::read_labels(&out, Default::default()).unwrap(),
         Volume {
@@ -122,7 +122,7 @@ fn decathlon_files_of_several_channels() {
 
     // Elsewhere the file is refused, saying where it can be read.
     folder.path("plain/a");
-    fs::copy(&scan, folder.path("plain/a.nii")).unwrap();
+    fs::copy(scan.path(), folder.path("plain/a.nii")).unwrap();
     let message = unreadable(&folder, r#"Images(roots: ["ROOT/plain"])"#);
     assert!(
         message.contains("not a slice or a volume") && message.contains("channel"),
