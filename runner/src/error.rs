@@ -64,6 +64,14 @@ pub enum Error {
         /// What happened and what to do.
         problem: String,
     },
+    /// A finished stage diverged, which a later one noticed.
+    #[error("stage {stage} diverged: {problem}")]
+    Diverged {
+        /// Name of the stage that diverged.
+        stage: String,
+        /// How it shows and what to do.
+        problem: String,
+    },
     /// The user stopped the run; its state is saved.
     #[error("interrupted; the state is saved, run the same command to go on")]
     Interrupted,

@@ -1,6 +1,7 @@
 //! The stages of a run, in the order of the pipeline file. Each file builds one kind of stage: its
 //! graph (which `runner plan` shows without data or GPU) and the batches that feed it.
 
+mod diverged;
 mod evaluate;
 mod expert;
 mod finetune;
@@ -139,3 +140,7 @@ fn sampler(stage: &str, slices: usize, batch: usize, seed: u64) -> Result<Sample
     Sampler::new(slices, batch, seed)
         .ok_or_else(|| Error::Usage(format!("stage {stage}: its data set has no slices for it")))
 }
+
+#[cfg(test)]
+#[path = "intensity_tests.rs"]
+mod intensity_tests;

@@ -8,6 +8,7 @@ use samora_engine::{Graph, Tensor, Value, plan};
 
 use super::grey_image;
 use crate::data::bilinear::{Shrinking, resize};
+use crate::data::error::DataError;
 use crate::data::prepare::{resized_label, test_image};
 use crate::data::quirk::Quirk;
 use crate::data::slice::{Plane, depth, set_slice, slice};
@@ -185,6 +186,15 @@ impl<'d> Segmenter<'d> {
             self.program.step(&[("image", &input)])?;
             let logits = self.program.read(self.logits)?;
             let per_slice = logits.len() / self.batch;
+            // Of outputs that are no numbers all would be background.
+            if let Some(bad) = logits.as_f32().iter().position(|x| !x.is_finite()) {
+                let slice = start + bad / per_slice.max(1);
+                let problem = format!(
+                    "slice {slice}: the network's output is no number, so that nothing can be told apart; \
+                     the intensities are not those it was trained on, or its `precision` is too low"
+                );
+                return Err(DataError::content(&image.path, problem).into());
+            }
             for (k, plane) in planes.iter().enumerate().take(count - start) {
                 let low = Low {
                     logits: &logits.as_f32()[k * per_slice..][..per_slice],

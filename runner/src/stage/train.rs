@@ -12,6 +12,7 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, SourceKind, Tensor, Value, plan};
 
 use super::Context;
+use super::diverged::diverged;
 use crate::data::error::DataError;
 use crate::data::loader::{Loader, Sampler};
 use crate::error::{Error, Result};
@@ -171,6 +172,8 @@ pub(super) fn train(
         taken: None,
     };
     progress.prepared(done);
+    // The last step whose loss is known to be a number.
+    let mut good = done.checked_sub(1);
     let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
     loop {
         if done == end {
@@ -194,7 +197,11 @@ pub(super) fn train(
         let last = done + 1 == end;
         let epoch_ends = (done + 1) % length.per_epoch == 0 || last;
         if done % LOOK_EVERY == 0 || epoch_ends {
-            let (loss, learning_rate) = look(&program, &built, stage, done)?;
+            let (loss, learning_rate) = look(&program, &built)?;
+            if !loss.is_finite() {
+                return Err(diverged(ctx, stage, (good, done), built.scaled));
+            }
+            good = Some(done);
             let event = Event::now(stage, done, loss, learning_rate, progress.waiting_share());
             progress.step(Some(event.loss));
             if epoch_ends {
@@ -291,7 +298,7 @@ fn loader_threads() -> usize {
 }
 
 /// Reads loss and learning rate of the step just submitted.
-fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Result<(f32, f32)> {
+fn look(program: &Program<'_>, built: &Built) -> Result<(f32, f32)> {
     let scalar = |v| -> Result<f32> {
         Ok(program
             .read(v)?
@@ -301,20 +308,6 @@ fn look(program: &Program<'_>, built: &Built, stage: &str, step: usize) -> Resul
             .unwrap_or(f32::NAN))
     };
     let loss = scalar(built.loss)?;
-    if !loss.is_finite() {
-        let other = match built.scaled {
-            true => ", or use `precision: Exact`, which has no limit at 65504",
-            false => "",
-        };
-        let problem = format!(
-            "the loss is no longer a number; lower the learning rate or lengthen the warm-up{other}"
-        );
-        return Err(Error::Training {
-            stage: stage.into(),
-            step,
-            problem,
-        });
-    }
     Ok((loss, scalar(built.learning_rate)?))
 }
 

@@ -1,0 +1,60 @@
+//! A stage that diverged is named, whoever notices.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Weights grow to about the learning rate in one step of AdamW, and their products overflow.
+fn pipeline(steps: usize) -> String {
+    r#"Pipeline(
+    name: "tiny",
+    seed: 7,
+    data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
+    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
+    decoder: (depth: 1, heads: 2, mlp_dim: 16),
+    lora: Lora(rank: 2),
+    stages: [
+        Pretrain(
+            name: "encoder", data: "phantom", objective: Masked(), epochs: 1, batch: 2,
+            max_steps: STEPS, optimiser: (learning_rate: 1e20),
+        ),
+        Finetune(
+            name: "finetune", data: "phantom", experts: [], hl_attn: Off,
+            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
+            epochs: 1, batch: 2, max_steps: 2, optimiser: (learning_rate: 1e-3),
+        ),
+    ],
+)"#
+    .replace("STEPS", &steps.to_string())
+}
+
+fn failure(folder: &Path, steps: usize) -> String {
+    fs::write(folder.join("tiny.ron"), pipeline(steps)).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_runner"))
+        .args(["tiny.ron", "--out", &format!("run{steps}")])
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn the_stage_that_diverged_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // The loss is looked at in steps 0 and 4.
+    let said = failure(folder.path(), 12);
+    let own = "stage encoder, step 4: the loss is no longer a number, and was one at step 0";
+    assert!(said.contains(own), "{said}");
+
+    // One step leaves finite weights, which the next stage cannot multiply.
+    let said = failure(folder.path(), 1);
+    assert!(said.contains("stage encoder diverged: "), "{said}");
+    assert!(
+        said.contains("the first loss of stage finetune is no number"),
+        "{said}"
+    );
+}
