@@ -222,3 +222,32 @@ fn ranges(numbers: impl Iterator<Item = u8>) -> String {
     };
     runs.iter().map(text).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(found: &[u8], classes: u8) -> String {
+        let known = (0..=classes).map(|value| (value, value)).collect();
+        label_map(found, &known, usize::from(classes))
+    }
+
+    #[test]
+    fn the_label_map_to_write_is_shown() {
+        for (found, classes, map) in [
+            (&[0, 255][..], 1, "label_map: {255: 1}"),
+            (&[0, 85, 170, 255], 3, "label_map: {85: 1, 170: 2, 255: 3}"),
+            (&[0, 52, 255], 1, "label_map: {52: 1, 255: 1}"),
+            // What is not to be counted, beside values that are classes.
+            (&[0, 1, 2, 255], 2, "label_map: {1: 1, 2: 2, 255: 0}"),
+            (
+                &[0, 100, 150, 200],
+                2,
+                "label_map: {100: 1, 150: 2, 200: 0}",
+            ),
+        ] {
+            let hint = hint(found, classes);
+            assert!(hint.contains(&format!("`{map}`")), "{found:?}: {hint}");
+        }
+    }
+}

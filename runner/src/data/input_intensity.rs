@@ -37,3 +37,25 @@ impl InputIntensity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_come_on_the_scale_that_a_network_sees() {
+        let unit = Plane::from_fn(1, 4, |_, c| [0.0, 0.25, 0.75, 1.0][c]);
+        let standard = standardize(&unit);
+        let close = |a: &Plane<f32>, b: &Plane<f32>| {
+            let mut pairs = a.pixels.iter().zip(&b.pixels);
+            pairs.all(|(a, b)| (a - b).abs() < 1e-5)
+        };
+        for scale in [InputIntensity::UnitRange, InputIntensity::ImageNet] {
+            assert!(close(&scale.of_unit_range(unit.clone()), &unit));
+            assert!(close(&scale.of_standardised(&standard), &unit));
+        }
+        let scale = InputIntensity::Standardised;
+        assert!(close(&scale.of_unit_range(unit), &standard));
+        assert!(close(&scale.of_standardised(&standard), &standard));
+    }
+}

@@ -4,6 +4,7 @@ pub mod augment;
 pub mod bilinear;
 mod cache;
 pub mod dataset;
+mod declared;
 pub mod decode;
 mod elastic;
 pub mod error;

@@ -51,7 +51,10 @@ impl DataSet {
                 warnings: survey.warnings.iter().map(named).collect(),
             },
             Err(error) => Findings {
-                problems: vec![named(&error.to_string())],
+                problems: vec![match self.source.missing(&self.name) {
+                    Some(path) => path,
+                    None => named(&error.to_string()),
+                }],
                 warnings: Vec::new(),
             },
         }
