@@ -8,6 +8,7 @@ use samora_engine::{Graph, Init, Plan, Planning, Step, Tensor, plan};
 
 use super::Case;
 use crate::error::Result;
+use crate::journal::Progress;
 
 /// Fewest steps before the timed ones, and how many seconds after the first: a GPU raises its clocks meanwhile.
 const WARM_UP: usize = 2;
@@ -97,6 +98,7 @@ pub fn measure(
     profile: bool,
 ) -> Result<Measured> {
     let begun = Instant::now();
+    let progress = Progress::through(&case.name, rounds, 0, "rounds");
     let planned = plan(&case.graph, &case.wanted, device.planning(fuse))?;
     let mut program = Program::new(device, &case.graph, planned, &case.tensors)?;
     let feeds: Vec<(&str, &Tensor)> = case.inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
@@ -122,8 +124,10 @@ pub fn measure(
             seconds.push(whole);
             host.push(submitted);
             rates.push(ceiling.rate()?);
+            progress.step(None);
         }
     }
+    progress.finish();
     losses.truncate(FIRST_LOSSES);
     for list in [&mut seconds, &mut host, &mut rates] {
         list.sort_by(f64::total_cmp);

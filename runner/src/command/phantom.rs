@@ -2,9 +2,9 @@
 
 use crate::cli::PhantomArgs;
 use crate::error::{Error, Result};
-use crate::journal::print_result;
+use crate::journal::{Progress, print_result};
 use crate::outputs::prepare_folder;
-use crate::phantom::{Options, generate};
+use crate::phantom::{Options, generate_counting};
 
 /// Writes phantom volumes with labels, and prints the image files.
 ///
@@ -21,7 +21,10 @@ pub fn phantom(args: &PhantomArgs) -> Result<()> {
         shape,
     };
     prepare_folder(&args.out, false)?;
-    for path in generate(&options, &args.out)? {
+    let progress = Progress::through("phantom", args.cases, 0, "cases");
+    let paths = generate_counting(&options, &args.out, || progress.step(None))?;
+    progress.finish();
+    for path in paths {
         print_result(format_args!("{}\n", path.display()));
     }
     Ok(())

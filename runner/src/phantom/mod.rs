@@ -43,6 +43,18 @@ const FIELD_MM: [f32; 3] = [370.0, 290.0, 230.0];
 /// # Errors
 /// A shape with fewer than 16 or more than 1024 voxels along an axis, or `out` cannot be written.
 pub fn generate(options: &Options, out: &Path) -> Result<Vec<PathBuf>> {
+    generate_counting(options, out, || ())
+}
+
+/// As [`generate`]; calls `written` after each case.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_counting(
+    options: &Options,
+    out: &Path,
+    written: impl Fn() + Sync,
+) -> Result<Vec<PathBuf>> {
     if options.shape.iter().any(|n| !(16..=1024).contains(n)) {
         let problem = format!(
             "shape {:?} must be 16 to 1024 voxels each way",
@@ -55,7 +67,9 @@ pub fn generate(options: &Options, out: &Path) -> Result<Vec<PathBuf>> {
         .into_par_iter()
         .map(|case| {
             let (image, labels) = phantom(options, case)?;
-            files::write(options.layout, out, case, image, labels)
+            let path = files::write(options.layout, out, case, image, labels)?;
+            written();
+            Ok(path)
         })
         .collect()
 }

@@ -10,6 +10,8 @@ use super::syntax::{Kind, Node};
 
 /// How an override is shown in messages.
 const FLAG: &str = "--set ";
+/// Keys of paths that may be `None` in the text.
+const OPTIONAL_PATHS: &[&str] = &["weights", "labels"];
 
 /// One `--set` of the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +120,10 @@ impl Override {
             Kind::Text(_) => self.value != "None",
             Kind::Tuple { name, items } => {
                 name == "Some" && items.first().is_some_and(|item| item.text().is_some())
+            }
+            Kind::Word => {
+                let key = self.path.last().map_or("", String::as_str);
+                OPTIONAL_PATHS.contains(&key) && self.value != "None"
             }
             _ => false,
         };

@@ -436,7 +436,7 @@ fn overrides_of_the_wrong_kind() {
         ),
         (
             "data.scans=La(root: \"x\"",
-            &["expected `)`, found its end", "command line:1:29"],
+            &["expected `)`, found its end", "command line:1:30"],
         ),
         (
             "precision=half16",
