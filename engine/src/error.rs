@@ -43,6 +43,21 @@ pub enum Error {
     /// A plan does not fit the adapter.
     #[error("plan: {0}")]
     Plan(String),
+    /// A kernel needs more than the adapter offers.
+    #[error(
+        "plan: {label} needs {needed} {what}, the adapter offers {offered}; reduce the batch or the image size, \
+         recompute more in the backward pass, or choose another adapter with --adapter"
+    )]
+    Limit {
+        /// Scope path and op.
+        label: String,
+        /// What is limited, with its unit.
+        what: &'static str,
+        /// How much of it the kernel needs.
+        needed: u64,
+        /// How much of it there is.
+        offered: u64,
+    },
 }
 
 /// Why the operating system refused, without its numbers.

@@ -32,14 +32,14 @@ pub struct Attention {
     pub k: HeadRows,
     /// Values.
     pub v: HeadRows,
-    /// Relative position tables `R_h`, `R_w` (bindings), when used.
-    pub rel_pos: Option<(usize, usize)>,
-    /// Bias by distance `[heads, s_y·s_x]` (binding), when used.
-    pub distance_bias: Option<usize>,
-    /// Key and value of a padding token: bindings of two vectors `[heads·head_dim]` at the given
-    /// offsets, for windows that overhang the grid (SAM pads after norm1, so a pad's key and value
-    /// are the qkv bias). `None` masks padding tokens out.
-    pub pad_kv: Option<((usize, usize), (usize, usize))>,
+    /// Relative position tables `R_h`, `R_w`, when used. The gradient of keys and values reads the saved terms alone.
+    pub rel_pos: Option<(Part, Part)>,
+    /// Bias by distance `[heads, s_y·s_x]`, when used.
+    pub distance_bias: Option<Part>,
+    /// Key and value of a padding token: two vectors `[heads·head_dim]`, for windows that overhang the
+    /// grid (SAM pads after norm1, so a pad's key and value are the qkv bias). `None` masks padding
+    /// tokens out.
+    pub pad_kv: Option<(Part, Part)>,
     /// Buffers.
     pub bindings: Vec<Binding>,
 }
@@ -54,6 +54,63 @@ impl Attention {
             AttentionPass::BackwardKv { saved, dk, dv, .. } => rows.extend([saved.dout, dk, dv]),
         }
         rows
+    }
+
+    /// Rows of heads that are read from whatever view they have.
+    pub fn operands_mut(&mut self) -> [&mut HeadRows; 3] {
+        [&mut self.q, &mut self.k, &mut self.v]
+    }
+
+    /// The bindings of what has the rows of heads of the result, in a backward pass.
+    pub fn dout_mut(&mut self) -> Option<&mut usize> {
+        match &mut self.pass {
+            AttentionPass::Forward { .. } => None,
+            AttentionPass::BackwardQ { saved, .. } | AttentionPass::BackwardKv { saved, .. } => {
+                Some(&mut saved.dout)
+            }
+        }
+    }
+
+    /// Whatever else it reads.
+    pub fn parts_mut(&mut self) -> Vec<&mut Part> {
+        let pairs = [&mut self.rel_pos, &mut self.pad_kv].into_iter().flatten();
+        let mut parts: Vec<&mut Part> = pairs.flat_map(|(one, other)| [one, other]).collect();
+        parts.extend(&mut self.distance_bias);
+        if let AttentionPass::BackwardQ { saved, .. } | AttentionPass::BackwardKv { saved, .. } =
+            &mut self.pass
+        {
+            parts.extend([&mut saved.lse, &mut saved.delta]);
+            parts.extend(&mut saved.rel);
+        }
+        parts
+    }
+
+    /// The bindings that it writes.
+    pub fn outputs_mut(&mut self) -> Vec<&mut usize> {
+        let (two, more) = match &mut self.pass {
+            AttentionPass::Forward { out, lse, rel } => (vec![out, lse], rel),
+            AttentionPass::BackwardQ { dq, drel, .. } => (vec![dq], drel),
+            AttentionPass::BackwardKv { dk, dv, dpad, .. } => (vec![dk, dv], dpad),
+        };
+        two.into_iter().chain(more).collect()
+    }
+
+    /// Whether keys are weighed by relative position too.
+    pub fn is_relative(&self) -> bool {
+        match self.pass {
+            AttentionPass::BackwardKv { saved, .. } => saved.rel.is_some(),
+            _ => self.rel_pos.is_some(),
+        }
+    }
+
+    /// What a backward pass reads.
+    pub fn saved(&self) -> Option<&Saved> {
+        match &self.pass {
+            AttentionPass::Forward { .. } => None,
+            AttentionPass::BackwardQ { saved, .. } | AttentionPass::BackwardKv { saved, .. } => {
+                Some(saved)
+            }
+        }
     }
 }
 
@@ -96,7 +153,23 @@ pub struct HeadRows {
     pub batch: usize,
 }
 
-/// Which pass a kernel runs. All fields are bindings. With `T` query tokens of the (unpadded) grid or
+/// Numbers that follow each other in a buffer, from a multiple of 4 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Part {
+    /// Index into the bindings.
+    pub buffer: usize,
+    /// Where they start.
+    pub offset: usize,
+}
+
+impl Part {
+    /// A buffer from its start.
+    pub fn whole(buffer: usize) -> Self {
+        Self { buffer, offset: 0 }
+    }
+}
+
+/// Which pass a kernel runs. What is written is a binding. With `T` query tokens of the (unpadded) grid or
 /// sequence: `out`, `dout`, `dq` are `[batch, T, heads·head_dim]`, `lse` and `delta` are
 /// `[batch, heads, T]`, `rel` is `[batch, heads, T, s_y + s_x]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,9 +213,9 @@ pub struct Saved {
     /// Upstream gradient.
     pub dout: usize,
     /// Log-sum-exp of each row, from the forward pass.
-    pub lse: usize,
+    pub lse: Part,
     /// `Σ dout·out` of each row.
-    pub delta: usize,
+    pub delta: Part,
     /// Relative position terms, from the forward pass.
-    pub rel: Option<usize>,
+    pub rel: Option<Part>,
 }

@@ -15,6 +15,10 @@ pub struct Caps {
     pub workgroup_size: u32,
     /// Workgroups per grid dimension.
     pub grid: u32,
+    /// Storage buffers that a kernel binds, also where textures stand for them.
+    pub bindings: u32,
+    /// Bytes of each.
+    pub binding_bytes: u64,
     /// How large matrix products and attention are computed.
     pub products: Products,
 }
@@ -47,6 +51,8 @@ impl Caps {
             workgroup_memory: 16384,
             workgroup_size: 256,
             grid: 65535,
+            bindings: 8,
+            binding_bytes: 128 << 20,
             products: Products::Exact,
         }
     }
@@ -58,6 +64,7 @@ impl Caps {
             subgroups: Some((8, 8)),
             texels: true,
             workgroup_memory: 32768,
+            bindings: 32,
             ..Self::portable()
         }
     }

@@ -87,3 +87,36 @@ pub enum Tile {
         word: usize,
     },
 }
+
+impl Tile {
+    /// What a run's choice of tile is called in files.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Lanes {
+                lanes,
+                shared,
+                own,
+                transposed,
+            } => {
+                let transposed = if *transposed { " transposed" } else { "" };
+                format!("lanes {lanes} {shared}x{own}{transposed}")
+            }
+            Self::Shared {
+                block_m,
+                block_n,
+                block_k,
+                rows,
+                cols,
+                split,
+            } => format!("shared {block_m}x{block_n}x{block_k} {rows}x{cols} split {split}"),
+            Self::Cooperative {
+                block_m,
+                block_n,
+                block_k,
+                part_m,
+                part_n,
+                word,
+            } => format!("matrices {block_m}x{block_n}x{block_k} {part_m}x{part_n} word {word}"),
+        }
+    }
+}

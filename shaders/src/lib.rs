@@ -21,7 +21,7 @@ mod view;
 mod wgsl;
 
 pub use access::{Access, Axis, Leaf};
-pub use attention::{Attention, AttentionPass, HeadRows, Saved, Tokens};
+pub use attention::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 pub use caps::{Caps, Products};
 pub use emit::{Shader, TEXTURE_WIDTH, emit, tile, variants};
 pub use expr::{Binary, Expr, Id, Scalar, Unary};

@@ -1,6 +1,7 @@
 //! What the test files share.
 
 pub mod cases;
+pub mod front_ends;
 pub mod host;
 pub mod naga_check;
 pub mod training;

@@ -117,7 +117,7 @@ fn indices_stay_within_what_they_index() {
 
 #[test]
 fn values_too_large_to_bind_name_their_place() {
-    let limit = device().adapter.max_binding_bytes;
+    let limit = device().adapter.caps.binding_bytes;
     let rows = usize::try_from(limit / 4 / 1024).unwrap() + 1;
     let mib = format!("{} MiB", (rows * 4096) >> 20);
     let build = |stored: bool| {

@@ -2,32 +2,62 @@
 //! adapters and for GPUs, and no plan writes over what is still read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
-use samora_engine::{Place, Plan};
+use samora_engine::{Error, Place, Plan, Planning, plan};
 
 use samora_runner::pipeline::load_without_data;
-use samora_runner::stage::plan_stage;
+use samora_runner::stage::stage_graph;
 use samora_shaders::{BufferType, Caps, Products, emit};
-use samora_tests::naga_check::validate;
+use samora_tests::front_ends::{check_hlsl, check_spirv};
+use samora_tests::naga_check::{Written, validate};
 
-#[test]
-fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
+/// An adapter that pipelines are planned and emitted for.
+struct Preset {
+    name: &'static str,
+    caps: Caps,
+    halves: bool,
+}
+
+/// WebGPU's defaults, the software adapter, and GPUs whose lanes exchange numbers, exact and with matrices.
+fn presets() -> Vec<Preset> {
     let gpu = Caps {
         subgroups: Some((32, 32)),
+        bindings: 31,
         ..Caps::portable()
     };
     let matrices = |products| Caps {
         workgroup_memory: 49152,
+        binding_bytes: (2 << 30) - 1,
         products,
         ..gpu
     };
-    let half = matrices(Products::Half { size: 16 });
-    let split = matrices(Products::Split { size: 16 });
-    let mut seen = HashSet::new();
+    let preset = |name, caps: Caps| Preset {
+        name,
+        caps,
+        halves: matches!(caps.products, Products::Half { .. }),
+    };
+    vec![
+        preset("WebGPU's defaults", Caps::portable()),
+        preset("the software adapter", Caps::software()),
+        preset("a GPU", gpu),
+        preset("a GPU in Half", matrices(Products::Half { size: 16 })),
+        preset("a GPU in Half by 8×8", matrices(Products::Half { size: 8 })),
+        preset("a GPU in Split", matrices(Products::Split { size: 16 })),
+    ]
+}
+
+/// Every module of every shipped pipeline needs no more than the adapter it is for offers and is accepted by naga, its
+/// writers, and the other front ends that are installed. What does not fit into WebGPU's defaults is refused with the
+/// place and the limit.
+#[test]
+fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
+    let presets = presets();
+    let mut modules: HashMap<String, (String, Written)> = HashMap::new();
+    let mut refused = Vec::new();
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "ron") {
@@ -35,21 +65,60 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         }
         let pipeline = load_without_data(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
         for stage in &pipeline.stages {
-            let planned = plan_stage(&pipeline, stage, true).unwrap_or_else(|e| panic!("{e}"));
-            values_are_kept(&planned.plan);
-            for step in &planned.plan.steps {
-                for caps in [Caps::portable(), Caps::software(), gpu, half, split] {
-                    let shader = emit(&step.kernel, &caps);
-                    if !seen.contains(&shader.source) {
-                        let name = format!("{}: {} of {}", path.display(), shader.name, step.label);
-                        validate(&shader.source).unwrap_or_else(|e| panic!("{name}: {e}"));
-                        seen.insert(shader.source);
+            let (graph, wanted, _) =
+                stage_graph(&pipeline, stage).unwrap_or_else(|e| panic!("{e}"));
+            let mut plans: Vec<(Planning, Result<Plan, Error>)> = Vec::new();
+            for Preset { name, caps, halves } in &presets {
+                let planning = Planning {
+                    fuse: true,
+                    halves: *halves,
+                    bindings: caps.bindings as usize,
+                    binding_bytes: caps.binding_bytes,
+                };
+                if plans.iter().all(|(other, _)| *other != planning) {
+                    plans.push((planning, plan(&graph, &wanted, planning)));
+                }
+                let made = plans.iter().find(|(other, _)| *other == planning);
+                let planned = match &made.unwrap().1 {
+                    Ok(planned) => planned,
+                    Err(error) => {
+                        let place = format!("{} {}", path.display(), stage.name());
+                        refused.push((place, *name, error.clone()));
+                        continue;
+                    }
+                };
+                values_are_kept(planned);
+                for step in &planned.steps {
+                    let shader = emit(&step.kernel, caps);
+                    let module = modules.entry(shader.source).or_insert_with_key(|source| {
+                        let place =
+                            format!("{}: {} of {}", path.display(), shader.name, step.label);
+                        let written = validate(source).unwrap_or_else(|e| panic!("{place}: {e}"));
+                        (place, written)
+                    });
+                    if let Some(beyond) = module.1.needs.beyond(caps) {
+                        panic!("{} needs {beyond} on {name}", module.0);
                     }
                 }
             }
         }
     }
-    assert!(seen.len() > 1000, "only {} modules", seen.len());
+    for (place, preset, error) in &refused {
+        println!("{place} on {preset}: {error}");
+        let Error::Limit { what, label, .. } = error else {
+            panic!("{error}");
+        };
+        // Only what holds a whole batch is too large, never what one kernel binds.
+        assert_eq!(*what, "MiB in a storage buffer", "{place}: {error}");
+        assert!(!label.is_empty(), "{place}: {error}");
+    }
+    assert!(modules.len() > 1000, "only {} modules", modules.len());
+    let reports = [check_spirv(modules.values()), check_hlsl(modules.values())];
+    for report in reports {
+        println!("{report}");
+        assert!(report.refused.is_empty(), "{:#?}", report.refused);
+        assert!(!report.installed || report.accepted > 0, "{report}");
+    }
 }
 
 /// No kernel writes a slot that it reads, and nothing has been written over what it reads.

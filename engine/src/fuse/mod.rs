@@ -18,8 +18,10 @@ use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
 /// Rows for each column from which one invocation a row keeps a device busy.
 const ROWS_PER_COLUMN: usize = 256;
-/// Storage buffers one kernel may bind; every Vulkan, Metal and DX12 driver in use offers this many.
+/// Storage buffers that a fused kernel binds at most: with more, fusion saves little.
 pub(crate) const MAX_BINDINGS: usize = 12;
+/// Storage buffers that every kernel can do with; WebGPU has adapters offer as many.
+pub(crate) const LEAST_BINDINGS: usize = 8;
 /// Storage buffers that several small kernels as one may bind on adapters that offer as many; Metal offers no more.
 pub(crate) const BUNDLE_BINDINGS: usize = 31;
 
@@ -42,6 +44,7 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct Groups<'a> {
     lowered: &'a Lowered,
+    bindings: usize,
     pub(crate) groups: Vec<Group>,
     /// The group of each node.
     pub(crate) of: Vec<usize>,
@@ -51,10 +54,11 @@ pub(crate) struct Groups<'a> {
     ordered: bool,
 }
 
-/// Groups the nodes; with `fuse` false every node is its own group.
-pub(crate) fn group(lowered: &Lowered, fuse: bool) -> Groups<'_> {
+/// Groups the nodes into kernels that bind at most `bindings` buffers; with `fuse` false every node is its own group.
+pub(crate) fn group(lowered: &Lowered, fuse: bool, bindings: usize) -> Groups<'_> {
     let mut groups = Groups {
         lowered,
+        bindings: bindings.min(MAX_BINDINGS),
         groups: Vec::with_capacity(lowered.nodes.len()),
         of: Vec::with_capacity(lowered.nodes.len()),
         users: users(lowered),
@@ -143,7 +147,7 @@ impl Groups<'_> {
         fits && p.len == r.len
             // What only the backward pass uses would be computed early and kept until then.
             && p.forward == r.forward
-            && self.bound([p, r], &HashMap::new()).len() <= MAX_BINDINGS
+            && self.bound([p, r], &HashMap::new()).len() <= self.bindings
             && self.links_are_elementwise(producer, reader)
             && self.links_are_elementwise(reader, producer)
             && self.are_adjacent(producer, reader)

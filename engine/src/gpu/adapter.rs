@@ -3,7 +3,7 @@
 use samora_shaders::{Caps, Products};
 
 use super::textures::height;
-use crate::fuse::MAX_BINDINGS;
+use crate::fuse::{LEAST_BINDINGS, MAX_BINDINGS};
 use crate::{Error, Result};
 
 /// What devices with cooperative matrices are opened with.
@@ -23,26 +23,22 @@ pub struct AdapterSummary {
     pub driver: String,
     /// What kernel emission depends on.
     pub caps: Caps,
-    /// Largest storage binding in bytes.
-    pub max_binding_bytes: u64,
     /// Whether 16-bit floats are offered.
     pub f16: bool,
-    /// Rows and columns of the cooperative matrices that multiply f16 and sum f32, where they are offered.
-    pub cooperative: Option<u32>,
+    /// Rows and columns of the cooperative matrices that multiply f16 and sum f32, or why kernels cannot use any.
+    pub cooperative: Result<u32, String>,
     /// Whether kernels can be timed.
     pub timestamps: bool,
-    /// Storage buffers one kernel can bind, also where textures stand for them.
-    pub max_bindings: u32,
 }
 
 impl AdapterSummary {
     /// Fails when kernels need more than the adapter offers.
     pub(super) fn suffices(&self) -> Result<()> {
-        let needed = MAX_BINDINGS as u32;
-        if self.max_bindings < needed {
+        let needed = LEAST_BINDINGS as u32;
+        if self.caps.bindings < needed {
             return Err(Error::Adapter(format!(
                 "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
-                self.name, self.max_bindings
+                self.name, self.caps.bindings
             )));
         }
         Ok(())
@@ -94,7 +90,7 @@ pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
 /// What an adapter offers.
 pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
-    let max_binding_bytes = limits
+    let binding_bytes = limits
         .max_storage_buffer_binding_size
         .min(limits.max_buffer_size);
     let (buffers, textures) = (
@@ -103,10 +99,10 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     );
     let texels = info.device_type == wgpu::DeviceType::Cpu
         && textures as usize >= MAX_BINDINGS
-        && height(max_binding_bytes as usize / 4) <= limits.max_texture_dimension_2d;
+        && height(binding_bytes as usize / 4) <= limits.max_texture_dimension_2d;
     let subgroups = features
         .contains(wgpu::Features::SUBGROUP)
-        .then_some((info.subgroup_min_size, info.subgroup_max_size));
+        .then(|| lanes(&info));
     AdapterSummary {
         kind: match info.device_type {
             wgpu::DeviceType::DiscreteGpu => "discrete",
@@ -126,34 +122,57 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
                 .max_compute_invocations_per_workgroup
                 .min(limits.max_compute_workgroup_size_x),
             grid: limits.max_compute_workgroups_per_dimension,
+            bindings: if texels {
+                buffers.min(textures)
+            } else {
+                buffers
+            },
+            binding_bytes,
             products: Products::Exact,
         },
-        max_binding_bytes,
         f16: features.contains(wgpu::Features::SHADER_F16),
         cooperative: cooperative(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
-        max_bindings: if texels {
-            buffers.min(textures)
-        } else {
-            buffers
-        },
         name: info.name,
     }
 }
 
+/// Fewest and most lanes of a subgroup.
+fn lanes(info: &wgpu::AdapterInfo) -> (u32, u32) {
+    // wgpu says 4 to 64 for whatever Metal runs on. On Apple's GPUs a SIMD-group has 32 (Apple, "Metal Shading
+    // Language Specification", 6.9.2 `threads_per_simdgroup`; Metal Feature Set Tables).
+    match info.backend == wgpu::Backend::Metal && info.name.starts_with("Apple") {
+        true => (32, 32),
+        false => (info.subgroup_min_size, info.subgroup_max_size),
+    }
+}
+
 /// The largest usable cooperative matrices. Kernels also need subgroups of one size.
-fn cooperative(adapter: &wgpu::Adapter) -> Option<u32> {
+fn cooperative(adapter: &wgpu::Adapter) -> Result<u32, String> {
     use wgpu::CooperativeScalarType::{F16, F32};
     let info = adapter.get_info();
+    if info.backend == wgpu::Backend::Dx12 {
+        return Err("wgpu has no cooperative matrices on DX12".into());
+    }
     let needed = COOPERATIVE | wgpu::Features::SUBGROUP;
-    if !adapter.features().contains(needed) || info.subgroup_min_size != info.subgroup_max_size {
-        return None;
+    if !adapter.features().contains(needed) {
+        return Err("its driver offers no cooperative matrices, f16 or subgroups".into());
+    }
+    let (fewest, most) = lanes(&info);
+    if fewest != most {
+        return Err(format!(
+            "its subgroups have {fewest} to {most} lanes, whichever its driver takes for a kernel, and wgpu cannot \
+             ask for one size"
+        ));
     }
     let offered = adapter.cooperative_matrix_properties();
-    [16, 8].into_iter().find(|size| {
+    let usable = [16, 8].into_iter().find(|size| {
         offered.iter().any(|p| {
             [p.m_size, p.n_size, p.k_size] == [*size; 3] && (p.ab_type, p.cr_type) == (F16, F32)
         })
+    });
+    usable.ok_or_else(|| {
+        "its cooperative matrices are not of f16 that sum in f32, 16×16 or 8×8".into()
     })
 }
 
@@ -178,7 +197,21 @@ mod tests {
     use samora_shaders::Caps;
 
     use super::AdapterSummary;
-    use crate::fuse::MAX_BINDINGS;
+
+    /// Metal tells 4 to 64 lanes for every GPU.
+    #[test]
+    fn subgroups_of_apple_have_32_lanes() {
+        let mut info =
+            wgpu::AdapterInfo::new(wgpu::DeviceType::IntegratedGpu, wgpu::Backend::Metal);
+        (info.subgroup_min_size, info.subgroup_max_size) = (4, 64);
+        info.name = "Apple M2 Pro".into();
+        assert_eq!(super::lanes(&info), (32, 32));
+        info.name = "AMD Radeon Pro 5500M".into();
+        assert_eq!(super::lanes(&info), (4, 64));
+        info.name = "Apple M1 (Honeykrisp)".into();
+        info.backend = wgpu::Backend::Vulkan;
+        assert_eq!(super::lanes(&info), (4, 64));
+    }
 
     #[test]
     fn an_adapter_with_too_few_bindings_is_refused_by_name() {
@@ -188,14 +221,12 @@ mod tests {
             kind: "integrated",
             driver: String::new(),
             caps: Caps::portable(),
-            max_binding_bytes: 1 << 27,
             f16: false,
-            cooperative: None,
+            cooperative: Err("none".into()),
             timestamps: false,
-            max_bindings: MAX_BINDINGS as u32,
         };
         assert!(adapter.suffices().is_ok());
-        adapter.max_bindings = 4;
+        adapter.caps.bindings = 4;
         let message = adapter.suffices().err().map(|e| e.to_string());
         let message = message.unwrap_or_default();
         assert!(

@@ -1,6 +1,6 @@
 //! An open device and its failures as typed values.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -72,6 +72,7 @@ pub struct Device {
     source: wgpu::Adapter,
     failure: Arc<Mutex<Option<String>>>,
     created: AtomicUsize,
+    pins: Mutex<Option<PathBuf>>,
 }
 
 impl Device {
@@ -139,6 +140,7 @@ impl Device {
             source: adapter,
             failure,
             created: AtomicUsize::new(0),
+            pins: Mutex::new(None),
         })
     }
 
@@ -153,6 +155,19 @@ impl Device {
         }
     }
 
+    /// From now on programs keep to the variants of kernels that are named in this file, and add to it those that are
+    /// chosen for others. Without a file, what was measured on this machine decides anew at every start.
+    pub fn pin(&self, file: &Path) {
+        if let Ok(mut pins) = self.pins.lock() {
+            *pins = Some(file.to_path_buf());
+        }
+    }
+
+    /// The file that names variants, if any.
+    pub(super) fn pins(&self) -> Option<PathBuf> {
+        self.pins.lock().ok().and_then(|pins| pins.clone())
+    }
+
     /// How it computes large matrix products.
     pub fn precision(&self) -> Precision {
         self.options.precision
@@ -161,9 +176,10 @@ impl Device {
     /// How plans for it are made.
     pub fn planning(&self, fuse: bool) -> Planning {
         let gpu = self.precision().planning(fuse);
-        let offered = self.adapter.max_bindings as usize;
+        let caps = &self.adapter.caps;
         Planning {
-            bindings: gpu.bindings.min(offered),
+            bindings: gpu.bindings.min(caps.bindings as usize),
+            binding_bytes: caps.binding_bytes,
             ..gpu
         }
     }
@@ -201,12 +217,12 @@ impl Device {
             true => textures::padded(len.max(1)),
             false => 4 * len.max(1) as u64,
         };
-        if size > self.adapter.max_binding_bytes {
+        if size > self.adapter.caps.binding_bytes {
             return Err(Error::Plan(format!(
                 "{label} needs {} MiB, {} binds at most {} MiB; {LESS}",
                 size >> 20,
                 self.adapter.name,
-                self.adapter.max_binding_bytes >> 20
+                self.adapter.caps.binding_bytes >> 20
             )));
         }
         self.count();
@@ -360,10 +376,10 @@ impl Device {
 
 /// What kernels are emitted for.
 fn products(adapter: &AdapterSummary, precision: Precision) -> Result<Products> {
-    let size = adapter.cooperative.ok_or_else(|| {
+    let size = adapter.cooperative.clone().map_err(|reason| {
         Error::Adapter(format!(
-            "{} offers no cooperative matrices of f16 that sum in f32: use precision Exact instead of \
-             {precision:?}, or choose another with --adapter",
+            "{} cannot compute with precision {precision:?}: {reason}; use precision Exact, or choose another with \
+             --adapter",
             adapter.name
         ))
     });

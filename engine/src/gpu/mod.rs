@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 mod device;
+mod pins;
 mod pipeline;
 mod profile;
 mod program;

@@ -60,6 +60,8 @@ impl<'d> Program<'d> {
         plan: Plan,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
+        // First, while the memory that they are tried in is free.
+        let kernels = Kernels::new(device, &plan)?;
         let (sources, input_bytes) = allocate(device, graph, &plan.half_sources, tensors)?;
         let slots = plan
             .slots
@@ -94,7 +96,7 @@ impl<'d> Program<'d> {
             types,
             in_flight: None,
         };
-        program.compile()?;
+        program.bind(&kernels);
         device.check()?;
         Ok(program)
     }
@@ -273,29 +275,9 @@ impl<'d> Program<'d> {
         })
     }
 
-    /// Emits, de-duplicates and compiles the kernels, and binds their buffers.
-    fn compile(&mut self) -> Result<()> {
-        let mut tuning = Tuning::load(self.device);
-        let steps = self.plan.steps.iter();
-        let shaders = steps.map(|s| tuning.choose(self.device, &s.kernel, &s.label, &s.lens));
-        let shaders: Vec<Shader> = shaders.collect();
-        tuning.save();
-        let mut seen = HashSet::new();
-        let kernels = shaders.iter().zip(&self.plan.steps);
-        let kernels: Vec<Candidate> = kernels
-            .filter(|(shader, _)| seen.insert(shader.source.as_str()))
-            .map(|(shader, step)| Candidate {
-                shader,
-                kernel: &step.kernel,
-                label: &step.label,
-                lens: &step.lens,
-            })
-            .collect();
-        let distinct: Vec<_> = kernels.iter().map(|k| (k.shader, k.label)).collect();
-        let pipelines = pipelines(self.device, &distinct)?;
-        let mut passed = Passed::load(self.device);
-        passed.check(self.device, &kernels, &pipelines)?;
-        passed.save();
+    /// Binds the kernels' buffers.
+    fn bind(&mut self, kernels: &Kernels) {
+        let shaders = &kernels.shaders;
         let read = |(shader, step): (&Shader, &Step)| -> Vec<Place> {
             shader.textures.iter().map(|&b| step.places[b]).collect()
         };
@@ -310,7 +292,7 @@ impl<'d> Program<'d> {
         let (textures, chosen) = Textures::choose(self.device, &read, |place| lens[&place], BYTES);
         let mut dispatches = Vec::with_capacity(shaders.len());
         for ((shader, step), chosen) in shaders.iter().zip(&self.plan.steps).zip(chosen) {
-            let pipeline = pipelines[&shader.source].clone();
+            let pipeline = kernels.pipelines[&shader.source].clone();
             let mut resources: Vec<wgpu::BindingResource<'_>> =
                 step.places.iter().map(|p| self.resource(*p)).collect();
             let mut reads = Vec::with_capacity(chosen.len());
@@ -331,7 +313,43 @@ impl<'d> Program<'d> {
         }
         self.textures = textures;
         self.dispatches = dispatches;
-        Ok(())
+    }
+}
+
+/// What a plan runs: a shader for each step, and their pipelines by text.
+struct Kernels {
+    shaders: Vec<Shader>,
+    pipelines: HashMap<String, wgpu::ComputePipeline>,
+}
+
+impl Kernels {
+    /// Chooses, de-duplicates, compiles and tests the kernels of a plan.
+    ///
+    /// # Errors
+    /// A kernel the driver refuses or computes wrongly.
+    fn new(device: &Device, plan: &Plan) -> Result<Self> {
+        let mut tuning = Tuning::load(device)?;
+        let steps = plan.steps.iter();
+        let shaders = steps.map(|s| tuning.choose(device, &s.kernel, &s.label, &s.lens));
+        let shaders: Vec<Shader> = shaders.collect();
+        tuning.save(device)?;
+        let mut seen = HashSet::new();
+        let kernels = shaders.iter().zip(&plan.steps);
+        let kernels: Vec<Candidate> = kernels
+            .filter(|(shader, _)| seen.insert(shader.source.as_str()))
+            .map(|(shader, step)| Candidate {
+                shader,
+                kernel: &step.kernel,
+                label: &step.label,
+                lens: &step.lens,
+            })
+            .collect();
+        let distinct: Vec<_> = kernels.iter().map(|k| (k.shader, k.label)).collect();
+        let pipelines = pipelines(device, &distinct)?;
+        let mut passed = Passed::load(device);
+        passed.check(device, &kernels, &pipelines)?;
+        passed.save();
+        Ok(Self { shaders, pipelines })
     }
 }
 

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use samora_shaders::{
     Access, Binding, BufferType, Caps, Expr, Kernel, Leaf, Map, Output, Scalar, Shader, Unary,
@@ -13,7 +14,7 @@ use super::selftest::{Candidate, Passed};
 use super::textures::Textures;
 use super::tuning::Tuning;
 use super::*;
-use crate::{Error, Place, Result};
+use crate::{Error, Place, Result, Step};
 
 const LEN: usize = 37;
 
@@ -97,38 +98,54 @@ fn kernels_that_passed_are_not_run_again() {
     assert!(damaged.is_err(), "a damaged file remembers nothing");
 }
 
-#[test]
-fn the_fastest_variant_is_measured_once_and_kept() {
-    let folder = std::env::temp_dir().join(format!("samora-tuning-{}", std::process::id()));
-    let opened = |tune| {
-        let mut device = device(Some(folder.clone()));
-        device.options.tune = tune;
-        device.adapter.caps = Caps::portable();
-        device
-    };
+/// A product large enough to come in variants.
+fn product() -> Step {
     let mut g = crate::Graph::new();
     let [a, b] = ["a", "b"].map(|name| g.input(name, &[512, 512], crate::DType::F32));
     let b = g.slice(b, 1, 0, 256);
     let product = g.matmul(a, b);
     let plan = crate::plan(&g, &[product], crate::Planning::exact(true)).unwrap();
-    let step = &plan.steps[0];
-    let choose = |tune| {
-        let device = opened(tune);
-        let mut tuning = Tuning::load(&device);
-        let chosen = tuning.choose(&device, &step.kernel, &step.label, &step.lens);
-        tuning.save();
-        chosen.source
-    };
-    let all = samora_shaders::variants(&step.kernel, &Caps::portable());
+    plan.steps[0].clone()
+}
+
+/// A device with the kernels meant for GPUs.
+fn tuned(folder: &Path, tune: Tune) -> Device {
+    let mut device = device(Some(folder.to_path_buf()));
+    device.options.tune = tune;
+    device.adapter.caps = Caps::portable();
+    device
+}
+
+fn choose(device: &Device) -> Result<Shader> {
+    let step = product();
+    let mut tuning = Tuning::load(device)?;
+    let chosen = tuning.choose(device, &step.kernel, &step.label, &step.lens);
+    tuning.save(device)?;
+    Ok(chosen)
+}
+
+#[test]
+fn the_fastest_variant_is_measured_once_and_kept() {
+    let folder = std::env::temp_dir().join(format!("samora-tuning-{}", std::process::id()));
+    let file = folder.join("tuning.ron");
+    let choose = |tune| choose(&tuned(&folder, tune)).unwrap().source;
+    let all = samora_shaders::variants(&product().kernel, &Caps::portable());
     assert!(all.len() > 3);
+    let names: HashSet<&str> = all.iter().map(|shader| &*shader.variant).collect();
+    assert_eq!(names.len(), all.len(), "two variants of one name");
     let by_rule = all[0].source.clone();
     assert_eq!(choose(Tune::Read), by_rule);
-    assert!(!folder.join("tuning.ron").exists());
+    assert!(!file.exists());
     let fastest = choose(Tune::Write);
-    let text = fs::read_to_string(folder.join("tuning.ron")).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
     let read = choose(Tune::Read);
     let off = choose(Tune::Off);
-    fs::write(folder.join("tuning.ron"), "(damaged").unwrap();
+    let elsewhere = text.replace("naga", "another compiler");
+    fs::write(&file, &elsewhere).unwrap();
+    let other = choose(Tune::Read);
+    choose(Tune::Write);
+    let both = fs::read_to_string(&file).unwrap();
+    fs::write(&file, "(damaged").unwrap();
     let damaged = choose(Tune::Read);
     fs::remove_dir_all(&folder).unwrap();
     assert!(text.contains("gemm 1x512x256x512"), "{text}");
@@ -136,7 +153,45 @@ fn the_fastest_variant_is_measured_once_and_kept() {
     assert!(!text.contains("None"), "a variant is wrong: {text}");
     assert_eq!(read, fastest);
     assert_eq!(off, by_rule);
+    assert_eq!(other, by_rule, "measured with another compiler");
+    for part in ["naga", "another compiler"] {
+        assert!(both.contains(part), "{both}");
+    }
     assert_eq!(damaged, by_rule);
+}
+
+/// A run that was interrupted goes on with the kernels it began with, whatever was measured meanwhile.
+#[test]
+fn a_run_keeps_to_its_variants() {
+    let folder = std::env::temp_dir().join(format!("samora-pins-{}", std::process::id()));
+    let [run, tuning] = ["kernels.ron", "tuning.ron"].map(|name| folder.join(name));
+    fs::create_dir_all(&folder).unwrap();
+    let all = samora_shaders::variants(&product().kernel, &Caps::portable());
+    let device = tuned(&folder, Tune::Read);
+    let pinned = || {
+        let device = tuned(&folder, Tune::Read);
+        device.pin(&run);
+        choose(&device)
+    };
+    assert_eq!(pinned().unwrap().variant, all[0].variant);
+    let text = fs::read_to_string(&run).unwrap();
+    assert!(text.contains(&all[0].variant), "{text}");
+    // Another process finds the second variant to be the fastest.
+    choose(&tuned(&folder, Tune::Write)).unwrap();
+    let measured = fs::read_to_string(&tuning).unwrap();
+    let at = measured.find("fastest: \"").unwrap() + "fastest: \"".len();
+    let end = at + measured[at..].find('"').unwrap();
+    let second = [&measured[..at], &all[1].variant, &measured[end..]].concat();
+    fs::write(&tuning, second).unwrap();
+    assert_eq!(choose(&device).unwrap().variant, all[1].variant);
+    assert_eq!(pinned().unwrap().variant, all[0].variant);
+    // Pinned by name.
+    fs::write(&run, text.replace(&all[0].variant, &all[2].variant)).unwrap();
+    assert_eq!(pinned().unwrap().variant, all[2].variant);
+    fs::write(&run, "{damaged").unwrap();
+    let damaged = pinned();
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(damaged, Err(Error::File { .. })), "{damaged:?}");
 }
 
 #[test]

@@ -2,14 +2,14 @@
 //! a file that people can read too.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use samora_shaders::{Kernel, Shader, emit, variants};
 use serde::{Deserialize, Serialize};
 
-use super::cache::{CacheFile, identity};
+use super::cache::{CacheFile, digest, identity};
 use super::device::Device;
+use super::pins::Pins;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
 use crate::Result;
@@ -36,40 +36,48 @@ pub enum Tune {
 /// What was measured of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Measured {
-    /// Number of the fastest variant.
-    fastest: usize,
+    /// Name of the fastest variant.
+    fastest: String,
     /// Median milliseconds of each; `None` where it does not compile or is wrong.
-    milliseconds: Vec<Option<f64>>,
+    milliseconds: BTreeMap<String, Option<f64>>,
 }
 
 /// By kernel: its name, and a hash of the text of its first variant.
 type Kernels = BTreeMap<String, Measured>;
+/// By adapter and all that turns a kernel into what runs there.
+type Adapters = BTreeMap<String, Kernels>;
 
-/// What was measured on the adapters of this machine.
+/// What was measured on the adapters of this machine, and what the run keeps to.
 #[derive(Debug)]
 pub(super) struct Tuning {
     file: CacheFile,
-    adapter: String,
-    adapters: BTreeMap<String, Kernels>,
+    known: Kernels,
+    /// What was measured now.
+    new: Kernels,
+    pins: Pins,
     /// What was chosen for kernels that steps share.
     chosen: HashMap<String, Shader>,
-    changed: bool,
 }
 
 impl Tuning {
-    /// Loads what was measured earlier; an unreadable file counts as empty.
-    pub(super) fn load(device: &Device) -> Self {
+    /// Loads what was measured earlier, an unreadable file counting as empty, and what the run keeps to.
+    ///
+    /// # Errors
+    /// The file of the run cannot be read.
+    pub(super) fn load(device: &Device) -> Result<Self> {
         let file = CacheFile::of(device, "tuning.ron");
-        Self {
-            adapters: ron::from_str(&file.read()).unwrap_or_default(),
+        Ok(Self {
+            known: parse(&file.read())
+                .remove(&identity(device))
+                .unwrap_or_default(),
+            new: Kernels::new(),
             file,
-            adapter: identity(device),
+            pins: Pins::load(device.pins().as_deref())?,
             chosen: HashMap::new(),
-            changed: false,
-        }
+        })
     }
 
-    /// The variant of a step's kernel that is fastest as far as is known.
+    /// The variant of a step's kernel that the run keeps to, else the one that is fastest as far as is known.
     pub(super) fn choose(
         &mut self,
         device: &Device,
@@ -78,46 +86,85 @@ impl Tuning {
         lens: &[usize],
     ) -> Shader {
         let by_rule = emit(kernel, &device.adapter.caps);
-        if device.options.tune == Tune::Off || device.adapter.caps.cpu {
+        if device.adapter.caps.cpu || by_rule.variant.is_empty() {
             return by_rule;
         }
-        let mut hasher = DefaultHasher::new();
-        by_rule.source.hash(&mut hasher);
-        let key = format!("{} {:016x}", by_rule.name, hasher.finish());
+        let key = format!("{} {:016x}", by_rule.name, digest(&by_rule.source));
         if let Some(chosen) = self.chosen.get(&key) {
             return chosen.clone();
         }
-        let known = self.adapters.entry(self.adapter.clone()).or_default();
-        if device.options.tune == Tune::Read && !known.contains_key(&key) {
-            return by_rule;
-        }
-        let mut shaders = variants(kernel, &device.adapter.caps);
-        if shaders.len() > 1 && !known.contains_key(&key) {
-            match measure(device, &shaders, (kernel, label, lens)) {
-                Ok(measured) => {
-                    known.insert(key.clone(), measured);
-                    self.changed = true;
-                }
-                // Such as no memory left for its buffers.
-                Err(e) => log::warn!("{key} of {label} is not tuned: {e}"),
+        let pinned = self.pins.of(&key).map(str::to_string);
+        let wanted = pinned.or_else(|| {
+            let tune = device.options.tune;
+            let measured = |kernels: &Kernels| Some(kernels.get(&key)?.fastest.clone());
+            match tune {
+                Tune::Off => None,
+                Tune::Read => measured(&self.known),
+                Tune::Write => measured(&self.known).or_else(|| {
+                    self.measure(device, &key, (kernel, label, lens));
+                    measured(&self.new)
+                }),
             }
-        }
-        let fastest = known.get(&key).map_or(0, |measured| measured.fastest);
-        let chosen = shaders.swap_remove(fastest.min(shaders.len() - 1));
+        });
+        let chosen = match wanted {
+            Some(variant) if variant != by_rule.variant => {
+                let all = variants(kernel, &device.adapter.caps).into_iter();
+                let found = all.into_iter().find(|shader| shader.variant == variant);
+                if found.is_none() {
+                    log::warn!(
+                        "{key} of {label} has no variant `{variant}` here; the rules choose"
+                    );
+                }
+                found.unwrap_or(by_rule)
+            }
+            _ => by_rule,
+        };
+        self.pins.keep(&key, &chosen.variant);
         self.chosen.insert(key, chosen.clone());
         chosen
     }
 
-    /// Writes the file when something was measured. Not being able to is no failure.
-    pub(super) fn save(self) {
-        let pretty = ron::ser::PrettyConfig::default().depth_limit(2);
-        if let (true, Ok(text)) = (
-            self.changed,
-            ron::ser::to_string_pretty(&self.adapters, pretty),
-        ) {
-            self.file.replace(&text);
+    fn measure(
+        &mut self,
+        device: &Device,
+        key: &str,
+        (kernel, label, lens): (&Kernel, &str, &[usize]),
+    ) {
+        let shaders = variants(kernel, &device.adapter.caps);
+        if shaders.len() < 2 {
+            return;
+        }
+        match measure(device, &shaders, (kernel, label, lens)) {
+            Ok(measured) => _ = self.new.insert(key.into(), measured),
+            // Such as no memory left for its buffers.
+            Err(e) => log::warn!("{key} of {label} is not tuned: {e}"),
         }
     }
+
+    /// Adds to the cache what was measured, of which not being able to is no failure, and to the run's file what was
+    /// chosen.
+    ///
+    /// # Errors
+    /// The file of the run cannot be written.
+    pub(super) fn save(self, device: &Device) -> Result<()> {
+        if !self.new.is_empty() {
+            self.file.update(|others| {
+                let mut all = parse(others);
+                let kernels = all.entry(identity(device)).or_default();
+                // What another process has measured meanwhile it has chosen by.
+                for (key, measured) in self.new {
+                    kernels.entry(key).or_insert(measured);
+                }
+                let pretty = ron::ser::PrettyConfig::default().depth_limit(3);
+                ron::ser::to_string_pretty(&all, pretty).unwrap_or_default()
+            });
+        }
+        self.pins.save()
+    }
+}
+
+fn parse(text: &str) -> Adapters {
+    ron::from_str(text).unwrap_or_default()
 }
 
 /// Times variants in turn on random numbers.
@@ -145,7 +192,7 @@ fn measure(
     });
     let right = |(shader, pipeline): (&Shader, Option<wgpu::ComputePipeline>)| {
         let pipeline = pipeline?;
-        trial.refill(shader);
+        trial.refill();
         trial.run(shader, &pipeline, 1).ok()?;
         trial.verify(shader).ok()?;
         Some(pipeline)
@@ -182,12 +229,14 @@ fn measure(
         times.get(times.len() / 2).copied()
     };
     let milliseconds: Vec<Option<f64>> = times.iter_mut().map(median).collect();
-    let known = milliseconds.iter().enumerate();
+    let known = shaders.iter().zip(&milliseconds);
     let fastest = known
-        .filter_map(|(i, ms)| Some((i, (*ms)?)))
+        .filter_map(|(shader, ms)| Some((shader, (*ms)?)))
         .min_by(|a, b| a.1.total_cmp(&b.1));
+    let fastest = fastest.map_or(&shaders[0], |(shader, _)| shader);
+    let names = shaders.iter().map(|shader| shader.variant.clone());
     Ok(Measured {
-        fastest: fastest.map_or(0, |(i, _)| i),
-        milliseconds,
+        fastest: fastest.variant.clone(),
+        milliseconds: names.zip(milliseconds).collect(),
     })
 }

@@ -58,10 +58,11 @@ pub(crate) struct Lowered {
     pub(crate) values: HashMap<Value, Buffer>,
 }
 
-/// Lowers everything that `wanted` depends on.
-pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
+/// Lowers everything that `wanted` depends on, for kernels that bind at most so many buffers.
+pub(crate) fn lower(graph: &Graph, wanted: &[Value], bindings: usize) -> Result<Lowered> {
     let mut lowering = Lower {
         graph,
+        bindings,
         nodes: Vec::new(),
         views: vec![Vec::new(); graph.nodes().len()],
         copies: HashMap::new(),
@@ -98,6 +99,7 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value]) -> Result<Lowered> {
 
 struct Lower<'a> {
     graph: &'a Graph,
+    bindings: usize,
     nodes: Vec<LoweredNode>,
     /// Where each output of each graph node is: a buffer and a view of it.
     views: Vec<Vec<(Buffer, View)>>,

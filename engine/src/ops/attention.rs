@@ -2,7 +2,7 @@
 //! SAM's decomposed relative positions (image_encoder.py). [`samora_shaders::Attention`] has the
 //! equations; no matrix of all pairs is ever stored.
 
-use samora_shaders::{Attention, AttentionPass, HeadRows, Saved, Tokens};
+use samora_shaders::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 
 use super::attention_gradient::{row_products, sum_batches};
 use super::attention_reference::Reference;
@@ -256,9 +256,9 @@ impl Op for AttentionOp {
         let first = layout.saved();
         let saved = Saved {
             dout: first,
-            lse: first + 1,
-            delta: first + 2,
-            rel: layout.tables.then_some(first + 3),
+            lse: Part::whole(first + 1),
+            delta: Part::whole(first + 2),
+            rel: layout.tables.then_some(Part::whole(first + 3)),
         };
         let rows = |k: usize| HeadRows {
             buffer: k,
@@ -284,6 +284,7 @@ impl Op for AttentionOp {
                 dpad: (outputs.len() > 2).then_some(n + 2),
             },
         };
+        let reads_tables = layout.tables && !matches!(self.pass, Pass::BackwardKv);
         Lowering::Attention(Attention {
             pass,
             batch: batch(inputs),
@@ -294,9 +295,11 @@ impl Op for AttentionOp {
             q: rows(0),
             k: rows(1),
             v: rows(2),
-            rel_pos: layout.tables.then_some((3, 4)),
-            distance_bias: layout.biased.then_some(layout.bias_input()),
-            pad_kv: layout.pads.then_some(((first - 2, 0), (first - 1, 0))),
+            rel_pos: reads_tables.then_some((Part::whole(3), Part::whole(4))),
+            distance_bias: layout.biased.then_some(Part::whole(layout.bias_input())),
+            pad_kv: layout
+                .pads
+                .then(|| (Part::whole(first - 2), Part::whole(first - 1))),
             bindings: Vec::new(),
         })
     }

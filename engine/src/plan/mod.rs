@@ -6,6 +6,7 @@
 
 mod halves;
 mod kernel;
+mod limits;
 mod order;
 mod slots;
 mod updates;
@@ -65,6 +66,8 @@ pub struct Planning {
     pub least_half: usize,
     /// Storage buffers that one kernel may bind.
     pub bindings: usize,
+    /// Bytes of each.
+    pub binding_bytes: u64,
 }
 
 impl Planning {
@@ -75,6 +78,7 @@ impl Planning {
             halves: false,
             least_half: 4096,
             bindings: MAX_BINDINGS,
+            binding_bytes: u64::MAX,
         }
     }
 }
@@ -104,8 +108,8 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
     graph.check()?;
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
     let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
-    let lowered = lower(graph, &all)?;
-    let mut groups = fuse::group(&lowered, planning.fuse);
+    let lowered = lower(graph, &all, planning.bindings)?;
+    let mut groups = fuse::group(&lowered, planning.fuse, planning.bindings);
     let updates = place_updates(graph, &lowered, &mut groups);
     if planning.fuse {
         groups.bundle(planning.bindings, &updates.in_place);
@@ -153,14 +157,16 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         let node = fuse::computed(&buffer)?;
         Some((lowered.nodes[node].label.to_string(), words))
     });
-    Ok(Plan {
+    let plan = Plan {
         half_sources: half_sources.collect(),
         steps,
         copies: copies.collect(),
         outputs,
         peak: peak.collect(),
         slots: slots.sizes,
-    })
+    };
+    limits::check(graph, &plan, &planning)?;
+    Ok(plan)
 }
 
 impl Plan {

@@ -39,13 +39,19 @@ pub fn adapters() -> Result<()> {
             adapter.driver.clone(),
             subgroups.map_or("no".into(), |(low, high)| format!("{low}–{high}")),
             offered(adapter.f16),
-            adapter
-                .cooperative
-                .map_or("no".into(), |size| format!("{size}×{size}")),
+            match adapter.cooperative {
+                Ok(size) => format!("{size}×{size}"),
+                Err(_) => "no".into(),
+            },
             offered(adapter.timestamps),
-            format!("{} MiB", adapter.max_binding_bytes >> 20),
+            format!("{} MiB", adapter.caps.binding_bytes >> 20),
         ]);
     }
     print_result(&table);
+    for (index, adapter) in found.iter().enumerate() {
+        if let Err(reason) = &adapter.cooperative {
+            print_result(format!("{index}: no precision Half or Split: {reason}\n"));
+        }
+    }
     Ok(())
 }

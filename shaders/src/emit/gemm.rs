@@ -51,7 +51,10 @@ pub(crate) fn gemm(kernel: &Gemm, caps: &Caps, tile: Tile) -> Shader {
     };
     let Gemm { batch, m, n, k, .. } = kernel;
     let name = format!("gemm {batch}x{m}x{n}x{k}");
-    Shader::new(name, module, grid, &kernel.bindings)
+    Shader {
+        variant: tile.name(),
+        ..Shader::new(name, module, grid, &kernel.bindings)
+    }
 }
 
 /// Binds the block of the result that a workgroup computes: its first `row` and `col` and the `batch`. Returns

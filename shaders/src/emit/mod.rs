@@ -32,6 +32,8 @@ use crate::{Binding, Caps, Kernel};
 pub struct Shader {
     /// Short family name with the shape, for plans and profiles, such as `gemm 1x392x768x768`.
     pub name: String,
+    /// Which of the [`variants`] it is, such as `shared 64x64x32 8x8`; empty where a family has one.
+    pub variant: String,
     /// WGSL text; the entry point is `main`.
     pub source: String,
     /// Workgroups to dispatch.
@@ -47,6 +49,7 @@ impl Shader {
     fn new(name: String, module: Module, grid: [u32; 3], bindings: &[Binding]) -> Self {
         Self {
             name,
+            variant: String::new(),
             source: module.source,
             grid,
             bindings: bindings.to_vec(),

@@ -1,7 +1,7 @@
 //! Host evaluation of single rows of attention and its gradients.
 
 use super::Words;
-use crate::{Attention, AttentionPass, HeadRows, Saved, Tokens};
+use crate::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 
 /// Element `i` of binding `output`.
 pub(super) fn element(a: &Attention, buffers: &[Words], output: usize, i: usize) -> Option<f64> {
@@ -229,9 +229,7 @@ impl Run<'_> {
     fn key(&self, b: usize, h: usize, k: &Key, d: usize) -> f64 {
         match (k.token, self.a.pad_kv) {
             (Some(m), _) => self.head(&self.a.k, self.keys(), b, h, m, d),
-            (None, Some(((buffer, offset), _))) => {
-                self.buffers[buffer].at(offset + h * self.a.head_dim + d)
-            }
+            (None, Some((pad, _))) => self.part(pad, h * self.a.head_dim + d),
             (None, None) => 0.0,
         }
     }
@@ -239,9 +237,7 @@ impl Run<'_> {
     fn value(&self, b: usize, h: usize, k: &Key, d: usize) -> f64 {
         match (k.token, self.a.pad_kv) {
             (Some(m), _) => self.head(&self.a.v, self.keys(), b, h, m, d),
-            (None, Some((_, (buffer, offset)))) => {
-                self.buffers[buffer].at(offset + h * self.a.head_dim + d)
-            }
+            (None, Some((_, pad))) => self.part(pad, h * self.a.head_dim + d),
             (None, None) => 0.0,
         }
     }
@@ -264,8 +260,12 @@ impl Run<'_> {
         (k.y, self.extents().0 + k.x)
     }
 
+    fn part(&self, part: Part, at: usize) -> f64 {
+        self.buffers[part.buffer].at(part.offset + at)
+    }
+
     /// Table row that relates query `n` to column `column` of the saved terms: (table, row).
-    fn table_row(&self, n: usize, column: usize) -> Option<(usize, usize)> {
+    fn table_row(&self, n: usize, column: usize) -> Option<(Part, usize)> {
         let (r_h, r_w) = self.a.rel_pos?;
         let Tokens::Grid {
             width,
@@ -284,9 +284,8 @@ impl Run<'_> {
     }
 
     fn table(&self, n: usize, column: usize, d: usize) -> f64 {
-        self.table_row(n, column).map_or(0.0, |(t, row)| {
-            self.buffers[t].at(row * self.a.head_dim + d)
-        })
+        self.table_row(n, column)
+            .map_or(0.0, |(t, row)| self.part(t, row * self.a.head_dim + d))
     }
 
     fn table_sum(&self, n: usize, k: &Key, d: usize) -> f64 {
@@ -300,7 +299,7 @@ impl Run<'_> {
             .sum()
     }
 
-    fn score(&self, b: usize, h: usize, n: usize, k: &Key, rel: Option<usize>) -> f64 {
+    fn score(&self, b: usize, h: usize, n: usize, k: &Key, rel: Option<Part>) -> f64 {
         let dot: f64 = (0..self.a.head_dim)
             .map(|d| self.query(b, h, n, d) * self.key(b, h, k, d))
             .sum();
@@ -312,7 +311,7 @@ impl Run<'_> {
         let term = |column| match rel {
             Some(saved) => {
                 let row = (b * self.a.heads + h) * self.queries() + n;
-                self.buffers[saved].at(row * self.rel_width() + column)
+                self.part(saved, row * self.rel_width() + column)
             }
             None => self.rel_term(b, h, n, column),
         };
@@ -334,12 +333,12 @@ impl Run<'_> {
         };
         let (y, x) = (n / width % window_h, n % width % window_w);
         let distance = y.abs_diff(k.y) * window_w + x.abs_diff(k.x);
-        self.buffers[bias].at(h * window_h * window_w + distance)
+        self.part(bias, h * window_h * window_w + distance)
     }
 
     fn probability(&self, s: &Saved, b: usize, h: usize, n: usize, k: &Key) -> f64 {
         let row = (b * self.a.heads + h) * self.queries() + n;
-        (self.score(b, h, n, k, s.rel) - self.buffers[s.lse].at(row)).exp()
+        (self.score(b, h, n, k, s.rel) - self.part(s.lse, row)).exp()
     }
 
     fn dout(&self, s: &Saved, b: usize, h: usize, n: usize, d: usize) -> f64 {
@@ -352,6 +351,6 @@ impl Run<'_> {
             .map(|d| self.dout(s, b, h, n, d) * self.value(b, h, k, d))
             .sum();
         let row = (b * self.a.heads + h) * self.queries() + n;
-        self.probability(s, b, h, n, k) * (dp - self.buffers[s.delta].at(row))
+        self.probability(s, b, h, n, k) * (dp - self.part(s.delta, row))
     }
 }

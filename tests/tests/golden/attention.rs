@@ -1,6 +1,6 @@
 //! Attention configurations.
 
-use samora_shaders::{Attention, AttentionPass, Binding, HeadRows, Kernel, Saved, Tokens};
+use samora_shaders::{Attention, AttentionPass, Binding, HeadRows, Kernel, Part, Saved, Tokens};
 
 use super::cases::{READ, WRITE};
 
@@ -39,17 +39,22 @@ pub(crate) fn attention(pass: Pass, windows: bool) -> Kernel {
         bindings.push(binding);
         bindings.len() - 1
     };
-    let rel_pos = windows.then(|| (bind(READ), bind(READ)));
+    let relative = windows && !matches!(pass, Pass::Keys);
+    let rel_pos = relative.then(|| (Part::whole(bind(READ)), Part::whole(bind(READ))));
     let pad_kv = windows.then(|| {
         let bias = bind(READ);
-        ((bias, 16), (bias, 32))
+        let pad = |offset| Part {
+            buffer: bias,
+            offset,
+        };
+        (pad(16), pad(32))
     });
     let rel = |bind: &mut dyn FnMut(Binding) -> usize| windows.then(|| bind(WRITE));
     let saved = |bind: &mut dyn FnMut(Binding) -> usize| Saved {
         dout: bind(READ),
-        lse: bind(READ),
-        delta: bind(READ),
-        rel: windows.then(|| bind(READ)),
+        lse: Part::whole(bind(READ)),
+        delta: Part::whole(bind(READ)),
+        rel: windows.then(|| Part::whole(bind(READ))),
     };
     let pass = match pass {
         Pass::Forward => AttentionPass::Forward {
@@ -138,7 +143,7 @@ pub(crate) fn biased_attention() -> Kernel {
         k: rows(1),
         v: rows(2),
         rel_pos: None,
-        distance_bias: Some(3),
+        distance_bias: Some(Part::whole(3)),
         pad_kv: None,
         bindings: vec![READ, READ, READ, READ, WRITE, WRITE],
     })
@@ -167,7 +172,9 @@ pub(crate) fn tiled_attention(pass: Pass, windows: bool) -> Kernel {
             keys: 70,
         },
     };
-    let pad_kv = a.pad_kv.map(|((k, _), (v, _))| ((k, 32), (v, 64)));
+    let pad_kv = a
+        .pad_kv
+        .map(|(k, v)| (Part { offset: 32, ..k }, Part { offset: 64, ..v }));
     Kernel::Attention(Attention {
         head_dim: 16,
         tokens,

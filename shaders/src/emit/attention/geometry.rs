@@ -33,7 +33,7 @@ pub(super) fn wide(a: &Attention) -> bool {
     let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
     let pads_aligned = a
         .pad_kv
-        .is_none_or(|((_, k), (_, v))| k.is_multiple_of(4) && v.is_multiple_of(4));
+        .is_none_or(|(k, v)| k.offset.is_multiple_of(4) && v.offset.is_multiple_of(4));
     a.head_dim.is_multiple_of(4) && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned)
 }
 
@@ -275,7 +275,7 @@ impl Emitter<'_> {
             .map(|axis| format!("max({n}_{axis}, {m}_{axis}) - min({n}_{axis}, {m}_{axis})"));
         let area = window_h * window_w;
         let at = format!("h * {area}u + ({y}) * {window_w}u + {x}");
-        format!(" + {}", self.number(bias, &at))
+        format!(" + {}", self.part(bias, &at))
     }
 
     /// Index of query token `t` in a `[batch, heads, tokens]` buffer.

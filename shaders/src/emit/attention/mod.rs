@@ -14,8 +14,8 @@ mod walk;
 use self::cooperative::Cooperative;
 use self::share::Share;
 use super::form::Form;
-use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{Attention, AttentionPass, Caps, Saved, Shader};
+use crate::wgsl::{Builtin, Interface, Writer, plus};
+use crate::{Attention, AttentionPass, Caps, Part, Saved, Shader};
 
 /// Invocations per workgroup where lanes share rows.
 const SHARED_WORKGROUP: usize = 128;
@@ -45,8 +45,10 @@ pub(crate) fn variants(kernel: &Attention, caps: &Caps) -> Vec<Shader> {
     let mut all: Vec<Shader> = cooperative.map(Cooperative::emit).collect();
     all.push(emit(kernel, by_rule));
     for &(workgroup, rows) in tried {
-        let emitter = Emitter::new(kernel, caps, workgroup, Some(rows));
-        all.push(emit(kernel, emitter));
+        let shader = emit(kernel, Emitter::new(kernel, caps, workgroup, Some(rows)));
+        if all.iter().all(|other| other.variant != shader.variant) {
+            all.push(shader);
+        }
     }
     all
 }
@@ -71,7 +73,9 @@ fn emit(kernel: &Attention, mut e: Emitter<'_>) -> Shader {
             "attention dkv"
         }
     };
-    e.finish(pass)
+    let Share { lanes, rows } = e.share;
+    let variant = format!("workgroups of {} {lanes}x{rows}", e.workgroup);
+    e.finish(pass, variant)
 }
 
 /// How the walked rows reach an invocation.
@@ -118,23 +122,29 @@ struct Emitter<'a> {
 impl<'a> Emitter<'a> {
     /// With so many invocations, and rows of each unless by rule, where lanes share rows.
     fn new(a: &'a Attention, caps: &Caps, workgroup: usize, rows: Option<usize>) -> Self {
-        let supply = supply(a, caps);
-        let alone = match supply {
+        let first = supply(a, caps, 0);
+        let alone = match first {
             Supply::Broadcast(lanes) => lanes,
             _ if caps.cpu => 16,
             _ => 64.min(caps.workgroup_size as usize),
         };
-        let mut e = Self::with(a, caps, (supply, alone), Share::ALONE);
-        let staged = matches!(supply, Supply::Staged(_));
+        let mut e = Self::with(a, caps, (first, alone), Share::ALONE);
+        let staged = matches!(first, Supply::Staged(_));
         if staged && e.width == 4 {
             let share = Share::new(caps, [e.owned, e.row_regs], rows);
             if share != Share::ALONE {
                 let workgroup = workgroup.min(caps.workgroup_size as usize);
-                e = Self::with(a, caps, (supply, workgroup), share);
+                e = Self::with(a, caps, (first, workgroup), share);
+            }
+        }
+        if staged {
+            e.supply = supply(a, caps, 4 * e.pad_variables().1);
+            if e.supply == Supply::Direct {
+                e = Self::with(a, caps, (Supply::Direct, alone), Share::ALONE);
             }
         }
         let ty = e.ty();
-        if let Supply::Staged(tile) = supply {
+        if let Supply::Staged(tile) = e.supply {
             let array = format!("array<{ty}, {}>", tile * e.row_regs);
             e.shared = ["tile_a", "tile_b"]
                 .map(|name| (name.to_string(), array.clone()))
@@ -185,7 +195,7 @@ impl<'a> Emitter<'a> {
         e
     }
 
-    fn finish(self, pass: &str) -> Shader {
+    fn finish(self, pass: &str, variant: String) -> Shader {
         let (a, grid) = (self.a, self.grid());
         let builtin = match self.supply {
             Supply::Broadcast(_) => Builtin::Subgroup,
@@ -201,7 +211,10 @@ impl<'a> Emitter<'a> {
         );
         interface.extensions = self.extensions;
         let module = self.w.module(&interface);
-        Shader::new(name, module, grid, &a.bindings)
+        Shader {
+            variant,
+            ..Shader::new(name, module, grid, &a.bindings)
+        }
     }
 
     /// Name of the invocation's index in its workgroup.
@@ -219,6 +232,20 @@ impl<'a> Emitter<'a> {
     /// Number `at` of a buffer that is read number by number.
     fn number(&self, buffer: usize, at: &str) -> String {
         self.forms[buffer].read(buffer, at)
+    }
+
+    /// Number `at` of a part of a buffer, which may be read four numbers at a time elsewhere.
+    fn part(&self, part: Part, at: &str) -> String {
+        let at = plus(at, part.offset);
+        match self.forms[part.buffer] {
+            form @ (Form::Quad | Form::Texels) => form.read_scalar(part.buffer, &format!("({at})")),
+            form => form.read(part.buffer, &at),
+        }
+    }
+
+    /// Register `at` of a part of a buffer.
+    fn register(&self, part: Part, at: &str) -> String {
+        self.number(part.buffer, &plus(at, part.offset / self.width))
     }
 
     /// Binds `{name}0`, `{name}1`, … to the registers of the row that starts at `row`.
@@ -270,21 +297,27 @@ impl<'a> Emitter<'a> {
 /// Bindings made of head rows, which are read as vec4 where possible.
 fn row_buffers(a: &Attention) -> Vec<usize> {
     let mut rows = a.rows();
-    rows.extend(a.rel_pos.into_iter().flat_map(|(h, w)| [h, w]));
-    rows.extend(a.pad_kv.into_iter().flat_map(|((k, _), (v, _))| [k, v]));
+    rows.extend(
+        a.rel_pos
+            .into_iter()
+            .flat_map(|(h, w)| [h.buffer, w.buffer]),
+    );
+    rows.extend(a.pad_kv.into_iter().flat_map(|(k, v)| [k.buffer, v.buffer]));
     if let AttentionPass::BackwardKv { dpad, .. } = a.pass {
         rows.extend(dpad);
     }
     rows
 }
 
-fn supply(a: &Attention, caps: &Caps) -> Supply {
+/// With so many bytes of workgroup memory left to other things.
+fn supply(a: &Attention, caps: &Caps, others: usize) -> Supply {
     match caps.subgroups {
         Some((smallest, largest)) if caps.cpu && smallest == largest => {
             Supply::Broadcast(smallest as usize)
         }
         _ => {
-            let rows = (caps.workgroup_memory as usize / (2 * 4 * a.head_dim)).min(32);
+            let free = (caps.workgroup_memory as usize).saturating_sub(others);
+            let rows = (free / (2 * 4 * a.head_dim)).min(32);
             let tile = rows / walk::UNROLL * walk::UNROLL;
             if caps.cpu || tile == 0 {
                 Supply::Direct

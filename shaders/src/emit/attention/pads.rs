@@ -6,6 +6,7 @@
 
 use super::Emitter;
 use super::forward::MASKED;
+use crate::Part;
 use crate::wgsl::float;
 
 /// Far below the least sum there can be, which is 1.
@@ -24,7 +25,7 @@ impl Emitter<'_> {
     /// Key and value of pads, if windows have any that take part.
     pub(super) fn pads(&self) -> Option<PadRows> {
         let (k, v) = self.a.pad_kv.filter(|_| self.overhangs())?;
-        Some([k, v])
+        Some([k, v].map(|pad| (pad.buffer, pad.offset)))
     }
 
     /// Binds `pad_k` and `pad_v`, the registers where the rows of pads start.
@@ -67,10 +68,10 @@ impl Emitter<'_> {
     }
 
     /// What the terms at `saved`, if any, add to the score of the pads.
-    pub(super) fn saved_pad_score(&mut self, rel: Option<usize>) -> String {
+    pub(super) fn saved_pad_score(&mut self, rel: Option<Part>) -> String {
         match rel {
             Some(rel) => {
-                let term = |e: &Emitter<'_>, k: &str| e.number(rel, &format!("saved + {k}"));
+                let term = |e: &Emitter<'_>, k: &str| e.part(rel, &format!("saved + {k}"));
                 self.pad_score(Some(&term))
             }
             None => self.pad_score(None),

@@ -2,6 +2,7 @@
 
 use super::{Emitter, Supply};
 use crate::Tokens;
+use crate::wgsl::plus;
 
 impl Emitter<'_> {
     /// Extents of a window in relative positions, `[s_y, s_x]`.
@@ -85,7 +86,8 @@ impl Emitter<'_> {
             let Supply::Broadcast(lanes) = self.supply else {
                 self.w.open_loop("k", "0u", &format!("{extent}u"), "1u");
                 let row = format!("({n}_{axis} + {}u - k) * {regs}u", extent - 1);
-                self.load("table_", table, &row);
+                let row = plus(&row, table.offset / self.width);
+                self.load("table_", table.buffer, &row);
                 body(self, "table", "k", first);
                 self.w.close();
                 continue;
@@ -101,7 +103,7 @@ impl Emitter<'_> {
             let own = self.w.bind("own", format!("{own} * {regs}u"));
             for turn in 0..regs.div_ceil(lanes) {
                 let register = self.lane_register(turn, lanes);
-                let value = self.forms[table].read(table, &format!("{own} + {register}"));
+                let value = self.register(table, &format!("{own} + {register}"));
                 self.w.line(format!("let read_{turn} = {value};"));
             }
             for j in 0..group {

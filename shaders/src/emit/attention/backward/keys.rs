@@ -69,11 +69,10 @@ impl Emitter<'_> {
             let name = slot.name;
             let row = self.scalar_row(&format!("{name}_t"));
             self.w.line(format!("let {name} = {row};"));
-            let delta = self.w.bind(
-                "minus_delta",
-                format!("-{}", self.number(saved.delta, &name)),
-            );
-            let lse = self.number(saved.lse, &name);
+            let delta = self
+                .w
+                .bind("minus_delta", format!("-{}", self.part(saved.delta, &name)));
+            let lse = self.part(saved.lse, &name);
             let added: Vec<String> = (0..rows)
                 .map(|i| {
                     let sum = self.added_to_key(i, &name, saved);
@@ -100,7 +99,7 @@ impl Emitter<'_> {
                     }
                     None => {
                         let added = self.added_to_key(i, name, saved);
-                        format!("{score}{added} - {}", self.number(saved.lse, name))
+                        format!("{score}{added} - {}", self.part(saved.lse, name))
                     }
                 };
                 let mut weight = format!("exp({score})");
@@ -115,7 +114,7 @@ impl Emitter<'_> {
                         let delta = self.if_assigned(delta, j);
                         self.together(format!("{dp} + {delta}"))
                     }
-                    None => format!("({dp} - {})", self.number(saved.delta, name)),
+                    None => format!("({dp} - {})", self.part(saved.delta, name)),
                 };
                 self.w
                     .line(format!("let {step} = {weight_name} * {ds} * {scale};"));
@@ -136,9 +135,9 @@ impl Emitter<'_> {
         let ([s_y, _], count) = (self.extents(), self.term_count());
         let n = self.own("n", i);
         let mut added = String::new();
-        if let Some(rel) = self.a.rel_pos.and(saved.rel) {
-            let down = self.number(rel, &format!("{slot} * {count}u + {n}_y"));
-            let across = self.number(rel, &format!("{slot} * {count}u + {s_y}u + {n}_x"));
+        if let Some(rel) = saved.rel {
+            let down = self.part(rel, &format!("{slot} * {count}u + {n}_y"));
+            let across = self.part(rel, &format!("{slot} * {count}u + {s_y}u + {n}_x"));
             added = format!(" + {down} + {across}");
         }
         added + &self.distance_bias(&n, slot)

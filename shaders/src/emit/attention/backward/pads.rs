@@ -116,7 +116,7 @@ impl Emitter<'_> {
         ];
         self.multiply_pads(&products, ["0u", "1u"]);
         let scale = float(self.a.scale);
-        let lse = self.number(saved.lse, "m");
+        let lse = self.part(saved.lse, "m");
         self.w
             .line(format!("let base = product * {scale} - {lse};"));
         self.w
@@ -126,7 +126,7 @@ impl Emitter<'_> {
         self.w.line(format!(
             "let weight = select(0.0f, exp(base + {added}), {there});"
         ));
-        let delta = self.number(saved.delta, "m");
+        let delta = self.part(saved.delta, "m");
         self.w
             .line(format!("let step = weight * (dp - {delta}) * {scale};"));
         self.w

@@ -1,5 +1,6 @@
 //! Gradient of queries.
 
+use crate::Part;
 use crate::emit::attention::geometry::Slot;
 use crate::emit::attention::pads::PadRows;
 use crate::emit::attention::walk::Walked;
@@ -16,7 +17,7 @@ impl Emitter<'_> {
     ) {
         self.place();
         self.leave_idle();
-        let rel = self.a.rel_pos.and(saved.rel);
+        let rel = saved.rel;
         let count = self.term_count();
         let mut tokens = Vec::new();
         for i in 0..self.share.rows {
@@ -31,8 +32,8 @@ impl Emitter<'_> {
             let n = self.own("n", i);
             let row = self.scalar_row(&n_t);
             self.w.line(format!("let {n} = {row};"));
-            for (name, buffer) in [("lse", saved.lse), ("delta", saved.delta)] {
-                let value = self.number(buffer, &n);
+            for (name, part) in [("lse", saved.lse), ("delta", saved.delta)] {
+                let value = self.part(part, &n);
                 self.w.line(format!("let {} = {value};", self.own(name, i)));
             }
             let sums = self.own_row("dq", i);
@@ -84,7 +85,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn query_turn(&mut self, sides: &[Walked; 2], slots: &[Slot], rel: Option<usize>) {
+    fn query_turn(&mut self, sides: &[Walked; 2], slots: &[Slot], rel: Option<Part>) {
         let [s_y, _] = self.extents();
         let scale = float(self.a.scale);
         let assigned = self.assigned(slots.len());
@@ -153,7 +154,7 @@ impl Emitter<'_> {
     }
 
     /// Adds what the pads of the window give to owned query `i` and the gradient of its terms.
-    fn add_pads(&mut self, i: usize, rows: PadRows, rel: Option<usize>) {
+    fn add_pads(&mut self, i: usize, rows: PadRows, rel: Option<Part>) {
         let scale = float(self.a.scale);
         self.w.open("if pads");
         self.load_pads(["pad_k", "pad_v"], rows);
@@ -181,7 +182,7 @@ impl Emitter<'_> {
             let (first, step) = self.lane_terms();
             let count = format!("{}u", self.term_count());
             self.w.open_loop("k", first, &count, &step);
-            let own = self.number(rel, "saved + k");
+            let own = self.part(rel, "saved + k");
             let (place, others) = (self.term(i, "k"), self.others("k"));
             self.w
                 .line(format!("{place} += exp(base + {own} + {others}) * excess;"));
@@ -191,13 +192,13 @@ impl Emitter<'_> {
     }
 
     /// What is added to the score of owned query `i` and the slot of that name; empty or ` + …`.
-    fn added_to_query(&self, i: usize, slot: &str, rel: Option<usize>) -> String {
+    fn added_to_query(&self, i: usize, slot: &str, rel: Option<Part>) -> String {
         let [s_y, _] = self.extents();
         let mut added = String::new();
         if let Some(rel) = rel {
             let n_rel = self.own("n_rel", i);
-            let down = self.number(rel, &format!("{n_rel} + {slot}_y"));
-            let across = self.number(rel, &format!("{n_rel} + {s_y}u + {slot}_x"));
+            let down = self.part(rel, &format!("{n_rel} + {slot}_y"));
+            let across = self.part(rel, &format!("{n_rel} + {s_y}u + {slot}_x"));
             added = format!(" + {down} + {across}");
         }
         added + &self.distance_bias(&self.own("n", i), slot)

@@ -12,8 +12,8 @@ impl Cooperative<'_> {
         self.start();
         let row = self.e.scalar_row("n_t");
         self.line(format!("let n = {row};"));
-        for (name, buffer) in [("lse", saved.lse), ("delta", saved.delta)] {
-            let value = self.e.number(buffer, "n");
+        for (name, part) in [("lse", saved.lse), ("delta", saved.delta)] {
+            let value = self.e.part(part, "n");
             self.line(format!("let {name} = vec4<f32>({value});"));
         }
         self.own_queries();

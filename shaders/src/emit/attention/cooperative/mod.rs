@@ -95,9 +95,9 @@ impl<'a> Cooperative<'a> {
             };
             let mut e = Emitter::with(a, caps, (Supply::Staged(step), THREADS), share);
             e.by_subgroup = true;
-            let terms = match a.rel_pos {
-                Some(_) => e.term_count().next_multiple_of(SIZE),
-                None => 0,
+            let terms = match a.is_relative() {
+                true => e.term_count().next_multiple_of(SIZE),
+                false => 0,
             };
             let token = None;
             Self {
@@ -144,7 +144,8 @@ impl<'a> Cooperative<'a> {
         };
         self.e.shared = self.shared();
         self.e.extensions = vec!["wgpu_cooperative_matrix", "f16"];
-        self.e.finish(name)
+        let variant = format!("matrices {}x{} gap {}", self.strips, self.step, self.gap);
+        self.e.finish(name, variant)
     }
 
     fn line(&mut self, text: impl AsRef<str>) {
@@ -201,12 +202,12 @@ impl<'a> Cooperative<'a> {
 /// Whether two strips of a subgroup have room in its registers and the workgroup's memory, and rows enough.
 fn two_strips(a: &Attention) -> bool {
     let keys = matches!(a.pass, AttentionPass::BackwardKv { .. });
-    !keys && a.rel_pos.is_none() && a.pad_kv.is_none() && window_slots(a).0 >= 2 * OWNED
+    !keys && !a.is_relative() && a.pad_kv.is_none() && window_slots(a).0 >= 2 * OWNED
 }
 
 /// Whether relative terms, if any, pass through memory as the kernels here want it.
 fn saves_terms(a: &Attention) -> bool {
-    let tables = a.rel_pos.is_some();
+    let tables = a.is_relative();
     match a.pass {
         AttentionPass::Forward { rel, .. } => rel.is_some() == tables,
         AttentionPass::BackwardQ { saved, drel, .. } => {

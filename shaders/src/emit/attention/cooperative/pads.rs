@@ -4,6 +4,7 @@ use super::super::forward::MASKED;
 use super::super::geometry::both;
 use super::super::pads::PadRows;
 use super::{Cooperative, WORD};
+use crate::Part;
 use crate::wgsl::float;
 
 impl Cooperative<'_> {
@@ -24,7 +25,7 @@ impl Cooperative<'_> {
         let product = [("product", (q.buffer, "q_row"), (pad_k, "pad_k"))];
         self.e.multiply_pads(&product, ["part", "2u"]);
         let scale = float(self.e.a.scale);
-        let added = self.e.saved_pad_score(rel);
+        let added = self.e.saved_pad_score(rel.map(Part::whole));
         self.line(format!(
             "pads_score = (product + subgroupShuffleXor(product, 1u)) * {scale} + {added};"
         ));
@@ -33,7 +34,7 @@ impl Cooperative<'_> {
 
     /// Binds where the rows of pads are and, as `pads_step`, what their key `pad_k` is multiplied by in the gradient of the owned query, and adds what they give
     /// to the gradient of its terms, given the saved terms and their gradient.
-    pub(super) fn add_pads(&mut self, rows: PadRows, dout: usize, terms: Option<(usize, usize)>) {
+    pub(super) fn add_pads(&mut self, rows: PadRows, dout: usize, terms: Option<(Part, usize)>) {
         let [(pad_k, _), (pad_v, _)] = rows;
         self.e.find_pads(rows);
         self.line("var pads_step = 0.0f;");
@@ -62,7 +63,7 @@ impl Cooperative<'_> {
 
     /// Adds to the gradient of the owned query's terms, in memory and in `tile_a`, the words that this
     /// invocation has stored.
-    fn add_pad_terms(&mut self, rel: usize, drel: usize) {
+    fn add_pad_terms(&mut self, rel: Part, drel: usize) {
         let count = self.e.term_count();
         let words = format!("{}u", count.div_ceil(WORD));
         self.e.w.open_loop("w", "part", &words, "2u");
@@ -73,7 +74,7 @@ impl Cooperative<'_> {
             self.e
                 .w
                 .open(format!("if {}", condition.unwrap_or_default()));
-            let own = self.e.number(rel, &format!("saved + {k}"));
+            let own = self.e.part(rel, &format!("saved + {k}"));
             let others = self.e.others(&k);
             self.line(format!("let term = exp(base + {own} + {others}) * excess;"));
             self.line(format!("b{drel}[saved + {k}] += term;"));

@@ -150,8 +150,8 @@ impl Cooperative<'_> {
                 "min(max({at}, {down}u) - {down}u, {}u) * {regs}u + {word}",
                 across - 1
             );
-            let [y, x] = [(table_y, y), (table_x, x)]
-                .map(|(table, at)| self.e.forms[table].read(table, &at));
+            let [y, x] =
+                [(table_y, y), (table_x, x)].map(|(table, at)| self.e.register(table, &at));
             let value = format!("select({x}, {y}, {at} < {down}u)");
             let value = self.e.w.bind("four", value);
             stores.push(format!(

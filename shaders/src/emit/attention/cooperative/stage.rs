@@ -3,6 +3,7 @@
 use super::super::geometry::Slot;
 use super::super::walk::Walked;
 use super::{Cooperative, FIRST, OWNED, Saved, THREADS, WORD};
+use crate::Part;
 use crate::wgsl::{float, plus};
 
 /// The `lse` of a query that is none, which makes its weights zero.
@@ -25,7 +26,7 @@ pub(super) struct Span {
 #[derive(Clone, Copy)]
 pub(super) enum Terms {
     /// Of a query: its terms, from this buffer.
-    Saved(usize),
+    Saved(Part),
     /// Of a key: ones at its row and its column.
     Hot,
 }
@@ -135,7 +136,7 @@ impl Cooperative<'_> {
                     let parts: Vec<String> = (0..WORD)
                         .map(|i| {
                             let at = format!("{saved} + min({k} + {i}u, {}u)", count - 1);
-                            self.e.number(rel, &at)
+                            self.e.part(rel, &at)
                         })
                         .collect();
                     format!("vec4<f32>({})", parts.join(", "))
@@ -174,12 +175,12 @@ impl Cooperative<'_> {
             let slot = self.column_slot(i);
             let row = self.e.scalar_row(&format!("{}_t", slot.name));
             let row = self.e.w.bind("row", row);
-            let lse = self.e.number(saved.lse, &row);
+            let lse = self.e.part(saved.lse, &row);
             lses.push(match slot.exists {
                 Some(condition) => format!("select({}, {lse}, {condition})", float(ABSENT)),
                 None => lse,
             });
-            deltas.push(self.e.number(saved.delta, &row));
+            deltas.push(self.e.part(saved.delta, &row));
         }
         for (name, parts) in [("column_a", lses), ("column_b", deltas)] {
             let parts = parts.join(", ");

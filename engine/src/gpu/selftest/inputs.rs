@@ -1,0 +1,199 @@
+//! What a kernel under test reads: numbers of both signs, positive ones where its arithmetic asks for them.
+
+use std::collections::HashSet;
+
+use half::f16;
+use samora_shaders::reference::Words;
+use samora_shaders::{
+    Access, Attention, Binary, Binding, BufferType, Expr, Id, Kernel, Leaf, Part, Scalar, Stage,
+    Tokens, Unary,
+};
+
+use crate::random::Stream;
+
+/// Elements after which random inputs repeat themselves: no stride of a tensor is likely to be a multiple.
+const PERIOD: usize = 1_000_003;
+/// Least and largest magnitude of inputs. None is near 0, so that quotients stay within a few times of each other.
+const MAGNITUDES: [f32; 2] = [0.25, 1.25];
+/// Mean of the squares of such numbers.
+const MEAN_SQUARE: f32 = 0.645_833;
+
+/// Contents of every binding, which repeat themselves after [`PERIOD`] elements. What is written and not read is NaN,
+/// so that an element that a kernel leaves out shows; indices stay within what they index.
+pub(super) fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
+    let (limit, positive) = (indexed_rows(kernel, lens), positive(kernel));
+    let fill = |(b, binding): (usize, &Binding)| {
+        let mut stream = Stream::named(2, "inputs").at(b as u64);
+        if binding.ty == BufferType::U32 {
+            return Words::U32(repeated(lens[b], || stream.below(limit) as u32));
+        }
+        if binding.write && !is_read(kernel, b) {
+            return Words::F32(vec![f32::NAN; lens[b]]);
+        }
+        let (signed, factor) = (!positive.contains(&b), factor(kernel, b));
+        Words::F32(repeated(lens[b], || {
+            let x = number(&mut stream, signed) * factor;
+            match binding.ty {
+                BufferType::F16 => f16::from_f32(x).to_f32(),
+                _ => x,
+            }
+        }))
+    };
+    let mut all: Vec<Words> = bindings.iter().enumerate().map(fill).collect();
+    if let Kernel::Attention(a) = kernel {
+        temper(a, &mut all);
+    }
+    all
+}
+
+/// Whether a kernel reads binding `b`, which it writes: an update in place.
+pub(super) fn is_read(kernel: &Kernel, b: usize) -> bool {
+    leaves(kernel).iter().any(|leaf| leaf.buffer == b)
+}
+
+fn number(stream: &mut Stream, signed: bool) -> f32 {
+    let [least, largest] = MAGNITUDES;
+    if !signed {
+        return stream.range(least, largest);
+    }
+    let x = stream.range(-1.0, 1.0);
+    (least + (largest - least) * x.abs()).copysign(x)
+}
+
+/// Results of products stay near 1, where epilogues such as GELU are not flat.
+fn factor(kernel: &Kernel, b: usize) -> f32 {
+    match kernel {
+        Kernel::Gemm(g) if g.b.buffer == b => 1.0 / (g.k as f32).sqrt(),
+        _ => 1.0,
+    }
+}
+
+/// No key of a query outweighs all others, so that each counts: tables of relative positions are small, and what the
+/// backward passes read as the logarithm of the sum of weights is about what it would be. At random the weights would
+/// also be far beyond what an f16 holds.
+fn temper(a: &Attention, all: &mut [Words]) {
+    let mut each = |part: Part, len: usize, change: &dyn Fn(&mut f32)| {
+        if let Words::F32(numbers) = &mut all[part.buffer] {
+            numbers
+                .iter_mut()
+                .skip(part.offset)
+                .take(len)
+                .for_each(change);
+        }
+    };
+    let width = a.head_dim as f32;
+    if let (
+        Some((h, w)),
+        Tokens::Grid {
+            window_h, window_w, ..
+        },
+    ) = (a.rel_pos, a.tokens)
+    {
+        for (table, extent) in [(h, window_h), (w, window_w)] {
+            each(table, (2 * extent - 1) * a.head_dim, &|x| {
+                *x /= width.sqrt()
+            });
+        }
+    }
+    if let Some(saved) = a.saved() {
+        let (queries, keys) = tokens(a);
+        // The logarithm of the mean of `exp` of a normal number is half its variance.
+        let lse = (keys as f32).ln() + variance(a) / 2.0;
+        each(saved.lse, a.batch * a.heads * queries, &|x| *x = lse);
+    }
+}
+
+/// Queries of a batch, and keys that each attends to.
+fn tokens(a: &Attention) -> (usize, usize) {
+    match a.tokens {
+        Tokens::Sequence { queries, keys } => (queries, keys),
+        Tokens::Grid {
+            height,
+            width,
+            window_h,
+            window_w,
+        } => (height * width, window_h * window_w),
+    }
+}
+
+/// Variance of the scores.
+fn variance(a: &Attention) -> f32 {
+    let terms = 2 * usize::from(a.is_relative()) + usize::from(a.distance_bias.is_some());
+    (a.scale * MEAN_SQUARE).powi(2) * a.head_dim as f32 + terms as f32 * MEAN_SQUARE
+}
+
+/// `len` elements, those beyond [`PERIOD`] copied.
+fn repeated<T: Copy>(len: usize, draw: impl FnMut() -> T) -> Vec<T> {
+    let mut all: Vec<T> = std::iter::repeat_with(draw).take(len.min(PERIOD)).collect();
+    while all.len() < len {
+        let more = (len - all.len()).min(PERIOD);
+        all.extend_from_within(..more);
+    }
+    all
+}
+
+fn leaves(kernel: &Kernel) -> &[Leaf] {
+    match kernel {
+        Kernel::Map(k) => &k.leaves,
+        Kernel::Rows(k) => &k.leaves,
+        Kernel::Gemm(k) => &k.leaves,
+        Kernel::Attention(_) => &[],
+    }
+}
+
+/// How many rows the indices of a kernel may address.
+fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
+    let rows = |leaf: &Leaf| match &leaf.access {
+        Access::Gather { source, axis, .. } => {
+            let outer = axis
+                .checked_sub(1)
+                .map_or(lens[leaf.buffer], |d| source.strides[d]);
+            Some(outer / source.strides[*axis].max(1))
+        }
+        Access::ScatterAdd { source, axis, .. } => Some(source.shape[*axis]),
+        _ => None,
+    };
+    leaves(kernel)
+        .iter()
+        .filter_map(rows)
+        .min()
+        .unwrap_or(8)
+        .max(1)
+}
+
+/// The bindings that a logarithm, a root, a power or a divisor is made of, other than through squares and
+/// exponentials: variances, norms, counts.
+fn positive(kernel: &Kernel) -> HashSet<usize> {
+    let (expr, stages, operands): (&Expr, &[Stage], &[usize]) = match kernel {
+        Kernel::Map(k) => (&k.expr, &[], &[]),
+        Kernel::Rows(k) => (&k.expr, &k.stages, &[]),
+        Kernel::Gemm(k) => (&k.expr, &[], &[k.a.buffer, k.b.buffer]),
+        Kernel::Attention(_) => return HashSet::new(),
+    };
+    let mut open: Vec<Id> = Vec::new();
+    for scalar in &expr.nodes {
+        match *scalar {
+            Scalar::Unary(Unary::Log | Unary::Sqrt, x) => open.push(x),
+            Scalar::Binary(Binary::Pow, base, power) => open.extend([base, power]),
+            Scalar::Binary(Binary::Div, _, divisor) => open.push(divisor),
+            _ => {}
+        }
+    }
+    let (mut seen, mut found) = (vec![false; expr.nodes.len()], HashSet::new());
+    while let Some(id) = open.pop() {
+        if std::mem::replace(&mut seen[id], true) {
+            continue;
+        }
+        match expr.nodes[id] {
+            Scalar::Leaf(leaf) => _ = found.insert(leaves(kernel)[leaf].buffer),
+            Scalar::Acc => found.extend(operands),
+            Scalar::Reduced(stage) => open.extend(stages.get(stage).map(|s| s.value)),
+            Scalar::Binary(Binary::Mul, a, b) if a == b => {}
+            Scalar::Unary(Unary::Exp | Unary::Abs, _) => {}
+            Scalar::Unary(_, x) => open.push(x),
+            Scalar::Binary(_, a, b) | Scalar::Select(_, a, b) => open.extend([a, b]),
+            Scalar::Const(_) => {}
+        }
+    }
+    found
+}

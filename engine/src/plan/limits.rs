@@ -1,0 +1,63 @@
+//! What an adapter offers, and what of it a plan needs.
+
+use super::{Place, Plan, Planning, Step};
+use crate::{Error, Graph, Result};
+
+/// Fails where a kernel binds more or larger buffers than it may.
+///
+/// # Errors
+/// The first such kernel, or value.
+pub(super) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<()> {
+    let limit = |label: &str, what, needed: u64, offered: u64| match needed <= offered {
+        true => Ok(()),
+        false => Err(Error::Limit {
+            label: label.into(),
+            what,
+            needed,
+            offered,
+        }),
+    };
+    for step in &plan.steps {
+        let (bound, offered) = (step.places.len() as u64, planning.bindings as u64);
+        limit(&step.label, "storage buffers in a kernel", bound, offered)?;
+    }
+    let bytes = |label: &str, words: usize| {
+        let what = "MiB in a storage buffer";
+        let needed = 4 * words as u64;
+        match needed <= planning.binding_bytes {
+            true => Ok(()),
+            false => limit(
+                label,
+                what,
+                needed.div_ceil(1 << 20),
+                planning.binding_bytes >> 20,
+            ),
+        }
+    };
+    for (slot, &words) in plan.slots.iter().enumerate() {
+        bytes(first_writer(plan, slot), words)?;
+    }
+    for (i, source) in graph.sources().iter().enumerate() {
+        let half = plan.half_sources.contains(&i);
+        let len = graph.ty(source.value).len();
+        bytes(&source.name, if half { len.div_ceil(2) } else { len })?;
+    }
+    Ok(())
+}
+
+/// The label of the largest value in a slot, which the slot was made for.
+fn first_writer(plan: &Plan, slot: usize) -> &str {
+    let size = |step: &Step| {
+        let bound = step
+            .places
+            .iter()
+            .zip(step.kernel.bindings())
+            .zip(&step.lens);
+        let written = bound.filter(|((place, binding), _)| {
+            binding.write && matches!(place, Place::Slot { slot: s, .. } if *s == slot)
+        });
+        written.map(|(_, len)| *len).max()
+    };
+    let largest = plan.steps.iter().max_by_key(|step| size(step));
+    largest.map_or("", |step| &step.label)
+}
