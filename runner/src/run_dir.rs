@@ -3,6 +3,7 @@
 //! ```text
 //! resolved.ron               the pipeline with everything spelled out; running it repeats the run
 //! provenance.json            what every stage was made from, and on which machine
+//! kernels.ron                which variants of kernels the run keeps to, on GPUs
 //! events.jsonl               one line for each logged step
 //! checkpoints/STAGE.safetensors        what a finished stage trained
 //! checkpoints/STAGE.state.safetensors  where an unfinished stage stands
@@ -31,8 +32,9 @@ use crate::whole_file::write_whole;
 pub use claim::Claim;
 
 /// What a run writes; `--fresh` removes exactly this, but replaces [`RESOLVED`], which a run can be started from.
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "provenance.json",
+    KERNELS,
     "events.jsonl",
     "summary.json",
     "summary.csv",
@@ -46,6 +48,8 @@ const FOLDERS: [&str; 6] = [
     "splits",
 ];
 const RESOLVED: &str = "resolved.ron";
+/// The variants of kernels that a run keeps to.
+pub const KERNELS: &str = "kernels.ron";
 const LOCK: &str = ".lock";
 
 /// Metadata key of the number of completed steps.

@@ -3,14 +3,12 @@ enable f16;
 @group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b1: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> b2: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> b3: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> b4: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> b3: array<f32>;
+@group(0) @binding(4) var<storage, read> b4: array<f32>;
 @group(0) @binding(5) var<storage, read> b5: array<f32>;
-@group(0) @binding(6) var<storage, read> b6: array<f32>;
-@group(0) @binding(7) var<storage, read> b7: array<f32>;
+@group(0) @binding(6) var<storage, read_write> b6: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> b7: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
-@group(0) @binding(9) var<storage, read_write> b9: array<vec4<f32>>;
-@group(0) @binding(10) var<storage, read_write> b10: array<vec4<f32>>;
 var<workgroup> tile_a: array<vec4<f16>, 640>;
 var<workgroup> tile_b: array<vec4<f16>, 384>;
 var<workgroup> scores: array<vec4<f32>, 1152>;
@@ -54,45 +52,45 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             var product = 0.0f;
             var dp = 0.0f;
             for (var r = 0u; r < 4u; r += 1u) {
-                product += dot(b0[q_row_2 + r], b3[pad_k + r]);
-                dp += dot(b4[g_row_3 + r], b3[pad_v + r]);
+                product += dot(b0[q_row_2 + r], b1[pad_k + r]);
+                dp += dot(b2[g_row_3 + r], b1[pad_v + r]);
             }
-            let base = product * 0.25f - b5[m];
+            let base = product * 0.25f - b3[m];
             let saved = m * 12u;
             var log_y_peak = (-1e38f);
             for (var k = 0u; k < tokens_y; k += 1u) {
-                log_y_peak = max(log_y_peak, b7[saved + k]);
+                log_y_peak = max(log_y_peak, b5[saved + k]);
             }
             var log_y_sum = 0.0f;
             for (var k = 0u; k < tokens_y; k += 1u) {
-                log_y_sum += exp(b7[saved + k] - log_y_peak);
+                log_y_sum += exp(b5[saved + k] - log_y_peak);
             }
             let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
             var log_pads_y_peak = (-1e38f);
             for (var k = tokens_y; k < 6u; k += 1u) {
-                log_pads_y_peak = max(log_pads_y_peak, b7[saved + k]);
+                log_pads_y_peak = max(log_pads_y_peak, b5[saved + k]);
             }
             var log_pads_y_sum = 0.0f;
             for (var k = tokens_y; k < 6u; k += 1u) {
-                log_pads_y_sum += exp(b7[saved + k] - log_pads_y_peak);
+                log_pads_y_sum += exp(b5[saved + k] - log_pads_y_peak);
             }
             let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
             var log_x_peak = (-1e38f);
             for (var k = 6u; k < 6u + tokens_x; k += 1u) {
-                log_x_peak = max(log_x_peak, b7[saved + k]);
+                log_x_peak = max(log_x_peak, b5[saved + k]);
             }
             var log_x_sum = 0.0f;
             for (var k = 6u; k < 6u + tokens_x; k += 1u) {
-                log_x_sum += exp(b7[saved + k] - log_x_peak);
+                log_x_sum += exp(b5[saved + k] - log_x_peak);
             }
             let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
             var log_pads_x_peak = (-1e38f);
             for (var k = 6u + tokens_x; k < 12u; k += 1u) {
-                log_pads_x_peak = max(log_pads_x_peak, b7[saved + k]);
+                log_pads_x_peak = max(log_pads_x_peak, b5[saved + k]);
             }
             var log_pads_x_sum = 0.0f;
             for (var k = 6u + tokens_x; k < 12u; k += 1u) {
-                log_pads_x_sum += exp(b7[saved + k] - log_pads_x_peak);
+                log_pads_x_sum += exp(b5[saved + k] - log_pads_x_peak);
             }
             let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
             let top_4 = max(log_y, log_pads_y);
@@ -103,7 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let beside_7 = log_y + log_pads_x;
             let top_8 = max(below_6, beside_7);
             let weight = select(0.0f, exp(base + top_8 + log(exp(below_6 - top_8) + exp(beside_7 - top_8))), start + local < tokens);
-            let step = weight * (dp - b6[m]) * 0.25f;
+            let step = weight * (dp - b4[m]) * 0.25f;
             factors[local] = vec2<f32>(step, weight);
             workgroupBarrier();
             for (var i = first; i < min(128u, tokens - start); i += 16u) {
@@ -114,14 +112,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                 let q_row_10 = (b * 72u + m_t) * 24u + h * 4u;
                 let g_row_11 = ((b * 72u + m_t) * 2u + h) * 4u;
                 let factor = factors[i];
-                sum0 += select(b4[g_row_11 + register0 % 4u], b0[q_row_10 + register0 % 4u], register0 < 4u) * select(factor.y, factor.x, register0 < 4u);
+                sum0 += select(b2[g_row_11 + register0 % 4u], b0[q_row_10 + register0 % 4u], register0 < 4u) * select(factor.y, factor.x, register0 < 4u);
             }
             workgroupBarrier();
         }
         sums[local] = sum0;
         workgroupBarrier();
         if first == 0u {
-            b10[(((b * 4u + window) * 2u + register0 / 4u) * 2u + h) * 4u + register0 % 4u] = sums[register0 + 0u] + sums[register0 + 8u] + sums[register0 + 16u] + sums[register0 + 24u] + sums[register0 + 32u] + sums[register0 + 40u] + sums[register0 + 48u] + sums[register0 + 56u] + sums[register0 + 64u] + sums[register0 + 72u] + sums[register0 + 80u] + sums[register0 + 88u] + sums[register0 + 96u] + sums[register0 + 104u] + sums[register0 + 112u] + sums[register0 + 120u];
+            b8[(((b * 4u + window) * 2u + register0 / 4u) * 2u + h) * 4u + register0 % 4u] = sums[register0 + 0u] + sums[register0 + 8u] + sums[register0 + 16u] + sums[register0 + 24u] + sums[register0 + 32u] + sums[register0 + 40u] + sums[register0 + 48u] + sums[register0 + 56u] + sums[register0 + 64u] + sums[register0 + 72u] + sums[register0 + 80u] + sums[register0 + 88u] + sums[register0 + 96u] + sums[register0 + 104u] + sums[register0 + 112u] + sums[register0 + 120u];
         }
         return;
     }
@@ -236,7 +234,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let q_m_60 = (b * 72u + m_60_t) * 24u + h * 4u;
     let g_m_60 = ((b * 72u + m_60_t) * 2u + h) * 4u;
     q_0 = b0[q_m_60 + word_59];
-    g_0 = b4[g_m_60 + word_59];
+    g_0 = b2[g_m_60 + word_59];
     let copy_62 = local + 128u;
     let row_63 = copy_62 / 4u;
     let word_64 = copy_62 % 4u;
@@ -247,7 +245,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     let q_m_65 = (b * 72u + m_65_t) * 24u + h * 4u;
     let g_m_65 = ((b * 72u + m_65_t) * 2u + h) * 4u;
     q_1 = b0[q_m_65 + word_64];
-    g_1 = b4[g_m_65 + word_64];
+    g_1 = b2[g_m_65 + word_64];
     let whole = 0u;
     if whole < tokens {
         let start = whole;
@@ -270,7 +268,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let m_76_t = (top + m_76_y) * 9u + left + m_76_x;
         let saved_78 = ((b * 2u + h) * 72u + m_76_t) * 12u;
         let k_79 = word_75 * 4u;
-        tile_a[row_74 * 10u + 4u + word_75] = vec4<f16>(vec4<f32>(b7[saved_78 + min(k_79 + 0u, 11u)], b7[saved_78 + min(k_79 + 1u, 11u)], b7[saved_78 + min(k_79 + 2u, 11u)], b7[saved_78 + min(k_79 + 3u, 11u)]));
+        tile_a[row_74 * 10u + 4u + word_75] = vec4<f16>(vec4<f32>(b5[saved_78 + min(k_79 + 0u, 11u)], b5[saved_78 + min(k_79 + 1u, 11u)], b5[saved_78 + min(k_79 + 2u, 11u)], b5[saved_78 + min(k_79 + 3u, 11u)]));
         let copy_80 = local + 128u;
         let row_81 = copy_80 / 4u;
         let word_82 = copy_80 % 4u;
@@ -280,7 +278,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let m_83_t = (top + m_83_y) * 9u + left + m_83_x;
         let saved_85 = ((b * 2u + h) * 72u + m_83_t) * 12u;
         let k_86 = word_82 * 4u;
-        tile_a[row_81 * 10u + 4u + word_82] = vec4<f16>(vec4<f32>(b7[saved_85 + min(k_86 + 0u, 11u)], b7[saved_85 + min(k_86 + 1u, 11u)], b7[saved_85 + min(k_86 + 2u, 11u)], b7[saved_85 + min(k_86 + 3u, 11u)]));
+        tile_a[row_81 * 10u + 4u + word_82] = vec4<f16>(vec4<f32>(b5[saved_85 + min(k_86 + 0u, 11u)], b5[saved_85 + min(k_86 + 1u, 11u)], b5[saved_85 + min(k_86 + 2u, 11u)], b5[saved_85 + min(k_86 + 3u, 11u)]));
         if local < 16u {
             let slot_88 = min(start + local * 4u, tokens - 1u);
             let m_87_y = u32((f32(slot_88) + 0.5f) * row_share);
@@ -302,8 +300,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let m_96_x = slot_97 - m_96_y * tokens_x;
             let m_96_t = (top + m_96_y) * 9u + left + m_96_x;
             let row_98 = (b * 2u + h) * 72u + m_96_t;
-            column_a[local] = vec4<f32>(select(1e38f, b5[row_89], start + local * 4u < tokens), select(1e38f, b5[row_92], start + local * 4u + 1u < tokens), select(1e38f, b5[row_95], start + local * 4u + 2u < tokens), select(1e38f, b5[row_98], start + local * 4u + 3u < tokens));
-            column_b[local] = vec4<f32>(b6[row_89], b6[row_92], b6[row_95], b6[row_98]);
+            column_a[local] = vec4<f32>(select(1e38f, b3[row_89], start + local * 4u < tokens), select(1e38f, b3[row_92], start + local * 4u + 1u < tokens), select(1e38f, b3[row_95], start + local * 4u + 2u < tokens), select(1e38f, b3[row_98], start + local * 4u + 3u < tokens));
+            column_b[local] = vec4<f32>(b4[row_89], b4[row_92], b4[row_95], b4[row_98]);
         }
         workgroupBarrier();
         let right_99 = coopLoad<coop_mat16x16<f16,B>>(&tile_a[0u], 10u);
@@ -447,9 +445,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     workgroupBarrier();
     if p < tokens {
         let score_166 = scores[row_scores + 0u];
-        b8[row_163 + 0u] = score_166;
+        b6[row_163 + 0u] = score_166;
         let score_167 = scores[row_scores + 2u];
-        b8[row_163 + 2u] = score_167;
+        b6[row_163 + 2u] = score_167;
     }
     workgroupBarrier();
     let row_168 = ((b * 72u + n_t) * 2u + h) * 4u + part;
@@ -459,9 +457,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     workgroupBarrier();
     if p < tokens {
         let score_171 = scores[row_scores + 0u];
-        b9[row_168 + 0u] = score_171;
+        b7[row_168 + 0u] = score_171;
         let score_172 = scores[row_scores + 2u];
-        b9[row_168 + 2u] = score_172;
+        b7[row_168 + 2u] = score_172;
     }
     workgroupBarrier();
 }

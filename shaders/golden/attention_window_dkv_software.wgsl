@@ -4,11 +4,9 @@
 @group(0) @binding(3) var b3: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(4) var b4: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(5) var b5: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(6) var b6: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(7) var b7: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(6) var<storage, read_write> b6: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> b7: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> b8: array<vec4<f32>>;
-@group(0) @binding(9) var<storage, read_write> b9: array<vec4<f32>>;
-@group(0) @binding(10) var<storage, read_write> b10: array<vec4<f32>>;
 var<workgroup> factors: array<vec2<f32>, 8>;
 var<workgroup> sums: array<vec4<f32>, 8>;
 
@@ -48,45 +46,45 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             var product = 0.0f;
             var dp = 0.0f;
             for (var r = 0u; r < 2u; r += 1u) {
-                product += dot(textureLoad(b0, texel(q_row_2 + r)), textureLoad(b3, texel(pad_k + r)));
-                dp += dot(textureLoad(b4, texel(g_row_3 + r)), textureLoad(b3, texel(pad_v + r)));
+                product += dot(textureLoad(b0, texel(q_row_2 + r)), textureLoad(b1, texel(pad_k + r)));
+                dp += dot(textureLoad(b2, texel(g_row_3 + r)), textureLoad(b1, texel(pad_v + r)));
             }
-            let base = product * 0.35355338f - textureLoad(b5, texel((m) / 4u))[(m) % 4u];
+            let base = product * 0.35355338f - textureLoad(b3, texel((m) / 4u))[(m) % 4u];
             let saved = m * 6u;
             var log_y_peak = (-1e38f);
             for (var k = 0u; k < tokens_y; k += 1u) {
-                log_y_peak = max(log_y_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
+                log_y_peak = max(log_y_peak, textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u]);
             }
             var log_y_sum = 0.0f;
             for (var k = 0u; k < tokens_y; k += 1u) {
-                log_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_y_peak);
+                log_y_sum += exp(textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u] - log_y_peak);
             }
             let log_y = log_y_peak + log(max(log_y_sum, 1e-30f));
             var log_pads_y_peak = (-1e38f);
             for (var k = tokens_y; k < 3u; k += 1u) {
-                log_pads_y_peak = max(log_pads_y_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
+                log_pads_y_peak = max(log_pads_y_peak, textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u]);
             }
             var log_pads_y_sum = 0.0f;
             for (var k = tokens_y; k < 3u; k += 1u) {
-                log_pads_y_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_y_peak);
+                log_pads_y_sum += exp(textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_y_peak);
             }
             let log_pads_y = log_pads_y_peak + log(max(log_pads_y_sum, 1e-30f));
             var log_x_peak = (-1e38f);
             for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-                log_x_peak = max(log_x_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
+                log_x_peak = max(log_x_peak, textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u]);
             }
             var log_x_sum = 0.0f;
             for (var k = 3u; k < 3u + tokens_x; k += 1u) {
-                log_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_x_peak);
+                log_x_sum += exp(textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u] - log_x_peak);
             }
             let log_x = log_x_peak + log(max(log_x_sum, 1e-30f));
             var log_pads_x_peak = (-1e38f);
             for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-                log_pads_x_peak = max(log_pads_x_peak, textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u]);
+                log_pads_x_peak = max(log_pads_x_peak, textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u]);
             }
             var log_pads_x_sum = 0.0f;
             for (var k = 3u + tokens_x; k < 6u; k += 1u) {
-                log_pads_x_sum += exp(textureLoad(b7, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_x_peak);
+                log_pads_x_sum += exp(textureLoad(b5, texel((saved + k) / 4u))[(saved + k) % 4u] - log_pads_x_peak);
             }
             let log_pads_x = log_pads_x_peak + log(max(log_pads_x_sum, 1e-30f));
             let top_4 = max(log_y, log_pads_y);
@@ -97,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
             let beside_7 = log_y + log_pads_x;
             let top_8 = max(below_6, beside_7);
             let weight = select(0.0f, exp(base + top_8 + log(exp(below_6 - top_8) + exp(beside_7 - top_8))), start + lane < tokens);
-            let step = weight * (dp - textureLoad(b6, texel((m) / 4u))[(m) % 4u]) * 0.35355338f;
+            let step = weight * (dp - textureLoad(b4, texel((m) / 4u))[(m) % 4u]) * 0.35355338f;
             factors[lane] = vec2<f32>(step, weight);
             workgroupBarrier();
             for (var i = first; i < min(8u, tokens - start); i += 2u) {
@@ -108,14 +106,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
                 let q_row_10 = (b * 30u + m_t) * 12u + h * 2u;
                 let g_row_11 = ((b * 30u + m_t) * 2u + h) * 2u;
                 let factor = factors[i];
-                sum0 += select(textureLoad(b4, texel(g_row_11 + register0 % 2u)), textureLoad(b0, texel(q_row_10 + register0 % 2u)), register0 < 2u) * select(factor.y, factor.x, register0 < 2u);
+                sum0 += select(textureLoad(b2, texel(g_row_11 + register0 % 2u)), textureLoad(b0, texel(q_row_10 + register0 % 2u)), register0 < 2u) * select(factor.y, factor.x, register0 < 2u);
             }
             workgroupBarrier();
         }
         sums[lane] = sum0;
         workgroupBarrier();
         if first == 0u {
-            b10[(((b * 4u + window) * 2u + register0 / 2u) * 2u + h) * 2u + register0 % 2u] = sums[register0 + 0u] + sums[register0 + 4u];
+            b8[(((b * 4u + window) * 2u + register0 / 2u) * 2u + h) * 2u + register0 % 2u] = sums[register0 + 0u] + sums[register0 + 4u];
         }
         return;
     }
@@ -160,35 +158,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
         let q_lane0 = (b * 30u + lane0_t) * 12u + h * 2u;
         let g_lane0 = ((b * 30u + lane0_t) * 2u + h) * 2u;
         let q_read0_0 = textureLoad(b0, texel(q_lane0 + lane % 2u));
-        let g_read0_0 = textureLoad(b4, texel(g_lane0 + lane % 2u));
+        let g_read0_0 = textureLoad(b2, texel(g_lane0 + lane % 2u));
         let q0_0 = subgroupBroadcast(q_read0_0, 0u);
         let q0_1 = subgroupBroadcast(q_read0_0, 1u);
         let g0_0 = subgroupBroadcast(g_read0_0, 0u);
         let g0_1 = subgroupBroadcast(g_read0_0, 1u);
         let m0 = (b * 2u + h) * 30u + m0_t;
-        let weight0 = exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + textureLoad(b7, texel((m0 * 6u + n_y) / 4u))[(m0 * 6u + n_y) % 4u] + textureLoad(b7, texel((m0 * 6u + 3u + n_x) / 4u))[(m0 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m0) / 4u))[(m0) % 4u]);
-        let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - textureLoad(b6, texel((m0) / 4u))[(m0) % 4u]) * 0.35355338f;
+        let weight0 = exp((dot(k0, q0_0) + dot(k1, q0_1)) * 0.35355338f + textureLoad(b5, texel((m0 * 6u + n_y) / 4u))[(m0 * 6u + n_y) % 4u] + textureLoad(b5, texel((m0 * 6u + 3u + n_x) / 4u))[(m0 * 6u + 3u + n_x) % 4u] - textureLoad(b3, texel((m0) / 4u))[(m0) % 4u]);
+        let step0 = weight0 * (dot(v0, g0_0) + dot(v1, g0_1) - textureLoad(b4, texel((m0) / 4u))[(m0) % 4u]) * 0.35355338f;
         let q1_0 = subgroupBroadcast(q_read0_0, 2u);
         let q1_1 = subgroupBroadcast(q_read0_0, 3u);
         let g1_0 = subgroupBroadcast(g_read0_0, 2u);
         let g1_1 = subgroupBroadcast(g_read0_0, 3u);
         let m1 = (b * 2u + h) * 30u + m1_t;
-        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + textureLoad(b7, texel((m1 * 6u + n_y) / 4u))[(m1 * 6u + n_y) % 4u] + textureLoad(b7, texel((m1 * 6u + 3u + n_x) / 4u))[(m1 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m1) / 4u))[(m1) % 4u]), j + 1u < tokens);
-        let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - textureLoad(b6, texel((m1) / 4u))[(m1) % 4u]) * 0.35355338f;
+        let weight1 = select(0.0f, exp((dot(k0, q1_0) + dot(k1, q1_1)) * 0.35355338f + textureLoad(b5, texel((m1 * 6u + n_y) / 4u))[(m1 * 6u + n_y) % 4u] + textureLoad(b5, texel((m1 * 6u + 3u + n_x) / 4u))[(m1 * 6u + 3u + n_x) % 4u] - textureLoad(b3, texel((m1) / 4u))[(m1) % 4u]), j + 1u < tokens);
+        let step1 = weight1 * (dot(v0, g1_0) + dot(v1, g1_1) - textureLoad(b4, texel((m1) / 4u))[(m1) % 4u]) * 0.35355338f;
         let q2_0 = subgroupBroadcast(q_read0_0, 4u);
         let q2_1 = subgroupBroadcast(q_read0_0, 5u);
         let g2_0 = subgroupBroadcast(g_read0_0, 4u);
         let g2_1 = subgroupBroadcast(g_read0_0, 5u);
         let m2 = (b * 2u + h) * 30u + m2_t;
-        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + textureLoad(b7, texel((m2 * 6u + n_y) / 4u))[(m2 * 6u + n_y) % 4u] + textureLoad(b7, texel((m2 * 6u + 3u + n_x) / 4u))[(m2 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m2) / 4u))[(m2) % 4u]), j + 2u < tokens);
-        let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - textureLoad(b6, texel((m2) / 4u))[(m2) % 4u]) * 0.35355338f;
+        let weight2 = select(0.0f, exp((dot(k0, q2_0) + dot(k1, q2_1)) * 0.35355338f + textureLoad(b5, texel((m2 * 6u + n_y) / 4u))[(m2 * 6u + n_y) % 4u] + textureLoad(b5, texel((m2 * 6u + 3u + n_x) / 4u))[(m2 * 6u + 3u + n_x) % 4u] - textureLoad(b3, texel((m2) / 4u))[(m2) % 4u]), j + 2u < tokens);
+        let step2 = weight2 * (dot(v0, g2_0) + dot(v1, g2_1) - textureLoad(b4, texel((m2) / 4u))[(m2) % 4u]) * 0.35355338f;
         let q3_0 = subgroupBroadcast(q_read0_0, 6u);
         let q3_1 = subgroupBroadcast(q_read0_0, 7u);
         let g3_0 = subgroupBroadcast(g_read0_0, 6u);
         let g3_1 = subgroupBroadcast(g_read0_0, 7u);
         let m3 = (b * 2u + h) * 30u + m3_t;
-        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + textureLoad(b7, texel((m3 * 6u + n_y) / 4u))[(m3 * 6u + n_y) % 4u] + textureLoad(b7, texel((m3 * 6u + 3u + n_x) / 4u))[(m3 * 6u + 3u + n_x) % 4u] - textureLoad(b5, texel((m3) / 4u))[(m3) % 4u]), j + 3u < tokens);
-        let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - textureLoad(b6, texel((m3) / 4u))[(m3) % 4u]) * 0.35355338f;
+        let weight3 = select(0.0f, exp((dot(k0, q3_0) + dot(k1, q3_1)) * 0.35355338f + textureLoad(b5, texel((m3 * 6u + n_y) / 4u))[(m3 * 6u + n_y) % 4u] + textureLoad(b5, texel((m3 * 6u + 3u + n_x) / 4u))[(m3 * 6u + 3u + n_x) % 4u] - textureLoad(b3, texel((m3) / 4u))[(m3) % 4u]), j + 3u < tokens);
+        let step3 = weight3 * (dot(v0, g3_0) + dot(v1, g3_1) - textureLoad(b4, texel((m3) / 4u))[(m3) % 4u]) * 0.35355338f;
         dv0 += weight0 * g0_0 + weight1 * g1_0 + weight2 * g2_0 + weight3 * g3_0;
         dv1 += weight0 * g0_1 + weight1 * g1_1 + weight2 * g2_1 + weight3 * g3_1;
         dk0 += step0 * q0_0 + step1 * q1_0 + step2 * q2_0 + step3 * q3_0;
@@ -196,10 +194,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_id) subgroup:
     }
     if p < tokens {
         let row_20 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b8[row_20 + 0u] = dk0;
-        b8[row_20 + 1u] = dk1;
+        b6[row_20 + 0u] = dk0;
+        b6[row_20 + 1u] = dk1;
         let row_21 = ((b * 30u + n_t) * 2u + h) * 2u;
-        b9[row_21 + 0u] = dv0;
-        b9[row_21 + 1u] = dv1;
+        b7[row_21 + 0u] = dv0;
+        b7[row_21 + 1u] = dv1;
     }
 }

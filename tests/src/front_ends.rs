@@ -28,8 +28,11 @@ const SPIRV: FrontEnd = FrontEnd {
 
 const HLSL: FrontEnd = FrontEnd {
     name: "glslangValidator",
-    arguments: &["-D", "-S", "comp", "-e", "main"],
-    unknown: &[],
+    arguments: &["-D", "-V", "-S", "comp", "-e", "main", "-o", "/dev/null"],
+    unknown: &[(
+        "'Load' : no such field",
+        "buffers of f16, which naga reads by `Load<half>`",
+    )],
 };
 
 /// What a program made of the modules that it was given.
@@ -75,10 +78,19 @@ pub fn check_spirv<'a>(modules: impl Iterator<Item = &'a (String, Written)>) -> 
 /// Gives the HLSL of named modules to glslang.
 pub fn check_hlsl<'a>(modules: impl Iterator<Item = &'a (String, Written)>) -> Report {
     let files = modules.filter_map(|(name, written)| {
-        let hlsl = written.hlsl.as_ref()?;
-        Some((name.as_str(), hlsl.clone().into_bytes()))
+        Some((name.as_str(), declared(written.hlsl.as_ref()?).into_bytes()))
     });
     check(&HLSL, files.collect())
+}
+
+/// HLSL without the zeros that arrays of an invocation start with: naga casts a 0 to an array, which glslang does not
+/// know.
+fn declared(hlsl: &str) -> String {
+    let lines = hlsl.lines().map(|line| match line.split_once(" = (") {
+        Some((declaration, value)) if value.ends_with("])0;") => format!("{declaration};\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 /// One process for each module, as many at a time as there are cores.

@@ -85,6 +85,8 @@ pub fn validate(source: &str) -> Result<Written, String> {
         .map_err(|e| format!("validation: {}", e.emit_to_string(source)))?;
     let options = spv::Options {
         lang_version: (1, 6),
+        // As pipelines are built.
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         ..Default::default()
     };
     let spirv =
@@ -92,6 +94,7 @@ pub fn validate(source: &str) -> Result<Written, String> {
     let needs = Needs::of(&module);
     let options = msl::Options {
         lang_version: (2, 4),
+        zero_initialize_workgroup_memory: false,
         ..Default::default()
     };
     msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
@@ -105,6 +108,7 @@ pub fn validate(source: &str) -> Result<Written, String> {
             true => hlsl::ShaderModel::V6_2,
             false => hlsl::ShaderModel::V6_0,
         },
+        zero_initialize_workgroup_memory: false,
         ..Default::default()
     };
     let mut text = String::new();

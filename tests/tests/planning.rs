@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use samora_engine::ops::attention::Attend;
-use samora_engine::{DType, Graph, Init, Planning, Remat, Tensor, Value, cpu, differentiate, plan};
+use samora_engine::{
+    DType, Error, Graph, Init, Planning, Remat, Tensor, Value, cpu, differentiate, plan,
+};
 use samora_shaders::Tokens;
 use samora_tests::host::HostProgram;
 
@@ -83,8 +85,15 @@ fn plans_give_what_the_graph_means() {
         let feeds = HashMap::from([("x".to_string(), x)]);
         let want = cpu::evaluate(&g, &feeds, &wanted).expect("the reference");
         let mut kernels = Vec::new();
-        for fuse in [false, true] {
-            let planned = plan(&g, &wanted, Planning::exact(fuse)).expect("a plan");
+        // Attention's gradients read ten buffers.
+        let few = Planning {
+            bindings: 8,
+            ..Planning::exact(true)
+        };
+        for planning in [Planning::exact(false), Planning::exact(true), few] {
+            let planned = plan(&g, &wanted, planning).expect("a plan");
+            let most = planned.steps.iter().map(|step| step.places.len()).max();
+            assert!(most <= Some(planning.bindings), "{most:?} bindings");
             kernels.push(planned.steps.len());
             let mut program = HostProgram::new(&g, planned, &feeds);
             program.step();
@@ -92,7 +101,7 @@ fn plans_give_what_the_graph_means() {
                 close(
                     &program.read(*v),
                     w,
-                    &format!("{remat:?} fuse {fuse} value {i}"),
+                    &format!("{remat:?} {planning:?} value {i}"),
                 );
             }
         }
@@ -100,5 +109,41 @@ fn plans_give_what_the_graph_means() {
             kernels[1] * 3 < kernels[0] * 2,
             "fusion leaves {kernels:?} kernels"
         );
+    }
+}
+
+#[test]
+fn what_an_adapter_cannot_bind_is_refused_by_place_and_limit() {
+    let mut g = Graph::new();
+    let x = g.input("x", &[1, 1024], DType::F32);
+    let y = g.within("blocks.3.mlp", |g| {
+        let wide = g.broadcast(x, &[40_000, 1024]);
+        g.gelu(wide)
+    });
+    let limits = |bindings, binding_bytes| {
+        let planning = Planning {
+            bindings,
+            binding_bytes,
+            ..Planning::exact(true)
+        };
+        plan(&g, &[y], planning).map(|_| ())
+    };
+    assert_eq!(limits(8, 160 << 20), Ok(()));
+    for (bindings, bytes, what, needed) in [
+        (1, 160 << 20, "storage buffers in a kernel", 2),
+        (8, 128 << 20, "MiB in a storage buffer", 157),
+    ] {
+        let error = limits(bindings, bytes).expect_err(what);
+        let message = error.to_string();
+        assert!(message.contains("blocks.3.mlp"), "{message}");
+        let Error::Limit {
+            what: named,
+            needed: told,
+            ..
+        } = error
+        else {
+            panic!("{message}");
+        };
+        assert_eq!((named, told), (what, needed), "{message}");
     }
 }

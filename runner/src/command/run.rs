@@ -10,7 +10,7 @@ use crate::outputs::place;
 use crate::pipeline::Pipeline;
 use crate::preflight::{self, Keeping, Preflight};
 use crate::provenance::{self, Machine, warn_of_other_machine};
-use crate::run_dir::{Claim, pipeline_of};
+use crate::run_dir::{Claim, KERNELS, pipeline_of};
 use crate::splits;
 use crate::stage::Context;
 
@@ -74,6 +74,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
 pub(super) fn execute(context: &Context<'_>) -> Result<()> {
     warn_of_other_machine(context.run, context.machine);
     splits::record(context.run, context.datasets)?;
+    context.device.pin(&context.run.path(KERNELS));
     context.run()
 }
 

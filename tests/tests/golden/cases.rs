@@ -25,7 +25,11 @@ const IDS: Binding = Binding {
 
 /// File name, kernel and adapter of each.
 pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
-    let (gpu, cpu) = (Caps::portable(), Caps::software());
+    let gpu = Caps {
+        bindings: 12,
+        ..Caps::portable()
+    };
+    let cpu = Caps::software();
     let discrete = Caps {
         subgroups: Some((32, 64)),
         workgroup_memory: 32768,

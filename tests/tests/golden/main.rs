@@ -20,7 +20,8 @@ fn modules_match_their_golden_text_and_every_backend_accepts_them() {
     let mut wrong = Vec::new();
     for (name, kernel, caps) in &cases {
         let source = emit(kernel, caps).source;
-        validate(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let written = validate(&source).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(written.needs.beyond(caps), None, "{name}");
         let file = folder.join(format!("{name}.wgsl"));
         if update {
             std::fs::write(&file, &source).unwrap();
