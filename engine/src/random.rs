@@ -33,7 +33,7 @@ impl Stream {
 
     /// The graph input `random` that draws a step's noise from this stream: two words, whatever its position.
     pub fn key(&self) -> Tensor {
-        let key = self.at(0x6e6f_6973_65).key;
+        let key = self.at(0x006e_6f69_7365).key;
         Tensor::u32(&[2], vec![key as u32, (key >> 32) as u32])
     }
 

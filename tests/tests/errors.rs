@@ -119,7 +119,7 @@ fn indices_stay_within_what_they_index() {
 fn values_too_large_to_bind_name_their_place() {
     let limit = device().adapter.caps.binding_bytes;
     let rows = usize::try_from(limit / 4 / 1024).unwrap() + 1;
-    let mib = format!("{} MiB", (rows * 4096) >> 20);
+    let mib = format!("{} MiB", (rows * 4096).div_ceil(1 << 20));
     let build = |stored: bool| {
         let mut g = Graph::new();
         let x = g.input("x", &[if stored { rows } else { 1 }, 1024], DType::F32);

@@ -44,7 +44,7 @@ fn boxes_around_organs_reach_pytorchs_dice() {
             path: root.join("totalseg/example_ct.nii.gz"),
             slice: Some(index),
         };
-        let picture = picture.read(Some(ABDOMEN)).unwrap();
+        let picture = picture.read(Some(ABDOMEN), None).unwrap();
         let prompts = Prompts {
             points: Vec::new(),
             rectangle: Some(around(&truth)),

@@ -65,18 +65,17 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         }
         let pipeline = load_without_data(&path, &[]).unwrap_or_else(|e| panic!("{e}"));
         for stage in &pipeline.stages {
-            let (graph, wanted, _) =
-                stage_graph(&pipeline, stage).unwrap_or_else(|e| panic!("{e}"));
+            let built = stage_graph(&pipeline, stage).unwrap_or_else(|e| panic!("{e}"));
             let mut plans: Vec<(Planning, Result<Plan, Error>)> = Vec::new();
             for Preset { name, caps, halves } in &presets {
                 let planning = Planning {
-                    fuse: true,
                     halves: *halves,
-                    bindings: caps.bindings as usize,
+                    bindings: caps.bindings.min(31) as usize,
                     binding_bytes: caps.binding_bytes,
+                    ..Planning::exact(true)
                 };
                 if plans.iter().all(|(other, _)| *other != planning) {
-                    plans.push((planning, plan(&graph, &wanted, planning)));
+                    plans.push((planning, plan(&built.graph, &built.wanted, planning)));
                 }
                 let made = plans.iter().find(|(other, _)| *other == planning);
                 let planned = match &made.unwrap().1 {
@@ -113,7 +112,16 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         assert!(!label.is_empty(), "{place}: {error}");
     }
     assert!(modules.len() > 1000, "only {} modules", modules.len());
-    let reports = [check_spirv(modules.values()), check_hlsl(modules.values())];
+    // Modules that differ in numbers alone are one to these.
+    let mut kinds: HashMap<String, &(String, Written)> = HashMap::new();
+    for (source, module) in &modules {
+        kinds.entry(without_numbers(source)).or_insert(module);
+    }
+    let reports = [
+        check_spirv(kinds.values().copied()),
+        check_hlsl(kinds.values().copied()),
+    ];
+    println!("{} modules of {} kinds", modules.len(), kinds.len());
     for report in reports {
         println!("{report}");
         assert!(report.refused.is_empty(), "{:#?}", report.refused);
@@ -121,6 +129,19 @@ fn every_module_of_the_shipped_pipelines_is_accepted_by_every_backend() {
         let required = std::env::var_os("SAMORA_FRONT_ENDS").is_some();
         assert!(report.installed || !required, "{report}");
     }
+}
+
+/// A text with each number as 0.
+fn without_numbers(source: &str) -> String {
+    let mut kind = String::with_capacity(source.len());
+    for c in source.chars() {
+        match c.is_ascii_digit() {
+            true if kind.ends_with('0') => {}
+            true => kind.push('0'),
+            false => kind.push(c),
+        }
+    }
+    kind
 }
 
 /// No kernel writes a slot that it reads, and nothing has been written over what it reads.

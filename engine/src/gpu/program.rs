@@ -13,6 +13,7 @@ use super::submission::submissions;
 use super::textures::{BYTES, Textures};
 use super::tuning::Tuning;
 use super::upload::Upload;
+use crate::plan::limits;
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
@@ -60,6 +61,7 @@ impl<'d> Program<'d> {
         plan: Plan,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
+        limits::check(graph, &plan, &device.planning(true))?;
         // First, while the memory that they are tried in is free.
         let kernels = Kernels::new(device, &plan)?;
         let (sources, input_bytes) = allocate(device, graph, &plan.half_sources, tensors)?;

@@ -7,7 +7,7 @@ use crate::{Error, Graph, Result};
 ///
 /// # Errors
 /// The first such kernel, or value.
-pub(super) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<()> {
+pub(crate) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<()> {
     let limit = |label: &str, what, needed: u64, offered: u64| match needed <= offered {
         true => Ok(()),
         false => Err(Error::Limit {
@@ -34,13 +34,13 @@ pub(super) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<(
             ),
         }
     };
-    for (slot, &words) in plan.slots.iter().enumerate() {
-        bytes(first_writer(plan, slot), words)?;
-    }
     for (i, source) in graph.sources().iter().enumerate() {
         let half = plan.half_sources.contains(&i);
         let len = graph.ty(source.value).len();
         bytes(&source.name, if half { len.div_ceil(2) } else { len })?;
+    }
+    for (slot, &words) in plan.slots.iter().enumerate() {
+        bytes(first_writer(plan, slot), words)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 mod halves;
 mod kernel;
-mod limits;
+pub(crate) mod limits;
 mod order;
 mod slots;
 mod updates;

@@ -88,6 +88,8 @@ mod tests {
             labels: None,
             classes: vec!["vessel".into()],
             label_map: Default::default(),
+            names: None,
+            arrays: Default::default(),
             split,
             labelled: Labelled::All,
             intensity: Default::default(),

@@ -1,6 +1,6 @@
 //! What a kernel under test reads: numbers of both signs, positive ones where its arithmetic asks for them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use half::f16;
 use samora_shaders::reference::Words;
@@ -21,7 +21,7 @@ const MEAN_SQUARE: f32 = 0.645_833;
 /// Contents of every binding, which repeat themselves after [`PERIOD`] elements. What is written and not read is NaN,
 /// so that an element that a kernel leaves out shows; indices stay within what they index.
 pub(super) fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
-    let (limit, positive) = (indexed_rows(kernel, lens), positive(kernel));
+    let (limit, positive, places) = (indexed_rows(kernel), positive(kernel), places(kernel));
     let fill = |(b, binding): (usize, &Binding)| {
         let mut stream = Stream::named(2, "inputs").at(b as u64);
         if binding.ty == BufferType::U32 {
@@ -29,6 +29,9 @@ pub(super) fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> V
         }
         if binding.write && !is_read(kernel, b) {
             return Words::F32(vec![f32::NAN; lens[b]]);
+        }
+        if let Some(&count) = places.get(&b) {
+            return Words::F32(repeated(lens[b], || stream.below(count) as f32));
         }
         let (signed, factor) = (!positive.contains(&b), factor(kernel, b));
         Words::F32(repeated(lens[b], || {
@@ -142,23 +145,14 @@ fn leaves(kernel: &Kernel) -> &[Leaf] {
 }
 
 /// How many rows the indices of a kernel may address.
-fn indexed_rows(kernel: &Kernel, lens: &[usize]) -> usize {
+fn indexed_rows(kernel: &Kernel) -> usize {
     let rows = |leaf: &Leaf| match &leaf.access {
-        Access::Gather { source, axis, .. } => {
-            let outer = axis
-                .checked_sub(1)
-                .map_or(lens[leaf.buffer], |d| source.strides[d]);
-            Some(outer / source.strides[*axis].max(1))
-        }
+        Access::Gather { count, .. } => Some(*count),
         Access::ScatterAdd { source, axis, .. } => Some(source.shape[*axis]),
         _ => None,
     };
-    leaves(kernel)
-        .iter()
-        .filter_map(rows)
-        .min()
-        .unwrap_or(8)
-        .max(1)
+    let fewest = leaves(kernel).iter().filter_map(rows).min();
+    fewest.unwrap_or(8).max(1)
 }
 
 /// The bindings that a logarithm, a root, a power or a divisor is made of, other than through squares and
@@ -192,7 +186,46 @@ fn positive(kernel: &Kernel) -> HashSet<usize> {
             Scalar::Unary(Unary::Exp | Unary::Abs, _) => {}
             Scalar::Unary(_, x) => open.push(x),
             Scalar::Binary(_, a, b) | Scalar::Select(_, a, b) => open.extend([a, b]),
-            Scalar::Const(_) => {}
+            Scalar::ReducedAt(_) | Scalar::Const(_) => {}
+        }
+    }
+    found
+}
+
+/// The bindings that hold places, such as that of a maximum, and how many there are: what is compared with an
+/// expression of coordinates alone.
+fn places(kernel: &Kernel) -> HashMap<usize, usize> {
+    let expr = match kernel {
+        Kernel::Map(k) => &k.expr,
+        Kernel::Rows(k) => &k.expr,
+        Kernel::Gemm(k) => &k.expr,
+        Kernel::Attention(_) => return HashMap::new(),
+    };
+    // The largest value of each node that is made of coordinates and constants by sums and products.
+    let mut largest: Vec<Option<f32>> = Vec::with_capacity(expr.nodes.len());
+    for scalar in &expr.nodes {
+        largest.push(match *scalar {
+            Scalar::Const(c) => Some(c),
+            Scalar::Leaf(leaf) => match &leaves(kernel)[leaf].access {
+                Access::Coord { shape, dim } => Some((shape[*dim] - 1) as f32),
+                _ => None,
+            },
+            Scalar::Binary(Binary::Add, a, b) => largest[a].zip(largest[b]).map(|(a, b)| a + b),
+            Scalar::Binary(Binary::Mul, a, b) => largest[a].zip(largest[b]).map(|(a, b)| a * b),
+            _ => None,
+        });
+    }
+    let mut found = HashMap::new();
+    for scalar in &expr.nodes {
+        let Scalar::Binary(Binary::Eq, a, b) = *scalar else {
+            continue;
+        };
+        for (place, coordinates) in [(a, b), (b, a)] {
+            if let (Scalar::Leaf(leaf), Some(most)) = (expr.nodes[place], largest[coordinates])
+                && largest[place].is_none()
+            {
+                found.insert(leaves(kernel)[leaf].buffer, most.max(0.0) as usize + 1);
+            }
         }
     }
     found
