@@ -59,7 +59,8 @@ fn arrays_of_booleans_and_halves() {
     let folder = Folder::new();
     let (little, values) = halves(half::f16::to_le_bytes);
     let (big, _) = halves(half::f16::to_be_bytes);
-    let image = |name: &str, bytes: Vec<u8>| folder.image(name, &[&bytes]).unwrap();
+    let image =
+        |name: &str, bytes: Vec<u8>| read_image(&folder.write(name, &[&bytes]), RAS).unwrap();
     assert_eq!(
         image("a.npy", npy("<f2", "False", "2, 2, 3", &little)).voxels,
         values
@@ -123,8 +124,8 @@ fn arrays_of_booleans_and_halves() {
             .with_enum_u8_data(boolean.clone(), &bits)
             .with_shape(&[2, 2, 3]);
         file.write(&path).unwrap();
-        assert_eq!(read_image(&path, Arrays::default()).unwrap().voxels, values);
-        assert_eq!(read_labels(&path, Arrays::default()).unwrap().voxels, bits);
+        assert_eq!(read_image(&path, RAS).unwrap().voxels, values);
+        assert_eq!(read_labels(&path, RAS).unwrap().voxels, bits);
         assert_eq!(
             read_grid(&path, Arrays::default()).unwrap().shape,
             [3, 2, 2]
