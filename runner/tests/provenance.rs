@@ -86,7 +86,15 @@ fn weights_swapped_after_training() {
         &scene.says(RUN, 1),
         &["encoder: weights", "sam.safetensors: the file is another"],
     );
+    holds(
+        &scene.says("predict out images/c.nii -o c.nii.gz", 1),
+        &[
+            "finetune was trained on other weights than",
+            "sam.safetensors",
+        ],
+    );
     weights(0.5);
+    scene.says("predict out images/c.nii -o c.nii.gz", 0);
     holds(
         &scene.says("run small.ron --out out --no-fuse", 0),
         &["another choice of kernels"],

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Warnings that are printed; a folder of thousands of images may give as many.
+/// Warnings that a run prints; a folder of thousands of images may give as many.
 const SHOWN: usize = 20;
 
 /// What was found. Displays as one line each.
@@ -15,6 +15,17 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// The same with the first warnings alone.
+    pub(super) fn shortened(mut self) -> Self {
+        let more = self.warnings.len().saturating_sub(SHOWN);
+        if more > 0 {
+            self.warnings.truncate(SHOWN);
+            let hint = format!("{more} more of these; `runner check` lists them");
+            self.warnings.push(hint);
+        }
+        self
+    }
+
     /// Adds a problem, unless another pipeline has the same.
     pub(super) fn problem(&mut self, text: String) {
         if !self.problems.contains(&text) {
@@ -35,15 +46,9 @@ impl fmt::Display for Findings {
         for problem in &self.problems {
             writeln!(f, "problem: {problem}")?;
         }
-        for warning in self.warnings.iter().take(SHOWN) {
+        for warning in &self.warnings {
             writeln!(f, "warning: {warning}")?;
         }
-        match self.warnings.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => writeln!(
-                f,
-                "warning: {more} more of these; `runner check` lists them"
-            ),
-        }
+        Ok(())
     }
 }

@@ -91,3 +91,49 @@ impl Known {
         Some(hex(&Sha256::digest(text)))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::data::formats::nifti;
+    use crate::data::source::Source;
+    use crate::data::volume::{Grid, Volume};
+
+    #[test]
+    fn files_that_have_not_changed_are_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (images, cache) = (folder.path().join("images"), folder.path().join("cache"));
+        std::fs::create_dir(&images).unwrap();
+        let write = |add: f32, age: u64| {
+            let path = images.join("a.nii");
+            let grid = Grid::axis_aligned([4, 3, 2], [1.0; 3]);
+            let voxels = (0..24).map(|i| i as f32 + add).collect();
+            nifti::write(&path, &Volume::new(grid, voxels, PathBuf::new()).unwrap()).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + age);
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        let look = || {
+            let source: Source = ron::from_str(&format!("Images(roots: [{images:?}])")).unwrap();
+            let known = Known::of(&cache);
+            let facts = known.facts(&Dataset::open(&source, 0).unwrap(), 0);
+            known.save();
+            facts
+        };
+        write(0.0, 0);
+        let first = look();
+        assert_eq!(first.intensity, (0.0, 23.0));
+        assert_eq!(look(), first);
+        // Nobody can tell that the file is another, so that this shows what is read.
+        write(5.0, 0);
+        assert_eq!(look(), first);
+        write(5.0, 1);
+        assert_eq!(look().intensity, (5.0, 28.0));
+        std::fs::write(cache.join(FILE), "damaged").unwrap();
+        assert_eq!(look().intensity, (5.0, 28.0));
+    }
+}

@@ -10,7 +10,7 @@ mod stages;
 mod weights;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use samora_engine::gpu::Device;
@@ -47,6 +47,7 @@ impl Preflight {
             Keeping::Cache(folder) => Some(Known::of(folder)),
         };
         let sets = sets::open(pipelines, keeping, known.as_ref());
+        known.iter().for_each(Known::save);
         let mut weights = WeightFiles::default();
         for pipeline in pipelines {
             let of = |name: &str| sets::find(&sets, pipeline, name);
@@ -89,9 +90,9 @@ impl Preflight {
     /// Tells the user of problems and warnings.
     pub fn report(&self) {
         for set in &self.sets {
-            eprint!("{}", set.findings());
+            eprint!("{}", set.findings().shortened());
         }
-        eprint!("{}", self.findings);
+        eprint!("{}", self.findings.clone().shortened());
     }
 
     /// Refuses to go on where there are problems.
@@ -132,6 +133,6 @@ pub fn stages_on(pipeline: &Pipeline, device: (&Device, bool)) -> Result<()> {
 }
 
 /// The folder for what is decoded and learnt of data, beside a run directory.
-pub fn cache_beside(root: &Path) -> std::path::PathBuf {
+pub fn cache_beside(root: &Path) -> PathBuf {
     root.with_file_name("cache")
 }

@@ -17,7 +17,7 @@ pub(super) struct WeightFiles {
     read: BTreeMap<PathBuf, Option<Import>>,
     /// Those that gave a network something.
     used: BTreeSet<PathBuf>,
-    /// Those that were tried on a network without success of any kind being possible to tell.
+    /// Those of fits that failed, which tell nothing of the single file.
     failed: BTreeSet<PathBuf>,
 }
 

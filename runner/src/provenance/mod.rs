@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::file_hash::FileHashes;
 use crate::pipeline::Stage;
 use crate::run_dir::RunDir;
 
@@ -144,6 +145,29 @@ pub fn verify(run: &RunDir, stages: &[Stage], now: &BTreeMap<String, Inputs>) ->
             changed.join("\n  ")
         ),
     })
+}
+
+/// Refuses published weights other than those that a stage of the run directory `root` was trained on.
+///
+/// # Errors
+/// Which file is another, or cannot be read.
+pub fn verify_weights(root: &Path, stage: &str, files: &[&Path]) -> Result<()> {
+    let history = Provenance::read(root);
+    let recorded = history.of(stage).map(|record| &record.inputs.weights);
+    let hashes = FileHashes::default();
+    for (file, before) in files.iter().zip(recorded.into_iter().flatten()) {
+        let now = hashes.of(file).map_err(|e| Error::file(file, "read", e))?;
+        if now != before.sha256 {
+            let name = file.display();
+            return Err(Error::RunDirectory {
+                path: root.to_path_buf(),
+                problem: format!(
+                    "{stage} was trained on other weights than {name} holds now; restore that file"
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Tells the user when a run goes on with another executable, adapter, driver or precision than it had.

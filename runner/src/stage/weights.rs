@@ -10,6 +10,7 @@ use super::segment;
 use crate::error::{Error, Result};
 use crate::file_hash::{files_sha256, hex};
 use crate::pipeline::{Finetune, Level, Objective, Pipeline, Stage, to_ron};
+use crate::provenance::verify_weights;
 use crate::run_dir::checkpoint;
 
 /// The earlier stages whose weights a stage starts from, each winning over those before it: all that train the
@@ -156,7 +157,7 @@ pub fn network_sha256(pipeline: &Pipeline, files: &[PathBuf]) -> Result<String> 
 /// Everything a fine-tuned network consists of. `root` is the run directory.
 ///
 /// # Errors
-/// A checkpoint that is missing or damaged.
+/// A checkpoint that is missing or damaged, or published weights that are not those of the training.
 pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> Result<Weights> {
     let classes = pipeline
         .data
@@ -166,7 +167,9 @@ pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> 
     let stage = Stage::Finetune(stage.clone());
     let mut stages = foundations(pipeline, &stage);
     stages.push(&stage);
-    given(&published_files(pipeline, &stage), root, &graph, &stages)
+    let published = published_files(pipeline, &stage);
+    verify_weights(root, stage.name(), &published)?;
+    given(&published, root, &graph, &stages)
 }
 
 fn given(files: &[&Path], root: &Path, graph: &Graph, stages: &[&Stage]) -> Result<Weights> {
