@@ -247,12 +247,23 @@ fn stages_that_cannot_be_are_refused_before_the_first() {
     );
 
     scene.pipeline(&SCANS.replace("split: First(train: 2, test: 1)", "split: AllTrain"));
-    scene.refused(&["stage test: data set `scans` has no test cases"]);
+    let lack = "stage test: data set `scans` has no test cases";
+    holds(
+        &scene.says("run small.ron --out out", 1),
+        &["problem: ", lack],
+    );
+    // Data may be looked at before the stages are there.
+    holds(
+        &scene.says("check small.ron", 0),
+        &["warning: ", lack, "it cannot run"],
+    );
     scene.pipeline(&SCANS.replace("split: First(train: 2, test: 1)", "split: AllTest"));
-    scene.refused(&[
+    let lacks = [
         "stage encoder: data set `scans` has no training slices",
         "stage finetune: ",
-    ]);
+    ];
+    holds(&scene.says("run small.ron --out out", 1), &lacks);
+    holds(&scene.says("check small.ron", 0), &lacks);
     scene.pipeline(&SCANS.replace("split:", "labelled: First(5), split:"));
     scene.refused(&["`labelled` asks for the first 5 training cases, but there are 2"]);
 }

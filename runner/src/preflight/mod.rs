@@ -53,7 +53,7 @@ impl Preflight {
             let of = |name: &str| sets::find(&sets, pipeline, name);
             copies::find(pipeline, &of, &mut findings);
             sets::find_unread_channels(pipeline, &mut findings);
-            let graphs = stages::examine(pipeline, &of, &mut findings);
+            let graphs = stages::examine(pipeline, &of, device.is_some(), &mut findings);
             weights.examine(pipeline, &graphs, &mut findings);
             if let Some(on) = device {
                 limits::examine(pipeline, &graphs, on, &mut findings);
