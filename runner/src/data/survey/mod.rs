@@ -171,15 +171,23 @@ impl fmt::Display for Survey {
                 .map(|(class, _)| class.to_string())
                 .collect();
             let (low, high) = case.facts.intensity;
+            let [shape, spacing, intensity] = match case.facts.content {
+                Some(_) => [
+                    format!("{x}×{y}×{z}"),
+                    format!("{sx:.2}×{sy:.2}×{sz:.2}"),
+                    format!("{low:.1}…{high:.1}"),
+                ],
+                None => ["unusable".into(), String::new(), String::new()],
+            };
             writeln!(
                 f,
                 "{:width$}  {:10}  {:>15}  {:>18}  {:4}  {:>17}  {}",
                 case.name,
                 case.role,
-                format!("{x}×{y}×{z}"),
-                format!("{sx:.2}×{sy:.2}×{sz:.2}"),
+                shape,
+                spacing,
                 case.facts.orientation,
-                format!("{low:.1}…{high:.1}"),
+                intensity,
                 present.join(" "),
             )?;
         }
