@@ -47,6 +47,21 @@ fn check_ends_at_the_first_header() {
     holds(&text, &["d     unlabelled"]);
 }
 
+/// A label map whose affine mirrors it: neither training nor test takes it.
+#[test]
+fn training_on_mirrored_labels() {
+    for name in ["a", "c"] {
+        let scene = Scene::new();
+        let path = scene.path(&format!("labels/{name}.nii"));
+        let mut bytes = fs::read(&path).unwrap();
+        // The first of srow_x.
+        bytes[280..284].copy_from_slice(&(-1_f32).to_le_bytes());
+        fs::write(&path, bytes).unwrap();
+        let files = ["images", "labels"].map(|folder| format!("{folder}/{name}.nii"));
+        scene.refused(&[&files[0], &files[1], "RAS", "LAS", "mm apart"]);
+    }
+}
+
 #[test]
 fn a_class_that_no_training_label_has() {
     let scene = Scene::new();

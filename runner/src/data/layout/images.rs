@@ -17,7 +17,11 @@ pub(super) fn find(roots: &[PathBuf], exclude: &[String]) -> Result<(Vec<Case>, 
     let mut files = BTreeMap::new();
     for root in roots {
         let mut found = BTreeMap::new();
+        let is_in_another = tree.has_entered(root);
         tree.walk(root, &file_name(root), "", &mut found)?;
+        if !is_in_another {
+            not_empty(root, "images in a known format", &found)?;
+        }
         for (name, path) in found {
             let name = match roots.len() {
                 1 => name,
@@ -25,8 +29,6 @@ pub(super) fn find(roots: &[PathBuf], exclude: &[String]) -> Result<(Vec<Case>, 
             };
             insert(root, &mut files, name, path)?;
         }
-        // Of a root in another one, all may have been found already.
-        not_empty(root, "images in a known format", &files)?;
     }
     let case = |(name, path)| Case {
         name,
@@ -63,6 +65,11 @@ impl<'a> Tree<'a> {
             entered: BTreeSet::new(),
             labels: Vec::new(),
         })
+    }
+
+    fn has_entered(&self, folder: &Path) -> bool {
+        let identity = folder.canonicalize();
+        identity.is_ok_and(|identity| self.entered.contains(&identity))
     }
 
     /// The DICOM slices of a folder are one scan, called `name`; what else lies in it is found besides.

@@ -102,6 +102,13 @@ fn folders_that_contain_themselves() {
         .open(r#"Images(roots: ["ROOT/root", "ROOT/root/sub"])"#)
         .unwrap();
     assert_eq!(names(&data), ["root/b", "root/sub/a"]);
+    // Each root must hold something, the second too.
+    fs::create_dir(folder.path("bare")).unwrap();
+    let message = folder.refused(r#"Images(roots: ["ROOT/root", "ROOT/bare"])"#);
+    assert!(
+        message.contains("bare") && message.contains("holds no images"),
+        "{message}"
+    );
     // A link to a folder elsewhere is followed.
     folder.nifti("elsewhere/c.nii.gz", |i| i as u8);
     std::os::unix::fs::symlink(folder.path("elsewhere"), folder.path("root/more")).unwrap();
