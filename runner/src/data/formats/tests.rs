@@ -198,7 +198,7 @@ fn labels_a_little_off_whole_numbers() {
                     assert!(is_label, "{name}");
                     assert!(
                         labels
-                            .voxels
+                            .to_stored()
                             .iter()
                             .enumerate()
                             .all(|(i, v)| usize::from(*v) == i % 3)
