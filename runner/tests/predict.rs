@@ -12,6 +12,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use samora_runner::data::formats::{self, Arrays, nifti};
 use samora_runner::data::volume::{Grid, Volume};
 use samora_runner::phantom::{Layout, Options, generate};
+use samora_runner::pipeline::{load, to_ron};
 use serde_json::Value;
 
 const PIPELINE: &str = r#"Pipeline(
@@ -421,4 +422,49 @@ fn one_of_several_series_is_chosen_by_number_or_uid() {
     // The fixture's intensities are whole numbers of a byte, as labels are.
     let (out, _) = done(folder, "eval two two --series 2");
     assert!(out.contains("1.0000"), "{out}");
+}
+
+#[test]
+fn nnunet_names_from_predict_to_eval() {
+    let scene = scene();
+    let folder = scene.path();
+    let scan = folder.join("scans/images/phantom_002.nii.gz");
+    fs::create_dir(folder.join("imagesTs")).unwrap();
+    fs::create_dir(folder.join("labelsTs")).unwrap();
+    fs::copy(&scan, folder.join("imagesTs/case_0000.nii.gz")).unwrap();
+    let mut image = formats::read_image(&scan, Arrays::default()).unwrap();
+    image.voxels.iter_mut().for_each(|v| *v = -*v);
+    nifti::write(&folder.join("imagesTs/case_0001.nii.gz"), &image).unwrap();
+    let label = folder.join("scans/labels/phantom_002.nii.gz");
+    fs::copy(&label, folder.join("labelsTs/case.nii.gz")).unwrap();
+    let resolved = folder.join("run/resolved.ron");
+    for channel in [0, 1] {
+        let mut pipeline = load(&resolved, &[]).unwrap();
+        let classes = pipeline.data["scans"].classes();
+        let source = format!("NnUnet(root: \"nowhere\", channel: {channel}, classes: {classes:?})");
+        let source = ron::from_str(&source).unwrap();
+        pipeline.data.insert("scans".into(), source);
+        fs::write(&resolved, to_ron(&pipeline).unwrap()).unwrap();
+
+        let out = format!("pred{channel}");
+        done(folder, &format!("predict run imagesTs -o {out}"));
+        let mut names: Vec<String> = fs::read_dir(folder.join(&out))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["case.nii.gz", "predict.jsonl"]);
+        let one = format!("imagesTs/case_000{channel}.nii.gz");
+        done(folder, &format!("predict run {one} -o one{channel}.nii.gz"));
+        let read = |name: String| fs::read(folder.join(name)).unwrap();
+        assert!(read(format!("{out}/case.nii.gz")) == read(format!("one{channel}.nii.gz")));
+        let (scores, _) = done(folder, &format!("eval {out} labelsTs"));
+        assert!(
+            scores.lines().any(|line| line.starts_with("case ")),
+            "{scores}"
+        );
+    }
+    let maps =
+        ["pred0", "pred1"].map(|out| fs::read(folder.join(out).join("case.nii.gz")).unwrap());
+    assert!(maps[0] != maps[1]);
 }
