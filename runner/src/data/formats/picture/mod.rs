@@ -35,7 +35,7 @@ pub(super) fn pages(path: &Path) -> Result<u32> {
 /// The voxels: of a coloured picture its luminance, or, as a label map, an error; of a label map with a palette the
 /// numbers of the colours.
 pub(super) fn read(path: &Path, role: Role, arrays: Arrays) -> Result<Raw> {
-    let grey = match tiff::read_grey(path)? {
+    let grey = match tiff::read_grey(path, role)? {
         None if role == Role::Label => palette::read_indices(path)?,
         grey => grey,
     };

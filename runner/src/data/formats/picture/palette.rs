@@ -1,5 +1,5 @@
 //! Pictures with a palette, whose pixels are numbers of colours: label maps often have one so that people see the
-//! classes.
+//! classes. Pixels of one bit are 0 and 1 likewise, though an image of them is black and white.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
-use png::{ColorType, Transformations};
+use png::{BitDepth, ColorType, Transformations};
 
 use super::{Grey, unreadable};
 use crate::data::error::{DataError, Result};
 use crate::data::formats::payload::MAX_DEFLATE_RATIO;
 use crate::data::formats::raw::Scalar;
 
-/// The numbers that a PNG or BMP file stores, if it has a palette.
+/// The numbers that a PNG or BMP file stores, if it has a palette or pixels of one bit.
 pub(super) fn read_indices(path: &Path) -> Result<Option<Grey>> {
     let io = |e| DataError::io(path, "read", e);
     let file = File::open(path).map_err(io)?;
@@ -33,7 +33,9 @@ fn png_indices(path: &Path, file: BufReader<File>, size: u64) -> Result<Option<G
     let mut decoder = png::Decoder::new(file);
     decoder.set_transformations(Transformations::IDENTITY);
     let mut reader = decoder.read_info().map_err(failed)?;
-    if reader.info().color_type != ColorType::Indexed {
+    let (colours, depth) = (reader.info().color_type, reader.info().bit_depth);
+    let is_binary = (colours, depth) == (ColorType::Grayscale, BitDepth::One);
+    if colours != ColorType::Indexed && !is_binary {
         return Ok(None);
     }
     let room = reader.output_buffer_size();

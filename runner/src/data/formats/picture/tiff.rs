@@ -10,6 +10,7 @@ use tiff::tags::Tag;
 
 use super::{Grey, unreadable};
 use crate::data::error::{DataError, Result};
+use crate::data::formats::Role;
 use crate::data::formats::raw::Scalar;
 
 type Pages = Decoder<BufReader<File>>;
@@ -33,8 +34,8 @@ pub(super) fn shape(path: &Path) -> Result<Option<[u32; 3]>> {
     Ok(Some([width, height, count]))
 }
 
-/// The pixels; `None` of other formats and of a single page in colours.
-pub(super) fn read_grey(path: &Path) -> Result<Option<Grey>> {
+/// The pixels; `None` of other formats and of a single page in colours. Pixels of one bit are white, or a label 1.
+pub(super) fn read_grey(path: &Path, role: Role) -> Result<Option<Grey>> {
     let Some(shape) = shape(path)? else {
         return Ok(None);
     };
@@ -67,7 +68,10 @@ pub(super) fn read_grey(path: &Path) -> Result<Option<Grey>> {
         }
         let pixels = pages.read_image().map_err(failed)?;
         let found = match colours {
-            ColorType::Gray(1) => black_and_white(pixels, shape[0] as usize, &mut bytes),
+            ColorType::Gray(1) => {
+                let one = if role == Role::Label { 1 } else { 255 };
+                bits(pixels, shape[0] as usize, one, &mut bytes)
+            }
             _ => append(pixels, &mut bytes),
         };
         if *scalar.get_or_insert(found) != found {
@@ -162,13 +166,13 @@ fn append(pixels: DecodingResult, bytes: &mut Vec<u8>) -> Scalar {
     )
 }
 
-/// Appends pixels of one bit, whose rows begin with a byte: 0 or 255.
-fn black_and_white(pixels: DecodingResult, width: usize, bytes: &mut Vec<u8>) -> Scalar {
+/// Appends pixels of one bit, whose rows begin with a byte: 0 or `one`.
+fn bits(pixels: DecodingResult, width: usize, one: u8, bytes: &mut Vec<u8>) -> Scalar {
     let mut packed = Vec::new();
     append(pixels, &mut packed);
     for row in packed.chunks_exact(width.div_ceil(8)) {
         let bit = |x: usize| row[x / 8] >> (7 - x % 8) & 1;
-        bytes.extend((0..width).map(|x| 255 * bit(x)));
+        bytes.extend((0..width).map(|x| one * bit(x)));
     }
     Scalar::U8
 }

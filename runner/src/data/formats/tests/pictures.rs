@@ -189,3 +189,44 @@ fn tiff_stacks_of_imagej_that_are_not_one_page_a_slice_are_refused() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+/// Booleans: 0 and 1 as labels, black and white as an image.
+#[test]
+fn pictures_of_one_bit() {
+    let folder = Folder::new();
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, 3, 2);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let mut writer = encoder.write_header().unwrap();
+    writer
+        .write_image_data(&[0b0110_0000, 0b1000_0000])
+        .unwrap();
+    writer.finish().unwrap();
+    // Little endian: width, height, bits, no packing, black is 0, where the one strip lies, its rows and bytes.
+    let fields: [(u16, u16); 8] = [
+        (256, 3),
+        (257, 2),
+        (258, 1),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (278, 2),
+        (279, 2),
+    ];
+    let mut tiff = b"II*\0\x0a\0\0\0".to_vec();
+    tiff.extend([0b0110_0000, 0b1000_0000]);
+    tiff.extend(8_u16.to_le_bytes());
+    for (tag, value) in fields {
+        tiff.extend([tag, 3, 1, 0, value, 0].map(u16::to_le_bytes).concat());
+    }
+    tiff.extend([0; 4]);
+    for (name, bytes) in [("a.png", png), ("a.tif", tiff)] {
+        let path = folder.write(name, &[&bytes]);
+        let labels = read_labels(&path, Arrays::default()).unwrap();
+        assert_eq!(labels.to_stored(), [0, 1, 1, 1, 0, 0], "{name}");
+        let image = read_image(&path, Arrays::default()).unwrap();
+        let white = labels.voxels.iter().map(|v| 255.0 * f32::from(*v));
+        assert_eq!(image.voxels, white.collect::<Vec<_>>(), "{name}");
+    }
+}
