@@ -178,7 +178,17 @@ fn nnunet_names_from_predict_to_eval() {
         scene.path("pred/a_0001.nii.gz"),
     )
     .unwrap();
-    scene.refuses("pred ref", 1, &["ref has no a_0001"]);
+    let (scores, said) = scene.succeeds("pred ref");
+    assert_eq!(scores, expected);
+    assert!(said.contains("a_0001: further channels"), "{said}");
+    // One without its first channel is.
+    fs::remove_file(scene.path("pred/c_0000.nii.gz")).unwrap();
+    fs::rename(
+        scene.path("pred/a_0001.nii.gz"),
+        scene.path("pred/c_0001.nii.gz"),
+    )
+    .unwrap();
+    scene.refuses("pred ref", 1, &["ref has no c_0001", "pred has no c"]);
 }
 
 #[test]

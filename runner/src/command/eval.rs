@@ -7,7 +7,7 @@ use crate::cli::EvalArgs;
 use crate::data::decode;
 use crate::data::error::DataError;
 use crate::data::formats::{self, Arrays, Scan};
-use crate::data::layout::{image_of, known_files};
+use crate::data::layout::{image_of, known_files, numbered};
 use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::journal::{Progress, Report, SUMMARY, Subject, print_result};
@@ -107,20 +107,34 @@ fn pairs(args: &EvalArgs) -> Result<Vec<(String, PathBuf, PathBuf)>> {
         return Ok(vec![(name, prediction.into(), reference.into())]);
     }
     let mut predictions = known_files(prediction)?;
-    let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
+    let (mut pairs, mut unpaired, mut channels) = (Vec::new(), Vec::new(), Vec::new());
     for (truth, path) in known_files(reference)? {
         // A prediction is called like its scan, or like the truth.
-        match image_of(&truth, |name| predictions.contains_key(name)) {
-            Some(name) => pairs.extend(predictions.remove(&name).map(|of| {
-                let case = if truth.len() < name.len() {
-                    truth
-                } else {
-                    name
-                };
-                (case, of, path)
-            })),
-            None => unpaired.push(truth),
+        let Some(name) = image_of(&truth, |name| predictions.contains_key(name)) else {
+            unpaired.push(truth);
+            continue;
+        };
+        let Some(of) = predictions.remove(&name) else {
+            continue;
+        };
+        // A run that knows no channels has taken the others of this scan for scans of their own.
+        if numbered(&name).is_some_and(|(case, number)| number == 0 && case == truth) {
+            predictions.retain(|other, _| {
+                let is_channel = numbered(other).is_some_and(|(case, _)| case == truth);
+                channels.extend(is_channel.then(|| other.clone()));
+                !is_channel
+            });
         }
+        let case = if truth.len() < name.len() {
+            truth
+        } else {
+            name
+        };
+        pairs.push((case, of, path));
+    }
+    if !channels.is_empty() {
+        let names = some(&channels);
+        eprintln!("warning: {names}: further channels of scans whose _0000 is scored; left out");
     }
     let missing = [
         (reference, predictions.into_keys().collect()),

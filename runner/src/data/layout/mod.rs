@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use names::image_of;
 pub use nnunet::channel_names;
+pub(crate) use nnunet::numbered;
 pub use synapse::{SYNAPSE_CLASSES, SYNAPSE_LABEL_MAP, SYNAPSE_SCALED};
 
 use super::error::{DataError, Result};

@@ -111,7 +111,7 @@ fn of_channel(
 }
 
 /// `NAME` and `CCCC` of `NAME_CCCC`.
-fn numbered(stem: &str) -> Option<(&str, usize)> {
+pub(crate) fn numbered(stem: &str) -> Option<(&str, usize)> {
     let (name, number) = stem.rsplit_once('_')?;
     let is_channel = number.len() == 4 && number.bytes().all(|b| b.is_ascii_digit());
     Some((name, number.parse().ok().filter(|_| is_channel)?))
