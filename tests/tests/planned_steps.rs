@@ -147,7 +147,8 @@ fn updates_share_kernels() {
             .into_iter()
             .map(|(name, tensor)| (name.into(), tensor)),
     );
-    let [(apart, want), (together, got)] = [1, 31].map(|bindings| {
+    // Eight hold one update of AdamW.
+    let [(apart, want), (together, got)] = [8, 31].map(|bindings| {
         let planning = Planning {
             bindings,
             ..Planning::exact(true)
@@ -158,7 +159,7 @@ fn updates_share_kernels() {
             .iter()
             .filter(|s| s.label.starts_with("optim"));
         let binds: Vec<usize> = updates.map(|s| s.places.len()).collect();
-        assert!(binds.iter().all(|n| *n <= bindings.max(12)), "{binds:?}");
+        assert!(binds.iter().all(|n| *n <= bindings), "{binds:?}");
         let mut program = HostProgram::new(&training.graph, planned, &feeds);
         program.step();
         let changed = training

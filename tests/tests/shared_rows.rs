@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 
 use samora_engine::gpu::{Device, Program};
 use samora_engine::ops::attention::Attend;
-use samora_engine::{
-    DType, Graph, Planning, Remat, SourceKind, Tensor, Value, differentiate, plan,
-};
+use samora_engine::{DType, Graph, Remat, SourceKind, Tensor, Value, differentiate, plan};
 use samora_shaders::{Tokens, uniform};
 use samora_tests::{gpu_device, portable_device};
 
@@ -77,7 +75,7 @@ fn windows(
 }
 
 fn run(device: &Device, built: &Built) -> Vec<Tensor> {
-    let planned = plan(&built.graph, &built.wanted, Planning::exact(true)).unwrap();
+    let planned = plan(&built.graph, &built.wanted, device.planning(true)).unwrap();
     let mut program = Program::new(device, &built.graph, planned, &BTreeMap::new()).unwrap();
     let sources = built.graph.sources().iter().enumerate();
     let sources = sources.filter(|(_, source)| matches!(source.kind, SourceKind::Input));
