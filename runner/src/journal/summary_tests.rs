@@ -107,6 +107,18 @@ fn json_reads_back() {
 }
 
 #[test]
+fn json_keeps_the_last_digits() {
+    let mut report = report();
+    // Quotients that have no short decimals.
+    let quotients = (1..=500).map(f64::from);
+    let scores = quotients.map(|n| score(n / 509.0, Some(5843.7 / n)));
+    report.cases[0].classes = scores.collect();
+    let text = serde_json::to_string(&report).unwrap();
+    let read: Report = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.cases, report.cases);
+}
+
+#[test]
 fn reports_of_other_versions_are_refused_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Report::read(folder.path(), SUMMARY).unwrap(), None);
