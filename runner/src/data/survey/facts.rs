@@ -46,7 +46,7 @@ pub struct Shares {
     pub inside: f64,
     /// Above it.
     pub above: f64,
-    /// In the window if the values were [`CT_OFFSET`] less.
+    /// In the window if the values were 1024 less.
     pub inside_without_offset: f64,
     /// Part of the window between the least and the greatest value.
     pub covered: f64,
