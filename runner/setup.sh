@@ -11,7 +11,7 @@ command -v cargo >/dev/null || { echo "Rust is missing: install it from https://
 missing=""
 command -v cc >/dev/null || missing="gcc libc6-dev"
 ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || missing="$missing libvulkan1"
-ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json >/dev/null 2>&1 || missing="$missing mesa-vulkan-drivers"
+ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json 2>/dev/null | grep -q . || missing="$missing mesa-vulkan-drivers"
 if [ "${1-}" = --tests ]; then
     command -v spirv-val >/dev/null || missing="$missing spirv-tools"
     command -v glslangValidator >/dev/null || missing="$missing glslang-tools"
