@@ -7,6 +7,7 @@ pub mod command;
 pub mod data;
 pub mod error;
 pub mod file_hash;
+pub mod fine_tuned;
 pub mod interrupt;
 pub mod journal;
 pub mod metrics;

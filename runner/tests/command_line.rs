@@ -21,15 +21,15 @@ const PIPELINE: &str = r#"Pipeline(
         split: First(train: 1, test: 1),
     )},
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    adapter: Nothing,
     stages: [
         Pretrain(
             name: "encoder", data: "scans", objective: Masked(), epochs: 1, batch: 2,
             optimiser: (learning_rate: 1e-3),
         ),
         Finetune(
-            name: "finetune", data: "scans", experts: [], hl_attn: Off,
+            name: "finetune", data: "scans",
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off, epochs: 1, batch: 2,
             optimiser: (learning_rate: 1e-3),
         ),
@@ -146,13 +146,13 @@ fn mistakes_in_the_pipeline_exit_with_2_and_their_place() {
             "learning_rate: must be a positive number",
         ),
         (
-            "lora: Lora(rank: 2)",
-            "lora: include(\"lora.ron\")",
+            "adapter: Nothing",
+            "adapter: include(\"lora.ron\")",
             "cannot read the included file",
         ),
         (
-            "lora: Lora(rank: 2)",
-            "lora: include(\"small.ron\")",
+            "adapter: Nothing",
+            "adapter: include(\"small.ron\")",
             "leads back to itself",
         ),
         (
@@ -161,9 +161,9 @@ fn mistakes_in_the_pipeline_exit_with_2_and_their_place() {
             "`encoder` is not a Finetune stage",
         ),
         (
-            "experts: []",
-            "experts: [\"image\"]",
-            "there is no stage `image`",
+            "adapter: Nothing",
+            "adapter: Experts",
+            "no Expert stage has `level: Image`",
         ),
         (
             "patch_size_px: 8",

@@ -1,4 +1,4 @@
-//! Two pipelines on a small TinyViT, compared: stages they share are trained once, finished runs are kept,
+//! Two variants of a pipeline, compared: stages they share are trained once, finished runs are kept,
 //! and the table has a row for each.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,33 +7,28 @@ use std::path::Path;
 use std::process::Command;
 
 const PIPELINE: &str = r#"Pipeline(
-    name: "decoder",
+    name: "small",
     seed: 7,
     data: {"phantom": Synapse(root: "phantom", phantoms: 2, split: First(train: 1, test: 1))},
-    encoder: TinyVit(
-        image_size_px: 16, stem: Pointwise, dims: (8, 8, 8, 8), depths: (0, 1, 0, 0),
-        heads: (2, 2, 2), windows_tokens: (4, 3, 4), out_channels: 16,
+    encoder: Sam(image_size_px: 16, patch_size_px: 4, dim: 8, depth: 1, heads: 2, out_channels: 16),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    common: (
+        data: "phantom", batch: 2, epochs: 1, max_steps: 2, optimiser: (learning_rate: 1e-3),
     ),
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
     stages: [
-        Expert(
-            name: "pixel", level: Pixel(), data: "phantom", epochs: 1, batch: 2, max_steps: 2,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Finetune(
-            name: "finetune", data: "phantom",
-            experts: [], hl_attn: Off,
-            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
-            epochs: 1, batch: 2, max_steps: 2, optimiser: (learning_rate: 1e-3),
-        ),
-        Evaluate(name: "test", data: "phantom", model: "finetune", batch: 4, overlays: 0),
+        Pretrain(name: "encoder", objective: Masked()),
+        Expert(name: "pixel", level: Pixel()),
+        Finetune(name: "finetune", loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off),
+        Evaluate(name: "test", model: "finetune", batch: 4, overlays: 0),
     ],
 )"#;
 
 /// What the comparison prints.
 fn compare(folder: &Path) -> String {
-    runner(folder, "compare decoder.ron samed.ron --seeds 1 --out out")
+    runner(
+        folder,
+        "compare small.ron --vary adapter=Nothing,Lora --seeds 1 --out out",
+    )
 }
 
 fn runner(folder: &Path, arguments: &str) -> String {
@@ -53,48 +48,61 @@ fn runner(folder: &Path, arguments: &str) -> String {
 fn shared_stages_are_trained_once_and_finished_runs_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let samed = PIPELINE
-        .replace("name: \"decoder\"", "name: \"samed\"")
-        .replace("experts: []", "adapter: Lora, experts: []");
-    fs::write(folder.join("decoder.ron"), PIPELINE).unwrap();
-    fs::write(folder.join("samed.ron"), samed).unwrap();
+    fs::write(folder.join("small.ron"), PIPELINE).unwrap();
     let printed = compare(folder);
     let out = folder.join("out");
     let table = fs::read_to_string(out.join("comparison.txt")).unwrap();
     assert!(printed.ends_with(&table), "{printed}");
     let rows = |name: &str| table.lines().filter(|l| l.starts_with(name)).count();
-    assert_eq!((rows("decoder"), rows("samed")), (1, 1), "{table}");
+    assert_eq!(
+        (rows("small_Nothing"), rows("small_Lora")),
+        (1, 1),
+        "{table}"
+    );
 
     let file = |name: &str| fs::read(out.join(name)).unwrap();
-    let pixel = "seed_7/checkpoints/pixel.safetensors";
+    let encoder = "seed_7/checkpoints/encoder.safetensors";
     assert_eq!(
-        file(&format!("decoder/{pixel}")),
-        file(&format!("samed/{pixel}"))
+        file(&format!("small_Nothing/{encoder}")),
+        file(&format!("small_Lora/{encoder}"))
     );
-    let log = file("samed/seed_7/events.jsonl");
+    let log = file("small_Lora/seed_7/events.jsonl");
     let log = String::from_utf8(log).unwrap();
-    assert!(log.contains("finetune") && !log.contains("pixel"), "{log}");
+    assert!(
+        log.contains("finetune") && !log.contains("encoder"),
+        "{log}"
+    );
 
     // The lists say who trained, in the form that a pipeline reads.
-    assert_eq!(file("samed/seed_7/splits/phantom_train.txt"), b"case0005\n");
-    assert_eq!(file("samed/seed_7/splits/phantom_test.txt"), b"case0006\n");
-    let labelled = String::from_utf8(file("samed/seed_7/splits/phantom_labelled.txt")).unwrap();
+    assert_eq!(
+        file("small_Lora/seed_7/splits/phantom_train.txt"),
+        b"case0005\n"
+    );
+    assert_eq!(
+        file("small_Lora/seed_7/splits/phantom_test.txt"),
+        b"case0006\n"
+    );
+    let labelled =
+        String::from_utf8(file("small_Lora/seed_7/splits/phantom_labelled.txt")).unwrap();
     assert!(labelled.starts_with("case0005_slice000\n"), "{labelled}");
 
     assert_eq!(compare(folder), table);
-    let again = String::from_utf8(file("samed/seed_7/events.jsonl")).unwrap();
+    let again = String::from_utf8(file("small_Lora/seed_7/events.jsonl")).unwrap();
     assert_eq!(again, log);
 
-    // Another fine-tuning of the same expert.
-    let changed = "--set seed=7 --set stages.finetune.max_steps=1";
+    // Another fine-tuning of the same encoder.
+    let changed = "--set adapter=Nothing --set stages.finetune.max_steps=1";
     runner(
         folder,
-        &format!("run decoder.ron {changed} --out out/changed --reuse out/decoder/seed_7"),
+        &format!("run small.ron {changed} --out out/changed --reuse out/small_Lora/seed_7"),
     );
     assert_eq!(
-        file("changed/checkpoints/pixel.safetensors"),
-        file(&format!("decoder/{pixel}"))
+        file("changed/checkpoints/encoder.safetensors"),
+        file(&format!("small_Lora/{encoder}"))
     );
     let log = String::from_utf8(file("changed/events.jsonl")).unwrap();
-    assert!(log.contains("finetune") && !log.contains("pixel"), "{log}");
+    assert!(
+        log.contains("finetune") && !log.contains("encoder"),
+        "{log}"
+    );
 }

@@ -12,15 +12,15 @@ fn pipeline(steps: usize) -> String {
     seed: 7,
     data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    adapter: Nothing,
     stages: [
         Pretrain(
             name: "encoder", data: "phantom", objective: Masked(), epochs: 1, batch: 2,
             max_steps: STEPS, optimiser: (learning_rate: 1e20),
         ),
         Finetune(
-            name: "finetune", data: "phantom", experts: [], hl_attn: Off,
+            name: "finetune", data: "phantom",
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
             epochs: 1, batch: 2, max_steps: 2, optimiser: (learning_rate: 1e-3),
         ),

@@ -9,15 +9,15 @@ const PIPELINE: &str = r#"Pipeline(
     seed: 5,
     data: {"heart": La(root: "heart", split: First(train: 6, test: 2), labelled: All)},
     encoder: Sam(image_size_px: 32, patch_size_px: 4, dim: 32, depth: 1, heads: 2, out_channels: 32),
-    decoder: (depth: 1, heads: 2, mlp_dim: 64),
-    lora: Lora(rank: 4),
+    transformer: (depth: 1, heads: 2, mlp_dim: 64),
+    adapter: Lora(rank: 4),
     stages: [
         Pretrain(
             name: "encoder", data: "heart", objective: Masked(mask_ratio: 0.3),
             epochs: 50, batch: 4, max_steps: 60, optimiser: (learning_rate: 2e-3, clip_norm: 1.0),
         ),
         Finetune(
-            name: "finetune", data: "heart", adapter: Lora, experts: [], hl_attn: Off,
+            name: "finetune", data: "heart",
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
             epochs: 50, batch: 4, max_steps: 150,
             optimiser: (learning_rate: 3e-3, schedule: Poly(warmup_steps: 10)),

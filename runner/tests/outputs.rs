@@ -17,9 +17,9 @@ const PIPELINE: &str = r#"Pipeline(
     data: {"scans": Folder(images: "nowhere", labels: "nowhere", classes: ["one", "two"])},
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
     weights: "published.safetensors",
-    decoder: (depth: 1, heads: 2, mlp_dim: 16), lora: Lora(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16), adapter: Nothing,
     stages: [Finetune(
-        name: "finetune", data: "scans", experts: [], hl_attn: Off,
+        name: "finetune", data: "scans",
         loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off, epochs: 1, batch: 2,
         optimiser: (learning_rate: 1e-3),
     )],

@@ -26,11 +26,11 @@ const PIPELINE: &str = r#"Pipeline(
         ),
     },
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    adapter: Nothing,
     stages: [
         Finetune(
-            name: "finetune", data: "scans", experts: [], hl_attn: Off,
+            name: "finetune", data: "scans",
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off, epochs: 1, batch: 2, max_steps: 2,
             optimiser: (learning_rate: 1e-3),
         ),

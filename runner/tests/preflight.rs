@@ -185,7 +185,7 @@ fn a_test_image_among_the_training_images_of_another_data_set() {
 #[test]
 fn weights_are_looked_at_before_the_first_stage() {
     let scene = Scene::new();
-    scene.change("experts: []", "experts: [], adapter: Lora");
+    scene.change("adapter: Nothing", "adapter: Lora");
     let teacher = r#"Pretrain(
             name: "mae", data: "scans", weights: "mae.safetensors", epochs: 1, batch: 2, max_steps: 2,
             objective: Mae(network: (
@@ -197,8 +197,8 @@ fn weights_are_looked_at_before_the_first_stage() {
         Evaluate("#;
     scene.change("Evaluate(", teacher);
     scene.change(
-        "lora: Lora(rank: 2)",
-        "lora: Lora(rank: 2), weights: \"sam.safetensors\"",
+        "adapter: Lora",
+        "adapter: Lora, weights: \"sam.safetensors\"",
     );
     scene.refused(&[
         "mae.safetensors",
@@ -240,10 +240,7 @@ fn weights_are_looked_at_before_the_first_stage() {
 fn stages_that_cannot_be_are_refused_before_the_first() {
     let scene = Scene::new();
     // No device binds so much.
-    scene.change(
-        "experts: [], hl_attn: Off",
-        "experts: [], hl_attn: Off, batch: 100000",
-    );
+    scene.change("name: \"finetune\",", "name: \"finetune\", batch: 100000,");
     scene.change("epochs: 1, batch: 2, max_steps: 2,\n            optimiser: (learning_rate: 1e-3),\n        ),\n        Evaluate", "epochs: 1, max_steps: 2,\n            optimiser: (learning_rate: 1e-3),\n        ),\n        Evaluate");
     holds(
         &scene.says("run small.ron --out out", 1),

@@ -114,7 +114,7 @@ fn wrong_input_is_explained() {
     };
     let png: &[&str] = &["--image", "image.png"];
     for (prompt, part) in [
-        (&[][..], "required"),
+        (&[][..], "--box or --point"),
         (&["--box", "1,2,30"], "expected 4 numbers"),
         (&["--box", "30,2,1,20"], "x0 must be less than x1"),
         (&["--box", "1,2,nan,20"], "expected 4 numbers"),
@@ -238,9 +238,21 @@ fn features_and_masks_have_the_promised_sizes() {
     .unwrap();
     assert_ne!(embed("grey.npy"), of_picture);
     assert!(of_picture.as_f32().iter().all(|x| x.is_finite()));
+    let arguments = ["--image", "image.png", "-o", "all.safetensors"];
+    scene.says("embed", &arguments, 0, &["image_embed: [1, 16, 4, 4]"]);
+    let all = Weights::read(&scene.path("all.safetensors")).unwrap();
+    assert_eq!(all.tensors["image_embed"], of_picture);
 
     let segment = |image: &str, prompts: &[&str], size| {
-        let output = ["--image", image, "-o", "mask.png", "--overwrite"];
+        let output = [
+            "--image",
+            image,
+            "-o",
+            "mask.png",
+            "--logits",
+            "logits.npy",
+            "--overwrite",
+        ];
         let arguments = [&output, prompts].concat();
         let said = scene.says("segment", &arguments, 0, &["predicted IoU"]);
         let mask: GrayImage = image::open(scene.path("mask.png")).unwrap().into_luma8();
@@ -248,6 +260,12 @@ fn features_and_masks_have_the_promised_sizes() {
         assert!(mask.pixels().all(|&Luma([p])| p == 0 || p == 255));
         let area = mask.pixels().filter(|&&Luma([p])| p == 255).count();
         assert!(said.contains(&format!("mask area {area} of")), "{said}");
+        let logits = numpy::read_tensor(&scene.path("logits.npy"), &[4, 16, 16]).unwrap();
+        assert!(logits.as_f32().iter().all(|x| x.is_finite()));
+        let ious = said.split("predicted IoUs ").nth(1).unwrap();
+        let ious = ious.lines().next().unwrap().split(' ');
+        let ious: Vec<f32> = ious.map(|iou| iou.parse().unwrap()).collect();
+        assert_eq!(ious.len(), 4);
     };
     let both = [
         "--box",

@@ -77,8 +77,8 @@ fn weights_swapped_after_training() {
     };
     weights(0.5);
     scene.change(
-        "lora: Lora(rank: 2)",
-        "lora: Lora(rank: 2), weights: \"sam.safetensors\"",
+        "adapter: Nothing",
+        "adapter: Nothing, weights: \"sam.safetensors\"",
     );
     scene.says(RUN, 0);
     weights(0.75);

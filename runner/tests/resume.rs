@@ -14,8 +14,8 @@ const PIPELINE: &str = r#"Pipeline(
     seed: 7,
     data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    adapter: Experts(rank: 2),
     stages: [
         Pretrain(
             name: "encoder", data: "phantom", objective: Masked(), epochs: 2, batch: 2,
@@ -49,8 +49,8 @@ const PIPELINE: &str = r#"Pipeline(
             optimiser: (learning_rate: 1e-3),
         ),
         Finetune(
-            name: "finetune", data: "phantom", experts: ["pixel", "patch", "image"],
-            hl_attn: ZeroStart, loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
+            name: "finetune", data: "phantom",
+            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
             epochs: 2, batch: 2, max_steps: 40,
             optimiser: (learning_rate: 1e-3, schedule: Poly(warmup_steps: 5)),
         ),

@@ -58,7 +58,7 @@ pub fn predict(
     let begun = Instant::now();
     let sizes = (source.classes().len(), source.slice_axis(), evaluate.batch);
     let drawn = Weights::default();
-    let mut segmenter = Segmenter::new(device, fuse, (pipeline, tuning), sizes, &[], &drawn)?;
+    let mut segmenter = Segmenter::new(device, fuse, pipeline, sizes, &[], &drawn)?;
     let (mut start, mut seconds, mut rates) = (0.0, Vec::new(), Vec::new());
     for round in 0..=rounds {
         let begin = Instant::now();

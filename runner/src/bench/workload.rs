@@ -19,11 +19,7 @@ const SMALL_TEACHERS: &[&str] = &[
     "stages.simclr.objective.network.blocks=[1, 1, 1, 1]",
     "stages.mae.objective.network.depth=2",
 ];
-const SAMED: &[&str] = &[
-    "stages.finetune.adapter=Lora",
-    "stages.finetune.experts=[]",
-    "stages.finetune.hl_attn=Off",
-];
+const SAMED: &[&str] = &["adapter=Lora"];
 
 /// A fixed amount of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

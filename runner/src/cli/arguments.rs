@@ -1,16 +1,18 @@
 //! What each command takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use samora_engine::gpu::{Precision, Tune};
 
 use crate::bench::Size;
-use crate::error::Result;
+use crate::data::source::Intensity;
+use crate::error::{Error, Result};
+use crate::fine_tuned::Published;
 use crate::metrics::volume::NSD_MM;
 use crate::phantom::{Layout, Options};
-use crate::pipeline::{Override, Pipeline, load, load_without_data};
-use crate::prompted::{PictureFile, Point, Rectangle, Window};
+use crate::pipeline::{Override, Pipeline, load, load_without_data, variations};
+use crate::prompted::{PictureFile, Point, Rectangle, Window, numbers};
 
 /// A pipeline file and changes to it.
 #[derive(Debug, Args)]
@@ -73,6 +75,10 @@ pub struct CompareArgs {
     /// Replace a field in all of them, such as `stages.finetune.epochs=2`; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub sets: Vec<String>,
+    /// Run each with every one of these values of a field, such as `decoder=Sam,HSam`; given several times, with all
+    /// combinations
+    #[arg(long, value_name = "PATH=VALUE,VALUE")]
+    pub vary: Vec<String>,
     /// Runs of each pipeline, with its seed and those that follow
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
@@ -85,14 +91,23 @@ pub struct CompareArgs {
 }
 
 impl CompareArgs {
-    /// Reads the pipelines.
+    /// Reads the pipelines, each in all its variations.
     ///
     /// # Errors
-    /// The first mistake in a file or an override.
+    /// The first mistake in a file, an override or a variation.
     pub fn load(&self) -> Result<Vec<Pipeline>> {
         let sets = overrides(&self.sets)?;
-        let pipelines = self.files.iter().map(|file| load(file, &sets));
-        Ok(pipelines.collect::<Result<_, _>>()?)
+        let arms = variations(&self.vary)?;
+        let mut pipelines = Vec::new();
+        for file in &self.files {
+            for arm in &arms {
+                let changes = [sets.as_slice(), &arm.changes].concat();
+                let mut pipeline = load(file, &changes)?;
+                pipeline.name += &arm.suffix;
+                pipelines.push(pipeline);
+            }
+        }
+        Ok(pipelines)
     }
 }
 
@@ -178,10 +193,30 @@ impl BenchArgs {
 /// Arguments of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
-    /// Run directory
-    pub run: PathBuf,
-    /// Volume to segment, in any format (.nii.gz, .nrrd, .mha, a folder of DICOM slices, …), or a folder of volumes
-    pub input: PathBuf,
+    /// Run directory, unless --weights are given; then the volume to segment, in any format (.nii.gz, .nrrd, .mha, a
+    /// folder of DICOM slices, …), or a folder of volumes
+    #[arg(num_args = 1..=2, required = true, value_names = ["RUN", "INPUT"])]
+    pub paths: Vec<PathBuf>,
+    /// Instead of a run: SAM's published weights, and again for what SAMed, H-SAM or SAMora trained on them
+    #[arg(long, value_name = "FILE")]
+    pub weights: Vec<PathBuf>,
+    /// Of --weights: the encoder, as of `segment` [default: the one the weights are of]
+    #[arg(long, value_name = "NAME|RON", requires = "weights")]
+    pub model: Option<String>,
+    /// What else these weights do not say.
+    #[command(flatten)]
+    pub training: TrainingArgs,
+    /// Of --weights: intensities that became 0 to 1 in training, such as 75,400 for Synapse
+    #[arg(
+        long,
+        value_name = "CENTRE,WIDTH",
+        allow_hyphen_values = true,
+        requires = "weights"
+    )]
+    pub window: Option<Window>,
+    /// Of --weights: percentiles of each volume that became 0 and 1 in training
+    #[arg(long, value_name = "LOW,HIGH", value_parser = percentiles, requires = "weights", conflicts_with = "window")]
+    pub percentiles: Option<Intensity>,
     /// Label volume to write, in the grid of the input (.nii.gz, .nii, .nrrd, .mha, .mhd), or a folder for it; of a
     /// folder the folder of label volumes, in which those of an earlier, interrupted command are kept
     #[arg(short, long)]
@@ -198,6 +233,70 @@ pub struct PredictArgs {
     /// Where it is run.
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+impl PredictArgs {
+    /// The run directory, without which there are weights, and the input.
+    ///
+    /// # Errors
+    /// One path too many or too few.
+    pub fn run_and_input(&self) -> Result<(Option<&Path>, &Path)> {
+        match (self.paths.as_slice(), self.weights.is_empty()) {
+            ([run, input], true) => Ok((Some(run), input)),
+            ([input], false) => Ok((None, input)),
+            ([input], true) => Err(Error::Usage(format!(
+                "{} is the only path: give a run directory before it, or --weights",
+                input.display()
+            ))),
+            ([run, ..], _) => Err(Error::Usage(format!(
+                "{}: give a run directory or --weights, not both",
+                run.display()
+            ))),
+            ([], _) => Err(Error::Usage("give what to segment".into())),
+        }
+    }
+
+    /// The published network that `weights` and what goes with them name.
+    pub fn published(&self) -> Published {
+        let window = self.window.map(Window::intensity);
+        Published {
+            weights: self.weights.clone(),
+            model: self.model.clone(),
+            intensity: window.or(self.percentiles),
+            ..self.training.published()
+        }
+    }
+}
+
+/// What published weights that segment classes do not say.
+#[derive(Debug, Args)]
+pub struct TrainingArgs {
+    /// Of weights that segment classes: a pipeline with their image size, classes and intensities
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    pub pipeline: Option<PathBuf>,
+    /// Height and width of the images that the weights were trained on
+    #[arg(long, value_name = "PIXELS", requires = "weights")]
+    pub size: Option<usize>,
+    /// Names of the classes of the weights, from 1 [default: class 1, class 2, …]
+    #[arg(
+        long,
+        value_name = "NAME,NAME,…",
+        value_delimiter = ',',
+        requires = "weights"
+    )]
+    pub classes: Vec<String>,
+}
+
+impl TrainingArgs {
+    /// A published network of which only this is known.
+    pub fn published(&self) -> Published {
+        Published {
+            pipeline: self.pipeline.clone(),
+            size_px: self.size,
+            classes: self.classes.clone(),
+            ..Published::default()
+        }
+    }
 }
 
 /// Arguments of `eval`.
@@ -229,9 +328,9 @@ pub struct EvalArgs {
 /// A network and an image for it.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// Weights of a SAM (PyTorch or safetensors; see `runner inspect`)
-    #[arg(long, value_name = "FILE")]
-    pub weights: PathBuf,
+    /// Weights of a SAM (PyTorch or safetensors; see `runner inspect`); of several files each adds to those before it
+    #[arg(long, value_name = "FILE", required = true)]
+    pub weights: Vec<PathBuf>,
     /// sam_vit_b, sam_vit_l, sam_vit_h, mobile_sam, lite_medsam, or an encoder as pipelines describe it,
     /// in a .ron file or written out; TinyVit with a Pointwise stem takes images as lite_medsam, all
     /// others as SAM [default: the one the weights are of]
@@ -255,7 +354,7 @@ pub struct ModelArgs {
 
 /// Arguments of `segment`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("prompt").required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("prompt").multiple(true))]
 pub struct SegmentArgs {
     /// Network and image.
     #[command(flatten)]
@@ -278,9 +377,17 @@ pub struct SegmentArgs {
         allow_hyphen_values = true
     )]
     pub points: Vec<Point>,
-    /// Mask to write (.png), in the image's size: 255 on the object, else 0
+    /// What weights that segment classes do not say; they take no prompt.
+    #[command(flatten)]
+    pub training: TrainingArgs,
+    /// Mask to write (.png), in the image's size: 255 on the object, else 0; without a prompt the number of each
+    /// pixel's class
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Also write the logits of all masks (.npy) before they are resized, masks×rows×columns f32; above 0 is the
+    /// object
+    #[arg(long, value_name = "FILE")]
+    pub logits: Option<PathBuf>,
     /// Write over a file that is there
     #[arg(long)]
     pub overwrite: bool,
@@ -293,7 +400,8 @@ pub struct EmbedArgs {
     /// encoder's input without any preparation.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Features to write (.npy), 1×channels×rows×columns f32
+    /// Features to write, f32: the neck's output, 1×channels×rows×columns (.npy), or all that the mask decoder sees,
+    /// by name (.safetensors)
     #[arg(short, long)]
     pub output: PathBuf,
     /// Write over a file that is there
@@ -354,6 +462,14 @@ pub struct PhantomArgs {
 fn overrides(sets: &[String]) -> Result<Vec<Override>> {
     let parsed = sets.iter().map(|set| Override::parse(set));
     Ok(parsed.collect::<Result<_, _>>()?)
+}
+
+fn percentiles(text: &str) -> std::result::Result<Intensity, String> {
+    let [low, high] = numbers(text)?;
+    match 0.0 <= low && low < high && high <= 100.0 {
+        true => Ok(Intensity::Percentile { low, high }),
+        false => Err("percentiles lie in 0 to 100, the lower one first".into()),
+    }
 }
 
 fn tune(text: &str) -> std::result::Result<Tune, String> {

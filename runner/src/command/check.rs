@@ -1,6 +1,6 @@
 //! `runner check`: everything that can be known of a run without a device.
 
-use super::run::warn_of_random_encoder;
+use super::run::announce;
 use crate::cli::PipelineArgs;
 use crate::data::dataset::Part;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::preflight::{Keeping, Preflight};
 /// A pipeline that is wrong, or one that cannot run; all problems are listed.
 pub fn check(args: &PipelineArgs) -> Result<()> {
     let pipeline = args.load()?;
-    warn_of_random_encoder(&pipeline);
+    announce(&pipeline);
     let found = Preflight::new(&[pipeline], None, Keeping::Nothing);
     for set in found.sets() {
         let name = &set.name;

@@ -6,7 +6,7 @@ use std::slice::from_ref;
 use samora_engine::gpu::Device;
 
 use super::open_device;
-use super::run::{execute, warn_of_random_encoder};
+use super::run::{announce, execute};
 use crate::cli::CompareArgs;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -30,7 +30,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let table = args.out.join("comparison.txt");
     outputs::prepare(&args.files, from_ref(&table), true)?;
     interrupt::listen(interrupt::SAVING)?;
-    arms.iter().for_each(warn_of_random_encoder);
+    arms.iter().for_each(announce);
     let device = open_device(&args.device, arms[0].precision)?;
     let fuse = !args.device.no_fuse;
     let cache = args.out.join("cache");

@@ -1,21 +1,26 @@
 //! `runner embed`: an image as SAM's mask decoder sees it.
 
-use samora_engine::gpu::Precision;
+use std::collections::BTreeMap;
+use std::slice::from_ref;
 
-use super::{expect_ending, open_device, prepare_output};
+use samora_engine::gpu::Precision;
+use samora_engine::weights::Weights;
+
+use super::{expect_ending, open_device, prepare_outputs};
 use crate::cli::EmbedArgs;
 use crate::data::formats::numpy;
 use crate::error::{Error, Result};
-use crate::prompted::{Embedder, import};
+use crate::prompted::{Embedder, IMAGE_EMBED, import};
 
-/// Writes the neck's output for an image, `[1, channels, rows, columns]`.
+/// Writes what the mask decoder sees of an image: the neck's output `[1, channels, rows, columns]`, or with all other
+/// features by name.
 ///
 /// # Errors
 /// An image or weights that cannot be used, a device that fails, or features whose file is read, exists or cannot
 /// be written.
 pub fn embed(args: &EmbedArgs) -> Result<()> {
-    expect_ending(&args.output, &[".npy"])?;
-    prepare_output(&args.output, &args.model, args.overwrite)?;
+    expect_ending(&args.output, &[".npy", ".safetensors"])?;
+    prepare_outputs(from_ref(&args.output), &args.model, args.overwrite)?;
     let model = &args.model;
     let (import, network) = import(&model.weights, model.model.as_deref())?;
     let size = network.image_size_px();
@@ -35,7 +40,20 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
         let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
         embedder.embed(&picture)?
     };
-    numpy::write_tensor(&args.output, &features)?;
-    eprintln!("{}: {:?}", args.output.display(), features.shape);
+    for (name, features) in &features {
+        eprintln!("{name}: {:?}", features.shape);
+    }
+    let is_array = args
+        .output
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    match features.get(IMAGE_EMBED).filter(|_| is_array) {
+        Some(embed) => numpy::write_tensor(&args.output, embed)?,
+        None => {
+            let tensors = features;
+            let metadata = BTreeMap::new();
+            Weights { tensors, metadata }.write(&args.output)?;
+        }
+    }
     Ok(())
 }

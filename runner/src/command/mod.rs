@@ -29,7 +29,6 @@ pub use run::run;
 pub use segment::segment;
 
 use std::path::{Path, PathBuf};
-use std::slice::from_ref;
 
 use samora_engine::gpu::{Device, DeviceOptions, Precision};
 
@@ -94,16 +93,17 @@ fn expect_ending(output: &Path, endings: &[&str]) -> Result<()> {
     )))
 }
 
-/// Sees to it that `output` can be written and is nothing that `model` reads.
+/// Sees to it that `outputs` can be written and are nothing that `model` reads.
 ///
 /// # Errors
 /// As [`outputs::prepare`].
-fn prepare_output(output: &Path, model: &ModelArgs, overwrite: bool) -> Result<()> {
+fn prepare_outputs(outputs: &[PathBuf], model: &ModelArgs, overwrite: bool) -> Result<()> {
     let image = &model.image.path;
-    let mut read: Vec<PathBuf> = vec![image.clone(), model.weights.clone()];
+    let mut read: Vec<PathBuf> = vec![image.clone()];
+    read.extend(model.weights.clone());
     read.extend(model.model.as_ref().map(PathBuf::from));
     if !image.is_dir() {
         read.extend(formats::files(image).unwrap_or_default());
     }
-    outputs::prepare(&read, from_ref(&output.to_owned()), overwrite)
+    outputs::prepare(&read, outputs, overwrite)
 }

@@ -1,4 +1,4 @@
-//! `runner predict`: segments volumes with a finished run.
+//! `runner predict`: segments volumes with a finished run, or with published weights.
 
 mod job;
 mod record;
@@ -13,18 +13,14 @@ use crate::data::formats;
 use crate::data::layout::scans_in;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
+use crate::fine_tuned::FineTuned;
 use crate::interrupt;
 use crate::journal::Progress;
 use crate::outputs;
-use crate::pipeline::{Evaluate, Finetune, Pipeline, Stage};
-use crate::run_dir::pipeline_of;
-use crate::stage::{Segmenter, finetuned_weights, network_files, network_sha256};
+use crate::stage::{Segmenter, network_sha256};
 use job::{Job, is_several, jobs};
 use record::Record;
 use tally::Tally;
-
-/// Slices segmented at a time where the run evaluates nothing.
-const BATCH: usize = 4;
 
 /// Writes a label volume in the grid, orientation and affine of each input. One volume is in memory at a
 /// time; of several one that cannot be used is reported, and the others are segmented all the same. In a
@@ -34,25 +30,23 @@ const BATCH: usize = 4;
 /// A run that is not finished, no or unreadable volumes, an output that is read, exists or cannot be written,
 /// a device that fails, or the user interrupts.
 pub fn predict(args: &PredictArgs) -> Result<()> {
-    let pipeline = pipeline_of(&args.run)?;
-    let (stage, source) = last_finetune(&pipeline, &args.run)?;
-    let files = network_files(&pipeline, &args.run, stage)?;
-    let network = Network {
-        pipeline: &pipeline,
-        stage,
-        source,
-        classes: source.classes(),
+    let (run, input) = args.run_and_input()?;
+    let network = match run {
+        Some(run) => FineTuned::of_run(run)?,
+        None => FineTuned::published(&args.published())?,
     };
-    expect_there(&args.input)?;
-    let jobs = jobs(volumes(args, source)?, args, &network.classes)?;
-    let mut record = Record::open(is_several(args), &args.output)?;
+    let files = &network.files;
+    expect_there(input)?;
+    let volumes = volumes(args, input, &network.source)?;
+    let jobs = jobs(volumes, args, (run, input), &network.classes)?;
+    let mut record = Record::open(is_several(args, input), &args.output)?;
 
     let reads = jobs.iter().flat_map(Job::reads);
-    let reads: Vec<PathBuf> = reads.chain(files.clone()).collect();
+    let reads: Vec<PathBuf> = reads.chain(files.iter().cloned()).collect();
     let may_exist = args.overwrite || !record.is_empty();
     outputs::prepare(&reads, &writes(&jobs), may_exist)?;
     if record.is_kept() {
-        record.network(network_sha256(&pipeline, &files)?);
+        record.network(network_sha256(&network.pipeline, files)?);
     }
     let mut tally = Tally::new(&network.classes);
     let all = jobs.len();
@@ -90,39 +84,9 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     }
 }
 
-/// What segments.
-struct Network<'a> {
-    pipeline: &'a Pipeline,
-    stage: &'a Finetune,
-    /// What it was trained on.
-    source: &'a Source,
-    classes: Vec<String>,
-}
-
-/// The network that a run ends in, and the data it was trained on.
-fn last_finetune<'a>(pipeline: &'a Pipeline, run: &Path) -> Result<(&'a Finetune, &'a Source)> {
-    let last = pipeline.stages.iter().rev().find_map(|stage| match stage {
-        Stage::Finetune(s) => Some((s, pipeline.data.get(&s.data)?)),
-        _ => None,
-    });
-    last.ok_or_else(|| Error::RunDirectory {
-        path: run.to_owned(),
-        problem: "its pipeline has no Finetune stage".into(),
-    })
-}
-
-/// The stage that measures a network last: what is written is what was measured there.
-fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Evaluate> {
-    pipeline.stages.iter().rev().find_map(|stage| match stage {
-        Stage::Evaluate(s) if s.model == network.name => Some(s),
-        _ => None,
-    })
-}
-
 /// The scans to segment by name: of a folder of them all, as `source` names them.
-fn volumes(args: &PredictArgs, source: &Source) -> Result<Vec<(String, PathBuf)>> {
-    let input = &args.input;
-    if is_several(args) {
+fn volumes(args: &PredictArgs, input: &Path, source: &Source) -> Result<Vec<(String, PathBuf)>> {
+    if is_several(args, input) {
         return Ok(scans_in(input, source)?.into_iter().collect());
     }
     let name = formats::scan_name(input).unwrap_or_default();
@@ -137,22 +101,12 @@ fn writes(jobs: &[Job]) -> Vec<PathBuf> {
 fn segment_all(
     jobs: &[Job],
     args: &PredictArgs,
-    network: &Network<'_>,
+    network: &FineTuned,
     (record, tally): (&mut Record, &mut Tally),
 ) -> Result<usize> {
-    let Network {
-        pipeline, stage, ..
-    } = network;
     interrupt::listen("stopping; label maps that are finished are kept")?;
-    let weights = finetuned_weights(pipeline, &args.run, stage)?;
-    let device = open_device(&args.device, pipeline.precision)?;
-    let (batch, quirks) = match evaluation(pipeline, stage) {
-        Some(evaluate) => (evaluate.batch, &evaluate.quirks),
-        None => (BATCH, &stage.quirks),
-    };
-    let sizes = (network.classes.len(), network.source.slice_axis(), batch);
-    let fuse = !args.device.no_fuse;
-    let mut segmenter = Segmenter::new(&device, fuse, (pipeline, stage), sizes, quirks, &weights)?;
+    let device = open_device(&args.device, network.pipeline.precision)?;
+    let mut segmenter = network.segmenter(&device, !args.device.no_fuse)?;
     let kept = tally.volumes();
     let all = kept + jobs.len();
     let progress = Progress::through("predict", all, kept, "volumes");
@@ -187,9 +141,9 @@ fn segment_all(
 }
 
 /// Segments a scan, writes what is asked for, and returns the classes that were found.
-fn segment(job: &Job, network: &Network<'_>, segmenter: &mut Segmenter<'_>) -> Result<Vec<String>> {
+fn segment(job: &Job, network: &FineTuned, segmenter: &mut Segmenter<'_>) -> Result<Vec<String>> {
     let classes = &network.classes;
-    let image = decode::scan(&job.scan, network.source)?;
+    let image = decode::scan(&job.scan, &network.source)?;
     let labels = if job.probabilities.is_empty() {
         segmenter.segment(&image)?
     } else {

@@ -20,7 +20,7 @@ use crate::stage::Context;
 /// Configuration, data, device or disk are unusable, training fails, or the user interrupts.
 pub fn run(args: &RunArgs) -> Result<()> {
     let pipeline = args.pipeline.load()?;
-    warn_of_random_encoder(&pipeline);
+    announce(&pipeline);
     interrupt::listen(interrupt::SAVING)?;
     let default = || Path::new("runs").join(&pipeline.name);
     let root = args.out.clone().unwrap_or_else(default);
@@ -78,8 +78,13 @@ pub(super) fn execute(context: &Context<'_>) -> Result<()> {
     context.run()
 }
 
-/// Tells the user of an encoder that nothing trains.
-pub(super) fn warn_of_random_encoder(pipeline: &Pipeline) {
+/// Tells the user of stages that are left out, and of an encoder that nothing trains.
+pub(super) fn announce(pipeline: &Pipeline) {
+    if !pipeline.left_out.is_empty() {
+        let Pipeline { name, left_out, .. } = pipeline;
+        let stages = left_out.join(", ");
+        eprintln!("{name}: left out, since its adapter takes no trained experts: {stages}");
+    }
     if pipeline.weights.is_none() && !pipeline.trains_encoder() {
         eprintln!(
             "warning: the encoder has neither `weights` nor a stage with objective Masked; \

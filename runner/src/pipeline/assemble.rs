@@ -1,5 +1,5 @@
-//! From a file on disk to one text: fragments are put in place of `include("…")`, and environment
-//! variables in place of `${env:NAME}`.
+//! From a file on disk to one text and the changes to it: fragments are put in place of `include("…")`, a file
+//! of `Changes(…)` stands on the one it names, and environment variables replace `${env:NAME}`.
 
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use samora_engine::io_reason;
 
 use super::diagnostic::{Diagnostic, Place, shown};
+use super::overrides::Override;
 use super::parse::parse;
 use super::source::{Origin, Source};
 use super::syntax::{Kind, Node};
@@ -19,6 +20,9 @@ const PATH_KEYS: &[&str] = &[
     "root", "roots", "images", "labels", "train", "test", "labelled", "weights",
 ];
 
+/// The name of a file that changes another one.
+const CHANGES: &str = "Changes";
+
 /// Whether environment variables must be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variables {
@@ -28,18 +32,74 @@ pub(super) enum Variables {
     Optional,
 }
 
-/// Reads a pipeline file and everything it includes. Paths of includes are relative to the file
-/// they stand in; an included list in a list adds its items to it.
+/// A pipeline's text, and what is to be changed in it.
+pub(super) struct Assembled {
+    /// The text.
+    pub source: Source,
+    /// Changes in the order in which they are made.
+    pub changes: Vec<Override>,
+}
+
+/// Reads a pipeline file, everything it includes, and the file that it changes:
+/// `Changes(of: "base.ron", name: "…", set: {"path.to.field": value})`. Paths of includes and bases are
+/// relative to the file they stand in; an included list in a list adds its items to it.
 ///
 /// # Errors
-/// A file that cannot be read or is not RON, an include that does not exist, or a cycle of includes.
-pub(super) fn assemble(path: &Path) -> Result<Source, Diagnostic> {
+/// A file that cannot be read or is not RON, a file that is named and does not exist, or a cycle.
+pub(super) fn assemble(path: &Path) -> Result<Assembled, Diagnostic> {
     let text = read_text(path).map_err(|problem| {
         let message = format!("cannot read {}: {problem}", path.display());
         beside(Diagnostic::new(message), path)
     })?;
-    let mut chain = vec![identity(path)];
-    with_includes(path, text, &mut chain)
+    assemble_text(path, text, &mut vec![identity(path)])
+}
+
+fn assemble_text(
+    path: &Path,
+    text: String,
+    chain: &mut Vec<PathBuf>,
+) -> Result<Assembled, Diagnostic> {
+    let source = with_includes(path, text, chain)?;
+    let root = parse_source(&source)?;
+    let Kind::Struct { name, fields } = &root.kind else {
+        let changes = Vec::new();
+        return Ok(Assembled { source, changes });
+    };
+    if name != CHANGES {
+        let changes = Vec::new();
+        return Ok(Assembled { source, changes });
+    }
+    let known = ["of", "name", "set"];
+    if let Some(field) = fields.iter().find(|f| !known.contains(&f.key.as_str())) {
+        let message = format!("unknown field `{}` of `{CHANGES}`", field.key);
+        return Err(Diagnostic::at(&source, field.key_span.clone(), message)
+            .note(format!("fields: {}", known.join(", "))));
+    }
+    let missing = |field: &str| {
+        let message = format!("missing field `{field}` of `{CHANGES}`");
+        Diagnostic::at(
+            &source,
+            root.span.start..root.span.start + CHANGES.len(),
+            message,
+        )
+    };
+    let base = root.member("of").ok_or_else(|| missing("of"))?;
+    let name = root.member("name").ok_or_else(|| missing("name"))?;
+    let Some(file) = base.text().filter(|file| !file.is_empty()) else {
+        let message = "`of` takes the name of a pipeline file, in quotes";
+        return Err(Diagnostic::at(&source, base.span.clone(), message));
+    };
+    let file = path.parent().unwrap_or(Path::new("")).join(file);
+    let text = chained_text(&source, base.span.clone(), &file, chain)?;
+    let mut assembled = assemble_text(&file, text, chain)?;
+    chain.pop();
+    assembled
+        .changes
+        .extend(Override::of_field(&source, "name", name));
+    if let Some(set) = root.member("set") {
+        assembled.changes.extend(Override::of_map(&source, set)?);
+    }
+    Ok(assembled)
 }
 
 /// Parses the assembled text.
@@ -64,7 +124,8 @@ pub(super) fn parse_source(source: &Source) -> Result<Node, Diagnostic> {
     })
 }
 
-/// Makes paths absolute, seen from the current directory, and replaces `${env:NAME}` in them.
+/// Makes paths absolute and replaces `${env:NAME}` in them. A relative path is what lies there beside the file
+/// that names it, or else it is seen from the current directory.
 ///
 /// # Errors
 /// A variable that is not set, or `${…}` of another form or outside a path.
@@ -85,8 +146,14 @@ pub(super) fn resolve_paths(source: &Source, variables: Variables) -> Result<Sou
                     return Err(refuse(message).note(help));
                 }
             };
-            let path = std::path::absolute(&path).map_or(path, |p| p.display().to_string());
-            replacements.push((node.span.clone(), format!("{path:?}")));
+            let folder = source
+                .locate(node.span.clone())
+                .and_then(|(origin, _)| origin.folder.clone());
+            let path = found(Path::new(&path), folder.as_deref());
+            replacements.push((
+                node.span.clone(),
+                format!("{:?}", path.display().to_string()),
+            ));
         } else if text.contains("${") {
             return Err(refuse("`${…}` is replaced in paths only".into())
                 .note(format!("paths are the values of {}", PATH_KEYS.join(", "))));
@@ -99,6 +166,14 @@ pub(super) fn resolve_paths(source: &Source, variables: Variables) -> Result<Sou
         }
     }
     Ok(expanded)
+}
+
+fn found(path: &Path, folder: Option<&Path>) -> PathBuf {
+    let beside = folder.map(|folder| folder.join(path));
+    let path = beside
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| path.to_path_buf());
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// The paths that a resolved pipeline names: data, lists and weights.
@@ -120,13 +195,33 @@ fn with_includes(
     text: String,
     chain: &mut Vec<PathBuf>,
 ) -> Result<Source, Diagnostic> {
-    let name = shown(path);
-    let mut source = Source::new(Arc::new(Origin { name, text }));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let source = Source::new(Arc::new(Origin {
+        name: shown(path),
+        text,
+        folder: Some(folder.to_path_buf()),
+    }));
+    included(source, folder, chain)
+}
+
+/// Puts fragments in place of every `include("…")` of a change, seen from the pipeline file.
+///
+/// # Errors
+/// As for [`assemble`].
+pub(super) fn including(source: Source, pipeline: &Path) -> Result<Source, Diagnostic> {
+    let folder = pipeline.parent().unwrap_or(Path::new(""));
+    included(source, folder, &mut vec![identity(pipeline)])
+}
+
+fn included(
+    mut source: Source,
+    folder: &Path,
+    chain: &mut Vec<PathBuf>,
+) -> Result<Source, Diagnostic> {
     let root = parse_source(&source)?;
     let mut includes = Vec::new();
     collect_includes(&root, false, &mut includes)
         .map_err(|span| Diagnostic::at(&source, span, "include takes one file name in quotes"))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
     for Include {
         span,
         file,
@@ -175,7 +270,7 @@ fn collect_includes(
     Ok(())
 }
 
-/// The text of a fragment. `chain` holds the files being read.
+/// The fragment that an `include` at `span` names. `chain` holds the files being read.
 fn include(
     source: &Source,
     span: Range<usize>,
@@ -183,6 +278,30 @@ fn include(
     in_list: bool,
     chain: &mut Vec<PathBuf>,
 ) -> Result<Source, Diagnostic> {
+    let text = chained_text(source, span, path, chain)?;
+    let fragment = with_includes(path, text, chain)?;
+    chain.pop();
+    let root = parse_source(&fragment)?;
+    let range = match &root.kind {
+        Kind::List(items) if in_list => match (items.first(), items.last()) {
+            (Some(first), Some(last)) => first.span.start..last.span.end,
+            _ => {
+                let message = "an included list must not be empty";
+                return Err(Diagnostic::at(&fragment, root.span, message));
+            }
+        },
+        _ => root.span,
+    };
+    Ok(fragment.slice(range))
+}
+
+/// The text of a file that another one names at `span`; it becomes the last of the `chain` of files being read.
+fn chained_text(
+    source: &Source,
+    span: Range<usize>,
+    path: &Path,
+    chain: &mut Vec<PathBuf>,
+) -> Result<String, Diagnostic> {
     let through = |chain: &[PathBuf]| {
         let names: Vec<String> = chain.iter().map(|p| shown(p)).collect();
         names.join(" → ")
@@ -200,20 +319,7 @@ fn include(
         beside(diagnostic, path)
     })?;
     chain.push(identity);
-    let fragment = with_includes(path, text, chain)?;
-    chain.pop();
-    let root = parse_source(&fragment)?;
-    let range = match &root.kind {
-        Kind::List(items) if in_list => match (items.first(), items.last()) {
-            (Some(first), Some(last)) => first.span.start..last.span.end,
-            _ => {
-                let message = "an included list must not be empty";
-                return Err(Diagnostic::at(&fragment, root.span, message));
-            }
-        },
-        _ => root.span,
-    };
-    Ok(fragment.slice(range))
+    Ok(text)
 }
 
 /// The text of a file, without a mark of byte order.

@@ -9,7 +9,22 @@ use super::source::Source;
 use super::syntax::{Kind, Node};
 
 /// Enum, a spelling that pipeline files once had, and what it is called.
-const RENAMED: &[(&str, &str, &str)] = &[("HlAttn", "Paper", "ZeroStart")];
+const RENAMED: &[(&str, &str, &str)] = &[("HlAttnMode", "Paper", "ZeroStart")];
+/// Struct, a field that pipeline files once had, and what says the same.
+const MOVED: &[(&str, &str, &str)] = &[
+    ("Pipeline", "lora", "`adapter: Experts(rank: 4)`"),
+    ("Finetune", "adapter", "the pipeline's `adapter`"),
+    (
+        "Finetune",
+        "experts",
+        "the pipeline's `adapter`: Experts, or Nothing",
+    ),
+    (
+        "Finetune",
+        "hl_attn",
+        "the pipeline's `adapter: Experts(hl_attn: …)`",
+    ),
+];
 /// Longest text of a value that is quoted.
 const LONGEST: usize = 32;
 
@@ -35,9 +50,14 @@ pub(super) fn describe(
         } => {
             let span = word_before(text, start..end, found);
             let message = format!("unknown field `{found}`{}", of(outer));
-            Diagnostic::at(source, span, message)
-                .suggest(found, expected.iter().copied())
-                .note(expectation("fields", expected))
+            let diagnostic = Diagnostic::at(source, span, message);
+            let moved =
+                |(of, old, _): &&(&str, &str, &str)| outer.as_deref() == Some(*of) && found == old;
+            match MOVED.iter().find(moved) {
+                Some((.., now)) => diagnostic.note(format!("this is now said by {now}")),
+                None => diagnostic.suggest(found, expected.iter().copied()),
+            }
+            .note(expectation("fields", expected))
         }
         RonError::NoSuchEnumVariant {
             expected,

@@ -24,6 +24,14 @@ impl Encoder {
         }
     }
 
+    /// Gives the image another height and width in pixels.
+    pub fn set_image_size_px(&mut self, size: usize) {
+        match self {
+            Self::Sam(c) => c.image_size_px = size,
+            Self::TinyVit(c) => c.image_size_px = size,
+        }
+    }
+
     /// Height and width of the token grid.
     pub fn grid(&self) -> usize {
         match self {

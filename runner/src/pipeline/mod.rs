@@ -1,6 +1,6 @@
 //! The pipeline language: RON files, typed, with includes, overrides and errors that point.
 //!
-//! `file → assembled text → overrides → environment → typed → validated`.
+//! `file → assembled text → changes → variant → paths → typed → validated`.
 
 mod assemble;
 mod describe;
@@ -18,6 +18,9 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod variant;
+mod variants;
+mod vary;
 mod weight_files;
 
 pub use assemble::named_paths;
@@ -26,6 +29,8 @@ pub use differences::differences;
 pub use encoder::Encoder;
 pub use overrides::Override;
 pub use read::{load, load_without_data, part_to_ron, read_part, to_ron};
-pub use schema::{Lora, MaskDecoder, Pipeline};
+pub use schema::Pipeline;
 pub use stages::*;
+pub use variant::{Adapter, Decoder, Transformer};
+pub use vary::{Variation, variations};
 pub use weight_files::WeightFiles;

@@ -9,13 +9,14 @@ use ron::ser::PrettyConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::assemble::{Variables, assemble, parse_source, resolve_paths};
+use super::assemble::{Assembled, Variables, assemble, parse_source, resolve_paths};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
 use super::schema::Pipeline;
 use super::source::{Origin, Source};
 use super::validate::validate;
+use super::variants;
 
 /// Reads, completes and validates a pipeline.
 ///
@@ -66,35 +67,54 @@ pub fn part_to_ron<T: Serialize>(part: &T) -> Result<String, Diagnostic> {
 /// The first mistake, with its place.
 pub fn read_part<T: DeserializeOwned>(written: &str) -> Result<T, Diagnostic> {
     if written.ends_with(".ron") {
-        return typed(&assemble(Path::new(written))?);
+        return typed(&assemble(Path::new(written))?.source);
     }
     let name = "the command line".into();
     let text = written.into();
-    typed(&Source::new(Arc::new(Origin { name, text })))
+    let folder = None;
+    typed(&Source::new(Arc::new(Origin { name, text, folder })))
 }
 
 fn read(path: &Path, overrides: &[Override], variables: Variables) -> Result<Pipeline, Diagnostic> {
-    let mut source = assemble(path)?;
-    let mut unwritten = Vec::new();
+    let Assembled {
+        mut source,
+        mut changes,
+    } = assemble(path)?;
     for change in overrides {
-        if !change.apply_where_written(&mut source)? {
-            unwritten.push(change);
-        }
+        changes.push(change.including(path)?);
     }
+    variants::spell_out(&mut source)?;
+    let mut is_made = apply(&changes, &mut source)?;
+    // What a variant changes depends on the changes, and they win over it.
+    let mut all = variants::take(&mut source)?;
+    is_made.splice(0..0, vec![false; all.len()]);
+    all.extend(changes);
+    variants::share(&mut source)?;
+    for (made, now) in is_made.iter_mut().zip(apply(&all, &mut source)?) {
+        *made |= now;
+    }
+    variants::complete_names(&mut source)?;
     let source = resolve_paths(&source, variables)?;
     let mut pipeline: Pipeline = typed(&source)?;
-    if !unwritten.is_empty() {
+    if is_made.contains(&false) {
         // Fields left to their defaults are not in the file: spell all of them out and look again.
         let mut complete = Source::spelled_out(to_ron(&pipeline)?);
-        for change in unwritten {
+        for (change, _) in all.iter().zip(&is_made).filter(|(_, made)| !**made) {
             change.apply(&mut complete)?;
         }
         pipeline = typed(&resolve_paths(&complete, variables)?)?;
     }
     let root = parse_source(&source)?;
-    validate(&pipeline, &source, &root, overrides)?;
+    validate(&pipeline, &source, &root, &all)?;
+    pipeline.leave_out_unneeded();
     pipeline.spell_out_intensities();
     Ok(pipeline)
+}
+
+/// Makes the changes of what the text spells out, and says of each whether it was made.
+fn apply(changes: &[Override], source: &mut Source) -> Result<Vec<bool>, Diagnostic> {
+    let apply = |change: &Override| change.apply_where_written(source);
+    changes.iter().map(apply).collect()
 }
 
 fn options() -> Options {

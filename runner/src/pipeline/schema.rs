@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use samora_engine::Remat;
 use samora_engine::gpu::Precision;
-use samora_engine::models::sam::MaskDecoderConfig;
 use samora_engine::optim::Backward;
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
 use super::stages::Stage;
+use super::variant::{Adapter, Decoder, Transformer};
 use super::weight_files::WeightFiles;
 use crate::data::source::Source;
 
-/// A whole run: data, encoder, experts and stages.
+/// A whole run: data, variant and stages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
@@ -32,11 +32,15 @@ pub struct Pipeline {
     /// [`Masked`]: super::Objective::Masked
     #[serde(default)]
     pub weights: Option<WeightFiles>,
-    /// The mask decoder; it predicts the classes of the data it is trained on.
+    /// What the frozen encoder carries; `Expert` stages are left out where it takes none.
     #[serde(default)]
-    pub decoder: MaskDecoder,
-    /// What an expert adds to the frozen encoder.
-    pub lora: Lora,
+    pub adapter: Adapter,
+    /// What follows the encoder; it predicts the classes of the data it is trained on.
+    #[serde(default)]
+    pub decoder: Decoder,
+    /// Sizes of the decoder.
+    #[serde(default)]
+    pub transformer: Transformer,
     /// What the backward pass computes again instead of keeping.
     #[serde(default)]
     pub recompute: Remat,
@@ -46,9 +50,30 @@ pub struct Pipeline {
     pub precision: Precision,
     /// What is done, in this order.
     pub stages: Vec<Stage>,
+    /// Names of stages that the file declares and this adapter does not need.
+    #[serde(skip)]
+    pub left_out: Vec<String>,
 }
 
 impl Pipeline {
+    /// A pipeline that trains nothing: the network alone.
+    pub fn of_network(encoder: Encoder) -> Self {
+        Self {
+            name: "network".into(),
+            seed: 0,
+            data: BTreeMap::new(),
+            encoder,
+            weights: None,
+            adapter: Adapter::Nothing {},
+            decoder: Decoder::default(),
+            transformer: Transformer::default(),
+            recompute: Remat::None,
+            precision: Precision::Exact,
+            stages: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
     /// How gradients are computed.
     pub fn backward(&self) -> Backward {
         Backward {
@@ -57,56 +82,27 @@ impl Pipeline {
         }
     }
 
+    /// Leaves out experts and their teachers where the adapter takes no trained experts.
+    pub(super) fn leave_out_unneeded(&mut self) {
+        if self.adapter.takes_experts() {
+            return;
+        }
+        let experts = self.stages.iter().filter_map(|stage| match stage {
+            Stage::Expert(expert) => Some(expert),
+            _ => None,
+        });
+        let teachers: Vec<String> = experts.filter_map(|e| e.level.teacher().cloned()).collect();
+        let is_needed = |stage: &mut Stage| match stage {
+            Stage::Pretrain(s) => !teachers.contains(&s.name),
+            Stage::Expert(_) => false,
+            Stage::Finetune(_) | Stage::Evaluate(_) => true,
+        };
+        let unneeded = self.stages.extract_if(.., |stage| !is_needed(stage));
+        self.left_out = unneeded.map(|stage| stage.name().to_owned()).collect();
+    }
+
     /// Whether a stage trains the encoder itself.
     pub fn trains_encoder(&self) -> bool {
         self.stages.iter().any(Stage::trains_encoder)
     }
-}
-
-/// The two-way transformer of SAM's mask decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MaskDecoder {
-    /// Layers.
-    pub depth: usize,
-    /// Attention heads.
-    pub heads: usize,
-    /// Hidden width of its MLP.
-    pub mlp_dim: usize,
-}
-
-impl Default for MaskDecoder {
-    fn default() -> Self {
-        let MaskDecoderConfig {
-            depth,
-            heads,
-            mlp_dim,
-            ..
-        } = MaskDecoderConfig::new(2);
-        Self {
-            depth,
-            heads,
-            mlp_dim,
-        }
-    }
-}
-
-impl MaskDecoder {
-    /// Its sizes for this many foreground classes.
-    pub fn for_classes(self, foreground: usize) -> MaskDecoderConfig {
-        MaskDecoderConfig {
-            classes: foreground + 1,
-            depth: self.depth,
-            heads: self.heads,
-            mlp_dim: self.mlp_dim,
-        }
-    }
-}
-
-/// Low-rank updates of q and v in every encoder block (Hu et al. 2021), one set per expert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lora {
-    /// Rank r of the update B·A.
-    pub rank: usize,
 }

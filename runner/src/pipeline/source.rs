@@ -2,6 +2,7 @@
 //! written.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where some text was written: a file, or an override of the command line.
@@ -11,15 +12,17 @@ pub(super) struct Origin {
     pub name: String,
     /// Its whole text.
     pub text: String,
+    /// The folder of the file.
+    pub folder: Option<PathBuf>,
 }
 
 /// Text assembled from pieces of origins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
     pieces: Vec<Piece>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Piece {
     text: String,
     origin: Arc<Origin>,
@@ -44,8 +47,11 @@ impl Source {
 
     /// A text with all defaults spelled out, which no user has written.
     pub(super) fn spelled_out(text: String) -> Self {
-        let name = "the resolved pipeline".into();
-        Self::new(Arc::new(Origin { name, text }))
+        Self::new(Arc::new(Origin {
+            name: "the resolved pipeline".into(),
+            text,
+            folder: None,
+        }))
     }
 
     /// `text`, standing for what was written at `written` of `origin`.

@@ -150,7 +150,8 @@ pub enum Level {
     },
 }
 
-/// Supervised training of HL-Attn and the mask decoder over the frozen encoder and experts.
+/// Supervised training of HL-Attn and the decoder over the frozen encoder and experts (SAMora, stage 2), or
+/// of what else the pipeline's variant trains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finetune {
@@ -158,13 +159,6 @@ pub struct Finetune {
     pub name: String,
     /// Name of the data set; its labelled slices are used, with the intensities that it declares.
     pub data: String,
-    /// What the frozen encoder carries.
-    #[serde(default)]
-    pub adapter: Adapter,
-    /// Names of the [`Expert`] stages, in the order HL-Attn fuses them.
-    pub experts: Vec<String>,
-    /// How the experts are fused.
-    pub hl_attn: HlAttn,
     /// Weights of the loss terms.
     pub loss: SegmentationLoss,
     /// Change of the images between epochs.
@@ -181,31 +175,6 @@ pub struct Finetune {
     pub max_steps: Option<usize>,
     /// Update rule and learning rate.
     pub optimiser: OptimConfig,
-}
-
-/// What the frozen encoder carries in a [`Finetune`] stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Adapter {
-    /// The experts that the stage names, as their stages trained them; SAM itself if it names none.
-    #[default]
-    Experts,
-    /// Three experts that no stage trained, so that HL-Attn learns without what they know.
-    UntrainedExperts,
-    /// One LoRA that is trained with the mask decoder (SAMed, Zhang and Liu 2023).
-    Lora,
-}
-
-/// How expert outputs are fused in each encoder block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HlAttn {
-    /// Self-attention first, as the caption of the paper's Figure 3 suggests, and an output scale that
-    /// starts at zero, so that training starts at the frozen network. This is this project's reading:
-    /// the paper publishes no such form.
-    ZeroStart,
-    /// As in the released code: no self-attention, LayerNorm on the output.
-    Released,
-    /// The sum of the experts' differences from the frozen block.
-    Off,
 }
 
 /// Change of the images between epochs.
@@ -317,6 +286,14 @@ impl Level {
             Self::Image { .. } => nn::Level::Image,
             Self::Patch { .. } => nn::Level::Patch,
             Self::Pixel { .. } => nn::Level::Pixel,
+        }
+    }
+
+    /// Name of the stage that trains its teacher.
+    pub fn teacher(&self) -> Option<&String> {
+        match self {
+            Self::Image { teacher, .. } | Self::Patch { teacher, .. } => Some(teacher),
+            Self::Pixel { .. } => None,
         }
     }
 }

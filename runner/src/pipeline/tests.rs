@@ -16,7 +16,7 @@ const GOOD: &str = r#"Pipeline(
     seed: 1,
     data: {"scans": La(root: "scans")},
     encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
-    lora: Lora(rank: 4),
+    adapter: Experts(rank: 4),
     stages: [
         Pretrain(
             name: "simclr", data: "scans", objective: Simclr(network: (width: 16)),
@@ -34,8 +34,20 @@ const GOOD: &str = r#"Pipeline(
                 schedule: Poly(warmup_steps: 25, power: 0.9),
             ),
         ),
+        Pretrain(
+            name: "mae", data: "scans", epochs: 1, batch: 4, optimiser: (learning_rate: 1e-3),
+            objective: Mae(network: (image_size_px: 96, patch_size_px: 8, dim: 32, depth: 1, heads: 2)),
+        ),
+        Expert(
+            name: "patch", data: "scans", level: Patch(teacher: "mae"),
+            epochs: 1, batch: 4, optimiser: (learning_rate: 1e-3),
+        ),
+        Expert(
+            name: "pixel", data: "scans", level: Pixel(),
+            epochs: 1, batch: 4, optimiser: (learning_rate: 1e-3),
+        ),
         Finetune(
-            name: "finetune", data: "scans", experts: [], hl_attn: Off,
+            name: "finetune", data: "scans",
             loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off,
             epochs: 3, batch: 4,
             optimiser: (
@@ -141,8 +153,12 @@ fn byte_order_marks() {
 
 #[test]
 fn weights_are_one_file_or_several() {
-    let with =
-        |weights: &str| GOOD.replace("    lora:", &format!("    weights: {weights},\n    lora:"));
+    let with = |weights: &str| {
+        GOOD.replace(
+            "    adapter:",
+            &format!("    weights: {weights},\n    adapter:"),
+        )
+    };
     for (weights, count) in [
         ("\"a.pth\"", 1),
         ("Some(\"a.pth\")", 1),
@@ -286,37 +302,51 @@ fn mistakes_in_the_file_are_pointed_at() {
             vec!["there is no data set `scan`", "did you mean `scans`?"],
         ),
         (
-            "hl_attn: Off",
-            "hl_attn: ZeroStart",
-            vec!["HL-Attn fuses three experts, 0 are given"],
+            "level: Pixel()",
+            "level: Patch(teacher: \"mae\")",
+            vec![
+                "`pixel` is the second expert of its level",
+                "small.ron:33:50",
+            ],
         ),
         (
-            "experts: []",
-            "experts: [\"image\"]",
-            vec!["give one expert for each level, or none; 1 are given"],
+            "rank: 4",
+            "rank: 4, order: (Pixel, Patch, Pixel)",
+            vec!["order: Image is missing", "small.ron:6:38"],
         ),
         (
-            "experts: [], hl_attn: Off",
-            "adapter: Lora, experts: [], hl_attn: ZeroStart",
-            vec!["adapter Lora has none", "small.ron:25:83"],
+            "Experts(rank: 4)",
+            "Lora(rank: 4, hl_attn: ZeroStart)",
+            vec!["unknown field `hl_attn` of `Lora`", "small.ron:6:28"],
         ),
         (
-            "experts: [], hl_attn: Off",
-            "adapter: UntrainedExperts, experts: [\"image\"], hl_attn: ZeroStart",
-            vec!["adapter UntrainedExperts takes no trained experts"],
+            "adapter: Experts(rank: 4)",
+            "lora: Lora(rank: 4)",
+            vec![
+                "unknown field `lora` of `Pipeline`",
+                "`adapter: Experts(rank: 4)`",
+            ],
+        ),
+        (
+            "augmentation: Off",
+            "augmentation: Off, hl_attn: ZeroStart",
+            vec![
+                "unknown field `hl_attn` of `Finetune`",
+                "the pipeline's `adapter: Experts(hl_attn: …)`",
+            ],
         ),
         (
             "augmentation: Off",
             "augmentation: Samed, quirks: [HSamElasticLabels]",
             vec![
                 "HSamElasticLabels needs `augmentation: HSam`",
-                "small.ron:26:81",
+                "small.ron:38:81",
             ],
         ),
         (
             "augmentation: Off",
             "augmentation: HSam, quirks: [SamedNearestMask]",
-            vec!["SamedNearestMask is about the test", "small.ron:26:80"],
+            vec!["SamedNearestMask is about the test", "small.ron:38:80"],
         ),
         (
             "model: \"finetune\"",
@@ -379,10 +409,10 @@ fn mistakes_in_the_file_are_pointed_at() {
 fn tiny_vit_is_an_encoder_and_its_mistakes_are_placed() {
     let sam = "Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4)";
     let with = |encoder: &str| GOOD.replace(sam, encoder);
-    let pipeline = load_text(&with("TinyVit(image_size_px: 128, stem: Pointwise)"), &[]).unwrap();
+    let pipeline = load_text(&with("TinyVit(image_size_px: 96, stem: Pointwise)"), &[]).unwrap();
     assert_eq!(
         (pipeline.encoder.grid(), pipeline.encoder.stride_px()),
-        (32, 4)
+        (24, 4)
     );
     let message = refusal(&with("TinyVit(image_size_px: 130, stem: Pointwise)"), &[]);
     assert!(
@@ -390,14 +420,14 @@ fn tiny_vit_is_an_encoder_and_its_mistakes_are_placed() {
         "{message}"
     );
     assert!(message.contains("small.ron:5:37"), "{message}");
-    let scores = with("TinyVit(image_size_px: 128, stem: Pointwise)")
+    let scores = with("TinyVit(image_size_px: 96, stem: Pointwise)")
         .replace("root: \"scans\"", "root: \"scans\", intensity: ZScore");
     let message = refusal(&scores, &[]);
     assert!(
         message.contains("TinyViT takes images in 0…1, and those of `scans` are ZScore"),
         "{message}"
     );
-    let masked = with("TinyVit(image_size_px: 128, stem: Pointwise)")
+    let masked = with("TinyVit(image_size_px: 96, stem: Pointwise)")
         .replace("Simclr(network: (width: 16))", "Masked()");
     let message = refusal(&masked, &[]);
     assert!(
@@ -411,8 +441,12 @@ fn a_stage_before_what_it_needs_is_refused() {
     let start = GOOD.find("        Finetune(").unwrap();
     let end = GOOD.find("        Evaluate(").unwrap();
     let moved = GOOD.replace(&GOOD[start..end], "");
-    let finetune = GOOD[start..end].replace("experts: []", "experts: [\"image\"]");
-    let moved = moved.replace("        Pretrain(", &format!("{finetune}        Pretrain("));
+    let finetune = &GOOD[start..end];
+    let moved = moved.replacen(
+        "        Pretrain(",
+        &format!("{finetune}        Pretrain("),
+        1,
+    );
     let message = refusal(&moved, &[]);
     let expected = "stage `finetune` needs `image`, which comes after it";
     assert!(message.contains(expected), "{message}");

@@ -74,14 +74,14 @@ impl Check<'_> {
         encoder
             .check()
             .map_err(|(field, rule)| self.fault(&["encoder", field], format!("{field}: {rule}")))?;
-        let decoder = self.pipeline.decoder.for_classes(1);
+        let decoder = self.pipeline.transformer.for_classes(1);
         decoder
             .check(encoder.out_channels())
-            .map_err(|(field, rule)| self.fault(&["decoder", field], format!("{field}: {rule}")))?;
-        if self.pipeline.lora.rank == 0 {
-            return Err(self.fault(&["lora", "rank"], "rank must be at least 1".into()));
-        }
-        Ok(())
+            .map_err(|(field, rule)| {
+                self.fault(&["transformer", field], format!("{field}: {rule}"))
+            })?;
+        let adapter = self.pipeline.adapter.check();
+        adapter.map_err(|(field, rule)| self.fault(&["adapter", field], format!("{field}: {rule}")))
     }
 
     fn intensities(&self) -> Result<(), Diagnostic> {

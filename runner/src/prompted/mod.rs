@@ -7,6 +7,6 @@ mod picture;
 mod prompts;
 
 pub use model::Model;
-pub use network::{Embedder, Segmentation, Segmenter, import};
+pub use network::{Embedder, IMAGE_EMBED, Segmentation, Segmenter, import};
 pub use picture::{Picture, PictureFile, Window};
-pub use prompts::{Point, Prompts, Rectangle};
+pub use prompts::{Point, Prompts, Rectangle, numbers};

@@ -69,6 +69,11 @@ impl Model {
         })
     }
 
+    /// Its image encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
     /// Height and width of the encoder's input in pixels.
     pub fn image_size_px(&self) -> usize {
         self.encoder.image_size_px()

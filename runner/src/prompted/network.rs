@@ -1,6 +1,7 @@
 //! The networks on a device.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use samora_engine::gpu::{Device, Program};
 use samora_engine::models::sam::{self, MaskDecoderConfig, Masks, decode_prompted};
@@ -12,26 +13,35 @@ use super::{Model, Picture, Prompts};
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 
-/// Reads a weight file and says which model it is for: the one named, else the one its tensors are of.
+/// Reads weight files and says which model they are for: the one named, else the one that the first file's tensors
+/// are of.
 ///
 /// # Errors
 /// A file that cannot be read, or a model that is unknown.
-pub fn import(path: &Path, name: Option<&str>) -> Result<(Import, Model)> {
+pub fn import(paths: &[PathBuf], name: Option<&str>) -> Result<(Vec<Import>, Model)> {
     // A wrong name is found before a large file is read.
     let named = name.map(Model::named).transpose()?;
-    let import = Import::read(path, Decoder::Prompted)?;
-    let model = match named {
-        Some(model) => model,
-        None => Model::of_architecture(&import.report.architecture, &import.report.file)?,
+    let read = |path: &PathBuf| Import::read(path, Decoder::Prompted);
+    let imports: Vec<Import> = paths.iter().map(read).collect::<Result<_, _>>()?;
+    let model = match (named, imports.first()) {
+        (Some(model), _) => model,
+        (None, Some(Import { report, .. })) => {
+            Model::of_architecture(&report.architecture, &report.file)?
+        }
+        (None, None) => return Err(Error::Usage("give --weights".into())),
     };
-    Ok((import, model))
+    Ok((imports, model))
 }
+
+/// The neck's output among an encoder's features.
+pub const IMAGE_EMBED: &str = "image_embed";
 
 /// An image encoder.
 #[derive(Debug)]
 pub struct Embedder<'d> {
     program: Program<'d>,
-    features: Value,
+    /// Outputs by name.
+    features: Vec<(&'static str, Value)>,
     model: Model,
 }
 
@@ -40,25 +50,34 @@ impl<'d> Embedder<'d> {
     ///
     /// # Errors
     /// Weights that are missing or of another configuration, or a device that fails.
-    pub fn new(device: &'d Device, fuse: bool, model: Model, mut import: Import) -> Result<Self> {
+    pub fn new(
+        device: &'d Device,
+        fuse: bool,
+        model: Model,
+        mut imports: Vec<Import>,
+    ) -> Result<Self> {
         let is_encoder = |name: &String| name.starts_with("image_encoder.");
-        import.weights.tensors.retain(|name, _| is_encoder(name));
+        for import in &mut imports {
+            import.weights.tensors.retain(|name, _| is_encoder(name));
+        }
         let mut g = Graph::new();
         let image = image(&mut g, &model);
         let features = model.encode(&mut g, image);
-        let features = g.permute(features, &[0, 3, 1, 2]);
+        let features = vec![(IMAGE_EMBED, g.permute(features, &[0, 3, 1, 2]))];
+        let wanted: Vec<Value> = features.iter().map(|(_, value)| *value).collect();
         Ok(Self {
-            program: program(device, fuse, &g, &[features], import)?,
+            program: program(device, fuse, &g, &wanted, imports)?,
             features,
             model,
         })
     }
 
-    /// The neck's output `[1, out_channels, grid, grid]` for a picture.
+    /// All that the mask decoder sees of a picture, by name: `image_embed [1, out_channels, grid, grid]`, the neck's
+    /// output.
     ///
     /// # Errors
     /// A device that fails.
-    pub fn embed(&mut self, picture: &Picture) -> Result<Tensor> {
+    pub fn embed(&mut self, picture: &Picture) -> Result<BTreeMap<String, Tensor>> {
         let frame = Frame::new(picture.size(), self.model.image_size_px());
         self.run(&frame.input(picture, self.model.intensities()))
     }
@@ -67,7 +86,7 @@ impl<'d> Embedder<'d> {
     ///
     /// # Errors
     /// An image of another shape, or a device that fails.
-    pub fn embed_prepared(&mut self, image: &Tensor) -> Result<Tensor> {
+    pub fn embed_prepared(&mut self, image: &Tensor) -> Result<BTreeMap<String, Tensor>> {
         let size = self.model.image_size_px();
         let pixels = size * size;
         let planes = image.as_f32();
@@ -80,9 +99,11 @@ impl<'d> Embedder<'d> {
         self.run(&Tensor::f32(&[1, size, size, 3], interleaved))
     }
 
-    fn run(&mut self, image: &Tensor) -> Result<Tensor> {
+    fn run(&mut self, image: &Tensor) -> Result<BTreeMap<String, Tensor>> {
         self.program.step(&[("image", image)])?;
-        Ok(self.program.read(self.features)?)
+        let read =
+            |(name, value): &(&str, Value)| Ok((name.to_string(), self.program.read(*value)?));
+        self.features.iter().map(read).collect()
     }
 }
 
@@ -91,8 +112,12 @@ impl<'d> Embedder<'d> {
 pub struct Segmentation {
     /// The mask, in the picture's size.
     pub mask: Plane<bool>,
-    /// How well SAM thinks the mask fits, as intersection over union.
-    pub predicted_iou: f32,
+    /// Which of all masks it is.
+    pub chosen: usize,
+    /// How well SAM thinks each of its masks fits, as intersection over union.
+    pub predicted_ious: Vec<f32>,
+    /// Logits of all its masks, `[masks, 4·grid, 4·grid]`, of which those above 0 make a mask.
+    pub logits: Tensor,
 }
 
 /// Image encoder, prompt encoder and mask decoder, for prompts of one form: a number of points, with a
@@ -101,12 +126,13 @@ pub struct Segmentation {
 pub struct Segmenter<'d> {
     program: Program<'d>,
     masks: Masks,
+    /// Whether the prompts may mean several things.
+    is_ambiguous: bool,
     model: Model,
 }
 
 impl<'d> Segmenter<'d> {
-    /// Builds the network for prompts of the form of `like`. A single click gets the best of SAM's three
-    /// masks for ambiguous prompts, all else its one mask for clear ones.
+    /// Builds the network for prompts of the form of `like`.
     ///
     /// # Errors
     /// Weights that are missing or of another configuration, or a device that fails.
@@ -114,7 +140,7 @@ impl<'d> Segmenter<'d> {
         device: &'d Device,
         fuse: bool,
         model: Model,
-        import: Import,
+        imports: Vec<Import>,
         like: &Prompts,
     ) -> Result<Self> {
         let mut g = Graph::new();
@@ -123,19 +149,17 @@ impl<'d> Segmenter<'d> {
         let prompts = inputs(&mut g, like);
         let (decoder, size) = (MaskDecoderConfig::sam(), model.image_size_px());
         let masks = decode_prompted(&mut g, &decoder, features, size, &prompts);
-        let masks = match like.is_ambiguous() && model.offers_several_masks() {
-            true => masks.multiple(&mut g),
-            false => masks.single(&mut g),
-        };
         let wanted = [masks.logits, masks.quality];
         Ok(Self {
-            program: program(device, fuse, &g, &wanted, import)?,
+            program: program(device, fuse, &g, &wanted, imports)?,
             masks,
+            is_ambiguous: like.is_ambiguous() && model.offers_several_masks(),
             model,
         })
     }
 
-    /// Segments what the prompts mean in a picture.
+    /// Segments what the prompts mean in a picture. A single click gets the best of SAM's three masks for ambiguous
+    /// prompts, all else its one mask for clear ones.
     ///
     /// # Errors
     /// Prompts outside the picture or of another form than the network's, or a device that fails.
@@ -148,17 +172,24 @@ impl<'d> Segmenter<'d> {
         self.program.step(&feeds)?;
         let logits = self.program.read(self.masks.logits)?;
         let quality = self.program.read(self.masks.quality)?;
-        let rated = quality.as_f32().iter().copied().enumerate();
-        let (best, predicted_iou) = rated
-            .max_by(|(_, a), (_, b)| a.total_cmp(b))
-            .unwrap_or_default();
         let (extent, count) = (logits.shape[1], quality.len());
-        let best = Plane::from_fn(extent, extent, |row, column| {
-            logits.as_f32()[(row * extent + column) * count + best]
-        });
+        let plane = |mask: usize| {
+            Plane::from_fn(extent, extent, |row, column| {
+                logits.as_f32()[(row * extent + column) * count + mask]
+            })
+        };
+        let ious = quality.as_f32().to_vec();
+        let chosen = match self.is_ambiguous {
+            true => (1..count).max_by(|a, b| ious[*a].total_cmp(&ious[*b])),
+            false => None,
+        };
+        let chosen = chosen.unwrap_or(0);
+        let planes = (0..count).flat_map(|mask| plane(mask).pixels);
         Ok(Segmentation {
-            mask: frame.mask(&best),
-            predicted_iou,
+            mask: frame.mask(&plane(chosen)),
+            chosen,
+            predicted_ious: ious,
+            logits: Tensor::f32(&[count, extent, extent], planes.collect()),
         })
     }
 }
@@ -203,16 +234,16 @@ fn feeds(prompts: &Prompts, frame: &Frame) -> Vec<(&'static str, Tensor)> {
     feeds
 }
 
-/// The graph on the device with the file's weights; every parameter must be in the file.
+/// The graph on the device with the files' weights; every parameter must be in one of them.
 fn program<'d>(
     device: &'d Device,
     fuse: bool,
     graph: &Graph,
     wanted: &[Value],
-    import: Import,
+    imports: Vec<Import>,
 ) -> Result<Program<'d>> {
     let planned = plan(graph, wanted, device.planning(fuse))?;
-    let (weights, reports) = fit(vec![import], graph, &Weights::default())?;
+    let (weights, reports) = fit(imports, graph, &Weights::default())?;
     for report in reports {
         if let Some(first) = report.missing.first() {
             let message = format!(

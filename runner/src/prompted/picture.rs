@@ -87,6 +87,16 @@ impl FromStr for Window {
     }
 }
 
+impl Window {
+    /// As the scale of a data set.
+    pub fn intensity(self) -> Intensity {
+        Intensity::Window {
+            low: self.centre - self.width / 2.0,
+            high: self.centre + self.width / 2.0,
+        }
+    }
+}
+
 impl PictureFile {
     /// Reads the picture. Of a volume it is an axial slice, the middle one if none is chosen, seen with
     /// the front up and the patient's left on the left; its intensities are those of `window`, else
@@ -124,10 +134,7 @@ impl PictureFile {
         };
         eprintln!("{path}: slice {index} of 0…{}", count - 1);
         let intensity = match window {
-            Some(Window { centre, width }) => Intensity::Window {
-                low: centre - width / 2.0,
-                high: centre + width / 2.0,
-            },
+            Some(window) => window.intensity(),
             None => Intensity::Percentile {
                 low: 0.0,
                 high: 100.0,

@@ -99,7 +99,7 @@ impl FromStr for Rectangle {
 }
 
 /// N finite numbers with commas between them.
-pub(super) fn numbers<const N: usize>(text: &str) -> Result<[f32; N], String> {
+pub fn numbers<const N: usize>(text: &str) -> Result<[f32; N], String> {
     let parse = |part: &str| part.trim().parse::<f32>().ok().filter(|x| x.is_finite());
     let parsed: Option<Vec<f32>> = text.split(',').map(parse).collect();
     let wrong = || format!("expected {N} numbers with commas between them");

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use samora_engine::models::sam::Adapter;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -13,7 +12,7 @@ use crate::data::split::SliceId;
 use crate::error::{Error, Result};
 use crate::file_hash::{FileHashes, hex};
 use crate::pipeline::{Pipeline, Stage, part_to_ron};
-use crate::stage::{adapter, foundations, published_files};
+use crate::stage::{foundations, published_files};
 
 /// Changed files that a message lists.
 const LISTED: usize = 5;
@@ -192,16 +191,14 @@ fn settings(pipeline: &Pipeline, stage: &Stage) -> Result<BTreeMap<String, Strin
         }
         _ => say("encoder", part_to_ron(&pipeline.encoder)?),
     }
-    let carries_lora = match stage {
-        Stage::Expert(_) => true,
-        Stage::Finetune(s) => adapter(pipeline, s) != Adapter::None,
-        Stage::Pretrain(_) | Stage::Evaluate(_) => false,
-    };
-    if carries_lora {
-        say("lora", part_to_ron(&pipeline.lora)?);
-    }
-    if let Stage::Finetune(_) = stage {
-        say("decoder", part_to_ron(&pipeline.decoder)?);
+    match stage {
+        Stage::Expert(_) => say("rank", pipeline.adapter.rank().to_string()),
+        Stage::Finetune(_) => {
+            say("adapter", part_to_ron(&pipeline.adapter)?);
+            say("decoder", part_to_ron(&pipeline.decoder)?);
+            say("transformer", part_to_ron(&pipeline.transformer)?);
+        }
+        Stage::Pretrain(_) | Stage::Evaluate(_) => {}
     }
     Ok(settings)
 }

@@ -18,31 +18,30 @@ const PIPELINE: &str = r#"Pipeline(
     )},
     encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
     weights: "ROOT/sam.safetensors",
-    decoder: (depth: 1, heads: 2, mlp_dim: 16),
-    lora: Lora(rank: 2),
+    adapter: Experts(rank: 2),
+    transformer: (depth: 1, heads: 2, mlp_dim: 16),
+    common: (data: "scans", batch: 2, epochs: 1, optimiser: (learning_rate: 1e-3)),
     stages: [
         Pretrain(
-            name: "simclr", data: "scans", epochs: 1, batch: 2, optimiser: (learning_rate: 1e-3),
-            objective: Simclr(network: (blocks: [1], width: 4, projection_dim: 8)),
+            name: "simclr", objective: Simclr(network: (blocks: [1], width: 4, projection_dim: 8)),
         ),
-        Expert(
-            name: "image", level: Image(teacher: "simclr", projector_width: 16), data: "scans",
-            epochs: 1, batch: 2, optimiser: (learning_rate: 1e-3),
+        Pretrain(
+            name: "mae", objective: Mae(network: (
+                image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2,
+                decoder_dim: 16, decoder_depth: 1, decoder_heads: 2,
+            )),
         ),
-        Expert(
-            name: "pixel", level: Pixel(), data: "scans", epochs: 1, batch: 2,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Finetune(
-            name: "finetune", data: "scans", adapter: Lora, experts: [], hl_attn: Off,
-            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off, epochs: 1, batch: 2,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Evaluate(name: "test", data: "scans", model: "finetune", batch: 2),
+        Expert(name: "image", level: Image(teacher: "simclr", projector_width: 16)),
+        Expert(name: "patch", level: Patch(teacher: "mae", projector_width: 16)),
+        Expert(name: "pixel", level: Pixel()),
+        Finetune(name: "finetune", loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Off),
+        Evaluate(name: "test", model: "finetune"),
     ],
 )"#;
 
-const ALL: [&str; 5] = ["finetune", "image", "pixel", "simclr", "test"];
+const ALL: [&str; 7] = [
+    "finetune", "image", "mae", "patch", "pixel", "simclr", "test",
+];
 
 struct Scene(tempfile::TempDir);
 
@@ -105,13 +104,15 @@ fn a_stage_depends_on_what_it_sees_and_nothing_else() {
     assert_eq!(with("name=other"), none);
     assert_eq!(with("stages.test.overlays=1"), ["test"]);
     assert_eq!(with("stages.finetune.epochs=2"), ["finetune", "test"]);
-    assert_eq!(with("stages.simclr.epochs=2"), ["image", "simclr"]);
-    assert_eq!(with("decoder.mlp_dim=32"), ["finetune", "test"]);
-    assert_eq!(with("lora.rank=4"), ["finetune", "image", "pixel", "test"]);
     assert_eq!(
-        with("encoder.depth=2"),
-        ["finetune", "image", "pixel", "test"]
+        with("stages.simclr.epochs=2"),
+        ["finetune", "image", "simclr", "test"]
     );
+    assert_eq!(with("transformer.mlp_dim=32"), ["finetune", "test"]);
+    let of_encoder = ["finetune", "image", "patch", "pixel", "test"];
+    assert_eq!(with("adapter.rank=4"), of_encoder);
+    assert_eq!(with("adapter.hl_attn=Released"), ["finetune", "test"]);
+    assert_eq!(with("encoder.depth=2"), of_encoder);
     for set in ["seed=2", "precision=Half", "data.scans.intensity=ZScore"] {
         assert_eq!(with(set), ALL, "{set}");
     }
@@ -122,7 +123,7 @@ fn a_stage_depends_on_what_it_sees_and_nothing_else() {
         ("labels/d.nii", &["test"]),
         ("labels/c.nii", &[]),
         ("labels/b.nii", &["finetune", "test"]),
-        ("images/c.nii", &["image", "pixel", "simclr"]),
+        ("images/c.nii", &ALL),
         ("images/b.nii", &ALL),
     ];
     for (file, stages) in files {
@@ -136,10 +137,7 @@ fn a_stage_depends_on_what_it_sees_and_nothing_else() {
     let before = scene.inputs(&[]);
     scene.weights("another");
     let now = scene.inputs(&[]);
-    assert_eq!(
-        changed(&before, &now),
-        ["finetune", "image", "pixel", "test"]
-    );
+    assert_eq!(changed(&before, &now), of_encoder);
     let lines = before["pixel"].changes(&now["pixel"]);
     assert!(
         lines[0].contains("sam.safetensors: the file is another"),

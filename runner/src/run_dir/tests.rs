@@ -10,7 +10,6 @@ fn pipeline(folder: &Path, sets: &[&str]) -> Pipeline {
     let text = r#"Pipeline(
         name: "p", seed: 1, data: {"scans": La(root: "scans")},
         encoder: Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4),
-        lora: Lora(rank: 4),
         stages: [Pretrain(
             name: "encoder", data: "scans", objective: Masked(mask_ratio: 0.75), epochs: 3, batch: 4,
             optimiser: (learning_rate: 1e-3),

@@ -117,7 +117,7 @@ fn measure(
     let mut segmenter = Segmenter::new(
         ctx.device,
         ctx.fuse,
-        (ctx.pipeline, finetune),
+        ctx.pipeline,
         sizes,
         &stage.quirks,
         &weights,

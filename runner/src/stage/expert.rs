@@ -61,7 +61,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
     let level = stage.level.level();
     let adapter = Adapter::Expert {
         level,
-        rank: pipeline.lora.rank,
+        rank: pipeline.adapter.rank(),
     };
     let intensity = pipeline.expert_intensity(stage);
     let mut g = Graph::new();
@@ -139,7 +139,7 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Expert, steps: usize) -> Result
     Ok(built.saying(&[
         ("state_dict_type", "samora_stage1".into()),
         ("expert", name.into()),
-        ("rank", pipeline.lora.rank.to_string()),
+        ("rank", pipeline.adapter.rank().to_string()),
     ]))
 }
 

@@ -10,7 +10,7 @@ use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::Context;
-use super::segment::{adapter, network};
+use super::segment::network;
 use super::train::{Batch, Built, Length, train};
 use crate::data::augment::{hsam, samed};
 use crate::data::dataset::{Dataset, Part};
@@ -69,7 +69,7 @@ pub(super) fn graph(
     steps: usize,
 ) -> Result<Built> {
     let mut g = Graph::new();
-    let logits = network(&mut g, pipeline, stage, classes, stage.batch);
+    let logits = network(&mut g, pipeline, classes, stage.batch);
     let pixels = stage.batch * (4 * pipeline.encoder.grid()).pow(2);
     let labels = g.input("label", &[pixels], DType::U32);
     let logits = g.reshape(logits, &[pixels, classes + 1]);
@@ -91,7 +91,7 @@ pub(super) fn graph(
         trains,
         saves,
     )?;
-    Ok(match adapter(pipeline, stage) {
+    Ok(match pipeline.adapter.network() {
         Adapter::Experts { rank, fusion } => {
             let mut facts = vec![
                 ("state_dict_type", "samora_stage2".to_string()),

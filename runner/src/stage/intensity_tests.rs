@@ -42,7 +42,7 @@ fn weights_trained_on_another_scale_are_refused() {
         .unwrap();
     let file = folder.path().join("small.ron");
     let text = r#"Pipeline(
-        name: "small", seed: 1, data: {"scans": La(root: "scans")}, lora: Lora(rank: 4),
+        name: "small", seed: 1, data: {"scans": La(root: "scans")},
         encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2),
         stages: [Pretrain(
             name: "mae", data: "scans", epochs: 1, batch: 4, weights: "WEIGHTS",

@@ -28,9 +28,10 @@ use crate::provenance::{Inputs, Machine, Provenance, Session};
 use crate::run_dir::RunDir;
 
 pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
-pub use segment::{Segmenter, adapter};
+pub use segment::Segmenter;
 pub use weights::{
-    check_intensity, finetuned_weights, foundations, network_files, network_sha256, published_files,
+    check_intensity, finetuned_weights, foundations, network_files, network_sha256,
+    published_files, published_weights,
 };
 
 /// What every stage of a run needs.

@@ -67,8 +67,7 @@ pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<StageGraph> {
     let classes = |data: &str| pipeline.data.get(data).map_or(0, |s| s.classes().len());
     Ok(match stage {
         Stage::Evaluate(s) => {
-            let model = finetune_called(pipeline, &s.model)?;
-            let (graph, logits) = segment::graph(pipeline, model, classes(&s.data), s.batch);
+            let (graph, logits) = segment::graph(pipeline, classes(&s.data), s.batch);
             graph.check()?;
             StageGraph {
                 graph,

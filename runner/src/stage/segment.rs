@@ -1,8 +1,9 @@
 //! The fine-tuned network as a function from volumes to label maps.
 
+use std::path::Path;
+
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::sam::{Adapter, Fusion, decode_masks};
-use samora_engine::nn::{self, HlAttn, HlAttnMode};
+use samora_engine::models::sam::decode_masks;
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
@@ -17,60 +18,20 @@ use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::pipeline::{self, Finetune, Pipeline, Stage};
+use crate::pipeline::Pipeline;
 
 /// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
-pub(super) fn network(
-    g: &mut Graph,
-    pipeline: &Pipeline,
-    stage: &Finetune,
-    classes: usize,
-    batch: usize,
-) -> Value {
+pub(super) fn network(g: &mut Graph, pipeline: &Pipeline, classes: usize, batch: usize) -> Value {
     let encoder = &pipeline.encoder;
     let image = grey_image(g, "image", batch, encoder.image_size_px());
-    let encoded = encoder.encode(g, &adapter(pipeline, stage), image);
-    decode_masks(g, &pipeline.decoder.for_classes(classes), encoded.features).logits
-}
-
-/// What the encoder carries in this stage.
-pub fn adapter(pipeline: &Pipeline, stage: &Finetune) -> Adapter {
-    let rank = pipeline.lora.rank;
-    let order = match stage.adapter {
-        pipeline::Adapter::Lora => return Adapter::Lora { rank },
-        pipeline::Adapter::UntrainedExperts => HlAttn::default().order,
-        // Validation has seen to it that all three levels are there, or none.
-        pipeline::Adapter::Experts => match levels(pipeline, stage).try_into() {
-            Ok(order) => order,
-            Err(_) => return Adapter::None,
-        },
-    };
-    let mode = match stage.hl_attn {
-        pipeline::HlAttn::ZeroStart => HlAttnMode::ZeroStart,
-        pipeline::HlAttn::Released => HlAttnMode::Released,
-        pipeline::HlAttn::Off => {
-            return Adapter::Experts {
-                rank,
-                fusion: Fusion::Sum,
-            };
-        }
-    };
-    Adapter::Experts {
-        rank,
-        fusion: Fusion::HlAttn(HlAttn { mode, order }),
-    }
-}
-
-/// Levels of the experts that the stage names.
-fn levels(pipeline: &Pipeline, stage: &Finetune) -> Vec<nn::Level> {
-    let level = |name: &String| {
-        pipeline.stages.iter().find_map(|s| match s {
-            Stage::Expert(e) if e.name == *name => Some(e.level.level()),
-            _ => None,
-        })
-    };
-    stage.experts.iter().filter_map(level).collect()
+    let encoded = encoder.encode(g, &pipeline.adapter.network(), image);
+    decode_masks(
+        g,
+        &pipeline.transformer.for_classes(classes),
+        encoded.features,
+    )
+    .logits
 }
 
 /// A program that segments volumes slice by slice.
@@ -88,7 +49,7 @@ pub struct Segmenter<'d> {
 }
 
 impl<'d> Segmenter<'d> {
-    /// Builds the inference graph of a fine-tuning stage, `batch` slices at a time. `quirks` say how slices
+    /// Builds the inference graph of a fine-tuned network, `batch` slices at a time. `quirks` say how slices
     /// and masks are resized.
     ///
     /// # Errors
@@ -96,13 +57,13 @@ impl<'d> Segmenter<'d> {
     pub fn new(
         device: &'d Device,
         fuse: bool,
-        (pipeline, stage): (&Pipeline, &Finetune),
+        pipeline: &Pipeline,
         (classes, axis, batch): (usize, Axis, usize),
         quirks: &[Quirk],
         weights: &Weights,
     ) -> Result<Self> {
         let encoder = &pipeline.encoder;
-        let (graph, logits) = graph(pipeline, stage, classes, batch);
+        let (graph, logits) = graph(pipeline, classes, batch);
         let planned = plan(&graph, &[logits], device.planning(fuse))?;
         let weights = weights.draw(&graph, pipeline.seed)?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
@@ -160,6 +121,30 @@ impl<'d> Segmenter<'d> {
         Ok((labels, volumes))
     }
 
+    /// Segments one slice, and also returns the logits of every class on the decoder's grid,
+    /// `[classes + 1, grid, grid]`.
+    ///
+    /// # Errors
+    /// A slice that the volume does not have, a device that fails, or the user interrupts.
+    pub fn slice(&mut self, image: &Volume<f32>, index: usize) -> Result<(Plane<u8>, Tensor)> {
+        let Some(plane) = slice(image, self.axis, index) else {
+            let last = depth(image.grid.shape, self.axis).saturating_sub(1);
+            let problem = format!("there is no slice {index}; choose one of 0…{last}");
+            return Err(DataError::content(&image.path, problem).into());
+        };
+        let logits = self.logits(&image.path, index, std::slice::from_ref(&plane))?;
+        let low = self.low(&logits, 0);
+        let grid = low.grid;
+        let classes: Vec<f32> = low
+            .planes(Plane::clone)
+            .into_iter()
+            .flat_map(|p| p.pixels)
+            .collect();
+        let count = classes.len() / (grid * grid).max(1);
+        let labels = mask(&low, (plane.height, plane.width), &self.quirks);
+        Ok((labels, Tensor::f32(&[count, grid, grid], classes)))
+    }
+
     /// Calls `each` with the number of every slice, its logits and its height and width.
     ///
     /// # Errors
@@ -170,41 +155,56 @@ impl<'d> Segmenter<'d> {
         mut each: impl FnMut(usize, &Low<'_>, (usize, usize)),
     ) -> Result<()> {
         let count = depth(image.grid.shape, self.axis);
-        let pixels = self.size * self.size;
         for start in (0..count).step_by(self.batch) {
             if interrupt::requested() {
                 return Err(Error::Interrupted);
             }
-            let planes: Vec<Plane<f32>> = (start..start + self.batch)
-                .filter_map(|i| slice(image, self.axis, i.min(count - 1)))
+            let planes: Vec<Plane<f32>> = (start..count.min(start + self.batch))
+                .filter_map(|i| slice(image, self.axis, i))
                 .collect();
-            let mut input = Vec::with_capacity(self.batch * pixels);
-            for plane in &planes {
-                input.extend(test_image(plane, self.size, &self.quirks).pixels);
-            }
-            let input = Tensor::f32(&[self.batch, self.size, self.size, 1], input);
-            self.program.step(&[("image", &input)])?;
-            let logits = self.program.read(self.logits)?;
-            let per_slice = logits.len() / self.batch;
-            // Of outputs that are no numbers all would be background.
-            if let Some(bad) = logits.as_f32().iter().position(|x| !x.is_finite()) {
-                let slice = start + bad / per_slice.max(1);
-                let problem = format!(
-                    "slice {slice}: the network's output is no number, so that nothing can be told apart; \
-                     the intensities are not those it was trained on, or its `precision` is too low"
-                );
-                return Err(DataError::content(&image.path, problem).into());
-            }
-            for (k, plane) in planes.iter().enumerate().take(count - start) {
-                let low = Low {
-                    logits: &logits.as_f32()[k * per_slice..][..per_slice],
-                    grid: self.grid,
-                    size: self.size,
-                };
+            let logits = self.logits(&image.path, start, &planes)?;
+            for (k, plane) in planes.iter().enumerate() {
+                let low = self.low(&logits, k);
                 each(start + k, &low, (plane.height, plane.width));
             }
         }
         Ok(())
+    }
+
+    /// Logits of a batch of slices, of which the last fills what is missing; `first` is the number of the first one.
+    ///
+    /// # Errors
+    /// A device that fails, or logits that are no numbers.
+    fn logits(&mut self, path: &Path, first: usize, planes: &[Plane<f32>]) -> Result<Tensor> {
+        let mut input = Vec::with_capacity(self.batch * self.size * self.size);
+        let fill = planes.last().into_iter().cycle();
+        for plane in planes.iter().chain(fill).take(self.batch) {
+            input.extend(test_image(plane, self.size, &self.quirks).pixels);
+        }
+        let input = Tensor::f32(&[self.batch, self.size, self.size, 1], input);
+        self.program.step(&[("image", &input)])?;
+        let logits = self.program.read(self.logits)?;
+        // Of outputs that are no numbers all would be background.
+        if let Some(bad) = logits.as_f32().iter().position(|x| !x.is_finite()) {
+            let per_slice = (logits.len() / self.batch).max(1);
+            let slice = first + (bad / per_slice).min(planes.len().saturating_sub(1));
+            let problem = format!(
+                "slice {slice}: the network's output is no number, so that nothing can be told apart; \
+                 the intensities are not those it was trained on, or its `precision` is too low"
+            );
+            return Err(DataError::content(path, problem).into());
+        }
+        Ok(logits)
+    }
+
+    /// What the network made of slice `k` of a batch.
+    fn low<'a>(&self, logits: &'a Tensor, k: usize) -> Low<'a> {
+        let per_slice = logits.len() / self.batch;
+        Low {
+            logits: &logits.as_f32()[k * per_slice..][..per_slice],
+            grid: self.grid,
+            size: self.size,
+        }
     }
 }
 
@@ -214,14 +214,9 @@ fn blank(image: &Volume<f32>) -> Result<Volume<u8>> {
 }
 
 /// The inference graph: logits on the decoder's grid, `[batch, 4·grid, 4·grid, classes + 1]`.
-pub(super) fn graph(
-    pipeline: &Pipeline,
-    stage: &Finetune,
-    classes: usize,
-    batch: usize,
-) -> (Graph, Value) {
+pub(super) fn graph(pipeline: &Pipeline, classes: usize, batch: usize) -> (Graph, Value) {
     let mut g = Graph::new();
-    let logits = network(&mut g, pipeline, stage, classes, batch);
+    let logits = network(&mut g, pipeline, classes, batch);
     (g, logits)
 }
 

@@ -14,7 +14,7 @@ use crate::provenance::verify_weights;
 use crate::run_dir::checkpoint;
 
 /// The earlier stages whose weights a stage starts from, each winning over those before it: all that train the
-/// encoder, and those it names.
+/// encoder, its teacher or model, and the experts that the pipeline's adapter takes.
 pub fn foundations<'a>(pipeline: &'a Pipeline, stage: &Stage) -> Vec<&'a Stage> {
     let called = |name: &str| pipeline.stages.iter().find(|s| s.name() == name);
     let encoders = || {
@@ -34,9 +34,11 @@ pub fn foundations<'a>(pipeline: &'a Pipeline, stage: &Stage) -> Vec<&'a Stage> 
             };
             encoders().chain(teacher).collect()
         }
-        Stage::Finetune(s) => {
-            let experts = s.experts.iter().filter_map(|name| called(name));
-            encoders().chain(experts).collect()
+        Stage::Finetune(_) => {
+            let experts = pipeline.stages.iter();
+            let experts = experts.filter(|s| matches!(s, Stage::Expert(_)));
+            let taken = pipeline.adapter.takes_experts();
+            encoders().chain(experts.filter(|_| taken)).collect()
         }
         Stage::Evaluate(s) => {
             let Some(model) = called(&s.model) else {
@@ -163,13 +165,42 @@ pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> 
         .data
         .get(&stage.data)
         .map_or(0, |s| s.classes().len());
-    let (graph, _) = segment::graph(pipeline, stage, classes, 1);
+    let (graph, _) = segment::graph(pipeline, classes, 1);
     let stage = Stage::Finetune(stage.clone());
     let mut stages = foundations(pipeline, &stage);
     stages.push(&stage);
     let published = published_files(pipeline, &stage);
     verify_weights(root, stage.name(), &published)?;
     given(&published, root, &graph, &stages)
+}
+
+/// Everything that a fine-tuned network of published files consists of, for `classes` beside the background.
+///
+/// # Errors
+/// A parameter that no file gives.
+pub fn published_weights(
+    pipeline: &Pipeline,
+    imports: Vec<Import>,
+    classes: usize,
+) -> Result<Weights> {
+    let (graph, _) = segment::graph(pipeline, classes, 1);
+    let (weights, reports) = fit(imports, &graph, &Weights::default())?;
+    for report in &reports {
+        eprintln!("weights: {report}");
+    }
+    let missing: Vec<&String> = reports.iter().flat_map(|report| &report.missing).collect();
+    match missing.as_slice() {
+        [] => Ok(weights),
+        [first, ..] => {
+            let files: Vec<&str> = reports.iter().map(|report| report.file.as_str()).collect();
+            Err(Error::Usage(format!(
+                "{}: {} tensors that the network needs are missing, {first} first; is a file missing, or is it of \
+                 another network? `runner inspect` shows what each holds",
+                files.join(", "),
+                missing.len()
+            )))
+        }
+    }
 }
 
 fn given(files: &[&Path], root: &Path, graph: &Graph, stages: &[&Stage]) -> Result<Weights> {

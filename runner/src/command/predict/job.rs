@@ -43,22 +43,23 @@ impl Job {
 pub(super) fn jobs(
     scans: Vec<(String, PathBuf)>,
     args: &PredictArgs,
+    (run, input): (Option<&Path>, &Path),
     classes: &[String],
 ) -> Result<Vec<Job>> {
     for output in [Some(&args.output), args.probabilities.as_ref()]
         .into_iter()
         .flatten()
     {
-        let problem = if args.input.is_dir() && place(&args.input) == place(output) {
+        let problem = if input.is_dir() && place(input) == place(output) {
             "is the folder that is read; choose another for what is written"
-        } else if is_own(&args.run, output) {
+        } else if run.is_some_and(|run| is_own(run, output)) {
             "belongs to the run, which removes it when it starts over; choose another place"
         } else {
             continue;
         };
         return Err(Error::Usage(format!("{}: {problem}", output.display())));
     }
-    let several = is_several(args);
+    let several = is_several(args, input);
     let is_folder = is_folder(several, &args.output)?;
     let job = |(name, path): (String, PathBuf)| {
         // Of several scans, only folders can hold several series.
@@ -89,8 +90,8 @@ pub(super) fn jobs(
 
 /// Whether the input is a folder of scans. Where that holds DICOM slices beside other scans, a label map as the output
 /// or a series means the slices.
-pub(super) fn is_several(args: &PredictArgs) -> bool {
-    let PredictArgs { input, output, .. } = args;
+pub(super) fn is_several(args: &PredictArgs, input: &Path) -> bool {
+    let output = &args.output;
     if !input.is_dir() || formats::is_series(input) {
         return false;
     }

@@ -45,8 +45,8 @@ fn check(table: &[(&str, &str, &[&str])]) {
 #[test]
 fn slips_of_punctuation() {
     let open = |place| format!("{place} may be the one not closed");
-    let (lora, stage, steps) = (
-        open("small.ron:6:15"),
+    let (rank, stage, steps) = (
+        open("small.ron:6:21"),
         open("small.ron:8:9"),
         open("small.ron:10:39"),
     );
@@ -115,18 +115,18 @@ fn slips_of_punctuation() {
             &["`\\s` stands for no character", "paths may have `/`"],
         ),
         (
-            "Lora(rank: 4)",
-            "Lora(rank: 4",
-            &["found the end of the file", &lora],
+            "Experts(rank: 4)",
+            "Experts(rank: 4",
+            &["found the end of the file", &rank],
         ),
         (
-            "Lora(rank: 4)",
-            "Lora(rank: 4]",
-            &["expected `,` or `)`, found `]`", &lora],
+            "Experts(rank: 4)",
+            "Experts(rank: 4]",
+            &["expected `,` or `)`, found `]`", &rank],
         ),
         (
-            "Lora(rank: 4)",
-            "Lora{rank: 4}",
+            "Experts(rank: 4)",
+            "Experts{rank: 4}",
             &["expected `,` or `)`, found `{`"],
         ),
         (
@@ -142,7 +142,7 @@ fn slips_of_punctuation() {
         (
             "    ],\n)",
             "    ],\n))",
-            &["expected the end of the file, found `)`", "small.ron:35:2"],
+            &["expected the end of the file, found `)`", "small.ron:47:2"],
         ),
         (
             "Pipeline(\n",
@@ -223,53 +223,43 @@ fn values_of_the_wrong_kind() {
             &["expected `true` or `false`"],
         ),
         (
-            "experts: []",
-            "experts: \"image\"",
-            &["`experts`: expected a list `[…]`, found `\"image\"`"],
-        ),
-        (
-            "experts: []",
-            "experts: [image]",
-            &["`experts`: expected a string in quotes, found `image`"],
-        ),
-        (
             "heads: 4",
             "heads: 4, global_blocks: 3",
             &["`global_blocks`: expected a list `[…]`"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: 4",
-            &["`lora`: expected values in parentheses `(…)`, found `4`"],
+            "adapter: Experts(rank: 4)",
+            "transformer: 4",
+            &["`transformer`: expected values in parentheses `(…)`, found `4`"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: Lora",
-            &["`lora`: expected `Lora(…)`, found `Lora`"],
+            "adapter: Experts(rank: 4)",
+            "adapter: 4",
+            &["`adapter`: expected a name, found `4`"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: Lora(4)",
+            "adapter: Experts(rank: 4)",
+            "adapter: Experts(4)",
             &["expected fields by name, `(name: value, …)`"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: LoRA(rank: 4)",
+            "adapter: Experts(rank: 4)",
+            "adapter: LoRA",
             &["did you mean `Lora`?"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: Lora(rank: 4), weights: 3",
+            "adapter: Experts(rank: 4)",
+            "adapter: Experts(rank: 4), weights: 3",
             &["the path of a weight file"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: Lora(rank: 4), precision: \"Half\"",
+            "adapter: Experts(rank: 4)",
+            "adapter: Experts(rank: 4), precision: \"Half\"",
             &["names have no quotes: `Half`"],
         ),
         (
-            "lora: Lora(rank: 4)",
-            "lora: Lora(rank: 4), precision: Half()",
+            "adapter: Experts(rank: 4)",
+            "adapter: Experts(rank: 4), precision: Half()",
             &["`Half` without parentheses"],
         ),
         (
@@ -294,9 +284,9 @@ fn values_of_the_wrong_kind() {
             &["include takes one file name in quotes"],
         ),
         (
-            "hl_attn: Off",
+            "rank: 4",
             "hl_attn: false",
-            &["unknown variant `false`", "ZeroStart, Released, Off"],
+            &["unknown variant `false`", "ZeroStart, Released"],
         ),
         (
             "seed: 1",
@@ -403,14 +393,14 @@ fn overrides_of_the_wrong_kind() {
             &["expected `]`, found its end", "for the shell"],
         ),
         (
-            "stages.finetune.experts=image",
-            &["expected a list `[…]`, found `image`"],
+            "adapter.rank=four",
+            &["expected a whole number, found `four`"],
         ),
         (
             "stages.finetune.optimiser.learning_rate=1,5",
             &["expected a number, found `1,5`"],
         ),
-        ("stages.finetune.hl_attn=off", &["did you mean `Off`?"]),
+        ("decoder=sam", &["did you mean `Sam`?"]),
         (
             "stages.image.intensity=imagenet",
             &["did you mean `ImageNet`?"],
@@ -419,7 +409,7 @@ fn overrides_of_the_wrong_kind() {
             "stages.0.epochs=3",
             &[
                 "`stages` has no `0`",
-                "it has simclr, image, finetune, test",
+                "it has simclr, image, mae, patch, pixel, finetune, test",
             ],
         ),
         (
@@ -464,10 +454,10 @@ fn overrides_of_the_wrong_kind() {
 
 #[test]
 fn the_old_name_of_zero_start_leads_to_the_new_one() {
-    let message = refusal(&GOOD.replace("hl_attn: Off", "hl_attn: Paper"), &[]);
+    let message = refusal(&GOOD.replace("rank: 4", "hl_attn: Paper"), &[]);
     let parts = [
         "unknown variant `Paper`",
-        "small.ron:25:68",
+        "small.ron:6:31",
         "now called `ZeroStart`",
     ];
     expect(&message, "Paper", &parts);

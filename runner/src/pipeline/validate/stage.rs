@@ -1,6 +1,7 @@
 //! What a stage may not say, and what it needs of others.
 
 use samora_engine::models::mae::MaeConfig;
+use samora_engine::nn;
 use samora_engine::optim::OptimConfig;
 
 use super::Check;
@@ -9,7 +10,7 @@ use crate::data::source::{Intensity, Source};
 use crate::pipeline::diagnostic::Diagnostic;
 use crate::pipeline::encoder::Encoder;
 use crate::pipeline::stages::{
-    Adapter, Augmentation, Evaluate, Expert, Finetune, HlAttn, Level, Objective, Pretrain, Stage,
+    Augmentation, Evaluate, Expert, Finetune, Level, Objective, Pretrain, Stage,
 };
 
 impl Check<'_> {
@@ -125,6 +126,12 @@ impl Check<'_> {
 
     fn expert(&self, index: usize, stage: &Expert) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
+        let level = stage.level.level();
+        let same = |s: &Stage| matches!(s, Stage::Expert(e) if e.level.level() == level);
+        if self.pipeline.stages[..index].iter().any(same) {
+            let message = format!("`{}` is the second expert of its level", stage.name);
+            return Err(self.stage_fault(index, "level", message));
+        }
         match &stage.level {
             Level::Image { teacher, .. } => {
                 let trains = |s: &Pretrain| matches!(s.objective, Objective::Simclr { .. });
@@ -156,21 +163,7 @@ impl Check<'_> {
 
     fn finetune(&self, index: usize, stage: &Finetune) -> Result<(), Diagnostic> {
         self.positive(index, "epochs", stage.epochs)?;
-        let mut levels = Vec::new();
-        for name in &stage.experts {
-            let accepts = |s: &Stage| matches!(s, Stage::Expert(_));
-            self.reference(index, "experts", name, &accepts, "an Expert stage")?;
-            let level = self.pipeline.stages.iter().find_map(|s| match s {
-                Stage::Expert(s) if s.name == *name => Some(s.level.level()),
-                _ => None,
-            });
-            if levels.contains(&level) {
-                let message = format!("`{name}` is the second expert of its level");
-                return Err(self.stage_fault(index, "experts", message));
-            }
-            levels.push(level);
-        }
-        self.adapter(index, stage)?;
+        self.experts(index)?;
         let fault = |message: &str| Err(self.stage_fault(index, "quirks", message.into()));
         if stage.quirks.contains(&Quirk::SamedNearestMask) {
             return fault("SamedNearestMask is about the test; give it to an Evaluate stage");
@@ -187,35 +180,33 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// What the encoder carries must go with the experts named and their fusion.
-    fn adapter(&self, index: usize, stage: &Finetune) -> Result<(), Diagnostic> {
-        let fused = stage.hl_attn != HlAttn::Off;
-        let fault = |field: &str, message: String| Err(self.stage_fault(index, field, message));
-        match (stage.adapter, stage.experts.len()) {
-            (Adapter::Experts, 3) => Ok(()),
-            (Adapter::Experts, 0) if !fused => Ok(()),
-            (Adapter::Experts, given) if fused => fault(
-                "experts",
-                format!("HL-Attn fuses three experts, {given} are given"),
-            ),
-            (Adapter::Experts, given) => fault(
-                "experts",
-                format!("give one expert for each level, or none; {given} are given"),
-            ),
-            (adapter, 1..) => fault(
-                "experts",
-                format!("adapter {adapter:?} takes no trained experts; leave the list empty"),
-            ),
-            (Adapter::Lora, _) if fused => fault(
-                "hl_attn",
-                "HL-Attn fuses experts, adapter Lora has none; set `hl_attn: Off`".into(),
-            ),
-            (Adapter::UntrainedExperts, _) if !fused => fault(
-                "hl_attn",
-                "the sum of untrained experts is nothing; set `hl_attn: ZeroStart`".into(),
-            ),
-            _ => Ok(()),
+    /// An adapter of trained experts needs one of each level, from stages before this one.
+    fn experts(&self, index: usize) -> Result<(), Diagnostic> {
+        if !self.pipeline.adapter.takes_experts() {
+            return Ok(());
         }
+        for level in nn::Level::ALL {
+            let trains = |s: &Stage| matches!(s, Stage::Expert(e) if e.level.level() == level);
+            match self.pipeline.stages.iter().position(trains) {
+                Some(at) if at < index => {}
+                Some(at) => {
+                    let stages = &self.pipeline.stages;
+                    let (own, expert) = (stages[index].name(), stages[at].name());
+                    let message = format!("stage `{own}` needs `{expert}`, which comes after it");
+                    let note = format!("move `{expert}` before `{own}`");
+                    return Err(self.stage_fault(index, "name", message).note(note));
+                }
+                None => {
+                    let message = format!(
+                        "the adapter takes three trained experts, and no Expert stage has `level: {level:?}`"
+                    );
+                    let note = "add one, or give the pipeline another `adapter`: \
+                                UntrainedExperts, Lora or Nothing";
+                    return Err(self.fault(&["adapter"], message).note(note));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn evaluate(&self, index: usize, stage: &Evaluate) -> Result<(), Diagnostic> {

@@ -1,0 +1,101 @@
+//! A fine-tuned network and how scans are shown to it: a finished run's, or one that others have published.
+
+mod published;
+
+use std::path::{Path, PathBuf};
+
+use samora_engine::gpu::Device;
+use samora_engine::weights::{Import, Weights};
+
+pub use published::Published;
+
+use crate::data::quirk::Quirk;
+use crate::data::source::Source;
+use crate::error::{Error, Result};
+use crate::pipeline::{Evaluate, Finetune, Pipeline, Stage};
+use crate::run_dir::pipeline_of;
+use crate::stage::{Segmenter, finetuned_weights, network_files, published_weights};
+
+/// Slices segmented at a time where nothing else is said.
+const BATCH: usize = 4;
+
+/// A network that turns slices into classes.
+#[derive(Debug)]
+pub struct FineTuned {
+    /// Encoder, adapter and decoder.
+    pub pipeline: Pipeline,
+    /// How scans are read and scaled.
+    pub source: Source,
+    /// Names of classes 1, 2, ….
+    pub classes: Vec<String>,
+    /// The files that its weights are in.
+    pub files: Vec<PathBuf>,
+    batch: usize,
+    quirks: Vec<Quirk>,
+    weights: Trained,
+}
+
+/// Where the weights come from.
+#[derive(Debug)]
+enum Trained {
+    Run(PathBuf, Box<Finetune>),
+    Published(Vec<Import>),
+}
+
+impl FineTuned {
+    /// The network that a run ends in; what it segments is what the run measured.
+    ///
+    /// # Errors
+    /// A folder that is no run, or a run that is not finished.
+    pub fn of_run(run: &Path) -> Result<Self> {
+        let pipeline = pipeline_of(run)?;
+        let last = pipeline.stages.iter().rev().find_map(|stage| match stage {
+            Stage::Finetune(s) => Some((s.clone(), pipeline.data.get(&s.data)?.clone())),
+            _ => None,
+        });
+        let (stage, source) = last.ok_or_else(|| Error::RunDirectory {
+            path: run.to_owned(),
+            problem: "its pipeline has no Finetune stage".into(),
+        })?;
+        let (batch, quirks) = match evaluation(&pipeline, &stage) {
+            Some(evaluate) => (evaluate.batch, evaluate.quirks.clone()),
+            None => (BATCH, stage.quirks.clone()),
+        };
+        Ok(Self {
+            classes: source.classes(),
+            files: network_files(&pipeline, run, &stage)?,
+            weights: Trained::Run(run.to_owned(), Box::new(stage)),
+            pipeline,
+            source,
+            batch,
+            quirks,
+        })
+    }
+
+    /// The network on a device.
+    ///
+    /// # Errors
+    /// Weights that are missing, damaged or of another configuration, or a device that fails.
+    pub fn segmenter<'d>(&self, device: &'d Device, fuse: bool) -> Result<Segmenter<'d>> {
+        let sizes = (self.classes.len(), self.source.slice_axis(), self.batch);
+        let weights = self.weights()?;
+        Segmenter::new(device, fuse, &self.pipeline, sizes, &self.quirks, &weights)
+    }
+
+    fn weights(&self) -> Result<Weights> {
+        match &self.weights {
+            Trained::Run(run, stage) => finetuned_weights(&self.pipeline, run, stage),
+            Trained::Published(imports) => {
+                published_weights(&self.pipeline, imports.clone(), self.classes.len())
+            }
+        }
+    }
+}
+
+/// The stage that measures a network last.
+fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Evaluate> {
+    pipeline.stages.iter().rev().find_map(|stage| match stage {
+        Stage::Evaluate(s) if s.model == network.name => Some(s),
+        _ => None,
+    })
+}

@@ -1,0 +1,213 @@
+//! Fine-tuned networks as SAMed, H-SAM and SAMora publish them: SAM's weights in one file, what was trained on them in
+//! another.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use samora_engine::nn::HlAttnMode;
+use samora_engine::weights::{self, Import};
+
+use super::{BATCH, FineTuned, Trained};
+use crate::data::formats::Arrays;
+use crate::data::source::{Axis, Intensity, Labelled, Source, Split};
+use crate::error::{Error, Result};
+use crate::pipeline::{Adapter, Decoder, Pipeline, Stage, WeightFiles, load_without_data};
+use crate::prompted::Model;
+
+/// What the files of a published network do not say.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// The files, each adding to those before it.
+    pub weights: Vec<PathBuf>,
+    /// The encoder, if its file does not tell: a preset's name, or RON.
+    pub model: Option<String>,
+    /// A pipeline that says it all.
+    pub pipeline: Option<PathBuf>,
+    /// Height and width in pixels of the images it was trained on.
+    pub size_px: Option<usize>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// How intensities are scaled; pictures need none.
+    pub intensity: Option<Intensity>,
+}
+
+impl FineTuned {
+    /// A published network. What `given` leaves open is asked for.
+    ///
+    /// # Errors
+    /// Files that cannot be read or hold no trained mask decoder, or something that must be given.
+    pub fn published(given: &Published) -> Result<Self> {
+        let read = |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree);
+        let imports: Vec<Import> = given.weights.iter().map(read).collect::<Result<_, _>>()?;
+        let tensors = Tensors(&imports);
+        let Some([tokens, _]) = tensors.shape("mask_decoder.mask_tokens.weight") else {
+            let message = format!(
+                "{}: no file holds a mask decoder that was trained without prompts; add the one that does, such as \
+                 SAMed's epoch_159.pth beside sam_vit_b_01ec64.pth, or give a --box or --point to SAM's own",
+                listed(&given.weights)
+            );
+            return Err(Error::Usage(message));
+        };
+        let count = tokens - 1;
+        let base = match &given.pipeline {
+            Some(path) => load_without_data(path, &[])?,
+            None => given.pipeline(&imports)?,
+        };
+        let source = given.source(&base, count)?;
+        let classes = source.classes();
+        if classes.len() != count {
+            let message = format!(
+                "the weights are for {count} classes beside the background, not the {} of {}",
+                classes.len(),
+                classes.join(", ")
+            );
+            return Err(Error::Usage(message));
+        }
+        let mut encoder = base.encoder;
+        if let Some(size) = given.size_px {
+            encoder.set_image_size_px(size);
+        }
+        encoder
+            .check()
+            .map_err(|(field, rule)| Error::Usage(format!("{field}: {rule}")))?;
+        let pipeline = Pipeline {
+            name: "published".into(),
+            encoder,
+            adapter: tensors.adapter(),
+            decoder: tensors.decoder(),
+            weights: Some(WeightFiles(given.weights.clone())),
+            ..base
+        };
+        Ok(Self {
+            pipeline,
+            source,
+            classes,
+            files: given.weights.clone(),
+            batch: BATCH,
+            quirks: Vec::new(),
+            weights: Trained::Published(imports),
+        })
+    }
+}
+
+impl Published {
+    /// The variant of the files, with nothing to train.
+    fn pipeline(&self, imports: &[Import]) -> Result<Pipeline> {
+        if self.size_px.is_none() {
+            let message = "the weights do not say for which images they are: give --size, such as 512 for SAMed's and \
+                           H-SAM's files and 224 for SAMora's, or a pipeline that does";
+            return Err(Error::Usage(message.into()));
+        }
+        let named = self.model.as_deref().map(Model::named).transpose()?;
+        let told = imports.iter().find_map(|import| {
+            let report = &import.report;
+            Model::of_architecture(&report.architecture, &report.file).ok()
+        });
+        let Some(model) = named.or(told) else {
+            let message = format!(
+                "{}: no file holds an encoder that is known; add SAM's own file, such as sam_vit_b_01ec64.pth, or \
+                 give --model",
+                listed(&self.weights)
+            );
+            return Err(Error::Usage(message));
+        };
+        Ok(Pipeline::of_network(model.encoder().clone()))
+    }
+
+    /// How scans are read: as the pipeline's network is fine-tuned, else as the options say.
+    fn source(&self, pipeline: &Pipeline, count: usize) -> Result<Source> {
+        let tuned = pipeline.stages.iter().rev().find_map(|stage| match stage {
+            Stage::Finetune(s) => pipeline.data.get(&s.data),
+            _ => None,
+        });
+        if let Some(source) = tuned {
+            return Ok(source.clone());
+        }
+        let Some(intensity) = self.intensity else {
+            let message = "the weights do not say how intensities were scaled: give --window, such as 75,400 (−125 to \
+                           275 HU, Synapse), or --percentiles, such as 1,99 for MRI, or a pipeline that does";
+            return Err(Error::Usage(message.into()));
+        };
+        let named = !self.classes.is_empty();
+        let numbers = (1..=count).map(|class| format!("class {class}"));
+        Ok(Source::Folder {
+            images: PathBuf::new(),
+            labels: None,
+            names: None,
+            classes: if named {
+                self.classes.clone()
+            } else {
+                numbers.collect()
+            },
+            label_map: BTreeMap::new(),
+            split: Split::default(),
+            labelled: Labelled::default(),
+            intensity,
+            slices: Axis::Axial,
+            arrays: Arrays::default(),
+        })
+    }
+}
+
+/// Tensors of several files under the engine's names.
+struct Tensors<'a>(&'a [Import]);
+
+impl Tensors<'_> {
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.0
+            .iter()
+            .flat_map(|import| import.weights.tensors.keys())
+    }
+
+    fn any(&self, part: &str) -> bool {
+        self.names().any(|name| name.contains(part))
+    }
+
+    fn shape(&self, name: &str) -> Option<[usize; 2]> {
+        let found = self
+            .0
+            .iter()
+            .rev()
+            .find_map(|import| import.weights.tensors.get(name))?;
+        found.shape.as_slice().try_into().ok()
+    }
+
+    /// What the encoder carries, by the names of the updates.
+    fn adapter(&self) -> Adapter {
+        let name = self
+            .names()
+            .find(|name| name.ends_with("linear_a_q.weight"));
+        let Some([rank, _]) = name.and_then(|name| self.shape(name)) else {
+            return Adapter::Nothing {};
+        };
+        let order = || {
+            self.0
+                .iter()
+                .find_map(|import| import.weights.metadata.get("fusion_order"))
+        };
+        match (self.any(".experts."), self.any(".fuser.")) {
+            (false, _) => Adapter::Lora { rank },
+            (true, false) => Adapter::SummedExperts { rank },
+            (true, true) => Adapter::experts(
+                rank,
+                match self.any(".fuser.final_norm.") {
+                    true => HlAttnMode::Released,
+                    false => HlAttnMode::ZeroStart,
+                },
+                order().map(String::as_str),
+            ),
+        }
+    }
+
+    fn decoder(&self) -> Decoder {
+        Decoder::default()
+    }
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    names.join(", ")
+}
