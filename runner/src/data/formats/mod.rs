@@ -14,6 +14,7 @@ mod picture;
 mod raw;
 mod scan;
 mod text_header;
+mod voxel;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::raw::Voxel;
+use super::voxel::Voxel;
 use super::{Arrays, Role, dicom, grid, lacks_geometry, read};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
