@@ -458,6 +458,9 @@ fn nnunet_names_from_predict_to_eval() {
         done(folder, &format!("predict run {one} -o one{channel}.nii.gz"));
         let read = |name: String| fs::read(folder.join(name)).unwrap();
         assert!(read(format!("{out}/case.nii.gz")) == read(format!("one{channel}.nii.gz")));
+        // Alone it is called as in its folder.
+        done(folder, &format!("predict run {one} -o alone{channel}/"));
+        assert!(read(format!("{out}/case.nii.gz")) == read(format!("alone{channel}/case.nii.gz")));
         let (scores, _) = done(folder, &format!("eval {out} labelsTs"));
         assert!(
             scores.lines().any(|line| line.starts_with("case ")),
