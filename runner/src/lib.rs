@@ -9,6 +9,7 @@ pub mod error;
 pub mod file_hash;
 pub mod interrupt;
 pub mod journal;
+mod json_lines;
 pub mod metrics;
 mod outputs;
 pub mod phantom;
