@@ -10,6 +10,7 @@ pub mod file_hash;
 pub mod fine_tuned;
 pub mod interrupt;
 pub mod journal;
+mod json_lines;
 pub mod metrics;
 mod outputs;
 pub mod phantom;

@@ -11,6 +11,7 @@
 //! overlays/STAGE/            test slices with prediction and truth as contours
 //! labels/STAGE/              label maps of the test cases, where they are kept
 //! results/STAGE.json, .csv   scores of the test cases
+//! results/STAGE.cases.jsonl  the same of a stage that is not finished, case after case
 //! summary.json, summary.csv  the same of the last stage that has some
 //! ```
 

@@ -190,6 +190,56 @@ fn two_evaluations_keep_both_results() {
     assert!(label.exists());
 }
 
+/// Cases that were measured before a run was interrupted are not measured again.
+#[test]
+fn interrupted_evaluations() {
+    let scene = scene();
+    let folder = scene.path();
+    let run = folder.join("run");
+    let [report, table] = ["json", "csv"].map(|ending| run.join(format!("results/test.{ending}")));
+    let whole = [fs::read(&report).unwrap(), fs::read(&table).unwrap()];
+    let cases = run.join("results/test.cases.jsonl");
+    let [first, second] = ["2", "3"].map(|n| run.join(format!("labels/test/phantom_00{n}.nii.gz")));
+    let command = "run/resolved.ron --out run";
+    // A folder where the second label map should be stops the stage behind the first.
+    let stop = || {
+        fs::remove_file(&report).unwrap();
+        fs::remove_file(&second).unwrap();
+        fs::create_dir(&second).unwrap();
+        let output = runner(folder).args(command.split(' ')).output().unwrap();
+        let (_, said) = texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("phantom_003.nii.gz"), "{said}");
+        fs::remove_dir(&second).unwrap();
+    };
+    let goes_on = || {
+        let (_, said) = done(folder, command);
+        assert!([&report, &table].map(|path| fs::read(path).unwrap()) == whole);
+        assert!(!cases.exists());
+        said
+    };
+    stop();
+    assert!(cases.exists());
+    let before = changed(&first);
+    let said = goes_on();
+    assert!(
+        said.contains("test: 1 of 2 volumes were measured earlier")
+            && said.contains("test 2/2: phantom_003")
+            && !said.contains("test 1/2"),
+        "{said}"
+    );
+    assert_eq!(changed(&first), before);
+
+    // A label map that is another meanwhile is made again.
+    stop();
+    fs::write(&first, "changed").unwrap();
+    let said = goes_on();
+    assert!(
+        said.contains("test 1/2") && !said.contains("earlier"),
+        "{said}"
+    );
+}
+
 #[test]
 fn interrupted_predictions() {
     let scene = scene();
@@ -458,6 +508,9 @@ fn nnunet_names_from_predict_to_eval() {
         done(folder, &format!("predict run {one} -o one{channel}.nii.gz"));
         let read = |name: String| fs::read(folder.join(name)).unwrap();
         assert!(read(format!("{out}/case.nii.gz")) == read(format!("one{channel}.nii.gz")));
+        // Alone it is called as in its folder.
+        done(folder, &format!("predict run {one} -o alone{channel}/"));
+        assert!(read(format!("{out}/case.nii.gz")) == read(format!("alone{channel}/case.nii.gz")));
         let (scores, _) = done(folder, &format!("eval {out} labelsTs"));
         assert!(
             scores.lines().any(|line| line.starts_with("case ")),

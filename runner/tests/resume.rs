@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod tiny;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -9,54 +11,32 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-const PIPELINE: &str = r#"Pipeline(
-    name: "tiny",
-    seed: 7,
-    data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
-    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    transformer: (depth: 1, heads: 2, mlp_dim: 16),
-    adapter: Experts(rank: 2),
-    stages: [
-        Pretrain(
-            name: "encoder", data: "phantom", objective: Masked(), epochs: 2, batch: 2,
-            max_steps: 40, optimiser: (learning_rate: 1e-3, clip_norm: 1.0),
-        ),
-        Pretrain(
-            name: "simclr", data: "phantom",
-            objective: Simclr(network: (blocks: [1], width: 4, projection_dim: 8)),
-            epochs: 2, batch: 2, max_steps: 40, optimiser: (learning_rate: 1e-3),
-        ),
-        Pretrain(
-            name: "mae", data: "phantom",
-            objective: Mae(network: (
-                image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2,
-                decoder_dim: 16, decoder_depth: 1, decoder_heads: 2,
-            )),
-            epochs: 2, batch: 2, max_steps: 40, optimiser: (learning_rate: 1e-3),
-        ),
-        Expert(
-            name: "image", level: Image(teacher: "simclr", projector_width: 16),
-            data: "phantom", epochs: 2, batch: 2, max_steps: 40,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Expert(
-            name: "patch", level: Patch(teacher: "mae", projector_width: 16),
-            data: "phantom", epochs: 2, batch: 2, max_steps: 40,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Expert(
-            name: "pixel", level: Pixel(), data: "phantom", epochs: 2, batch: 2, max_steps: 40,
-            optimiser: (learning_rate: 1e-3),
-        ),
-        Finetune(
-            name: "finetune", data: "phantom",
-            loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
-            epochs: 2, batch: 2, max_steps: 40,
-            optimiser: (learning_rate: 1e-3, schedule: Poly(warmup_steps: 5)),
-        ),
-        Evaluate(name: "test", data: "phantom", model: "finetune", batch: 4, overlays: 1),
-    ],
-)"#;
+const ALL_KINDS: &str = r#"
+    Pretrain(
+        name: "encoder", objective: Masked(), max_steps: 40,
+        optimiser: (learning_rate: 1e-3, clip_norm: 1.0),
+    ),
+    Pretrain(
+        name: "simclr", objective: Simclr(network: (blocks: [1], width: 4, projection_dim: 8)),
+        max_steps: 40,
+    ),
+    Pretrain(
+        name: "mae", max_steps: 40,
+        objective: Mae(network: (
+            image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2,
+            decoder_dim: 16, decoder_depth: 1, decoder_heads: 2,
+        )),
+    ),
+    Expert(name: "image", level: Image(teacher: "simclr", projector_width: 16), max_steps: 40),
+    Expert(name: "patch", level: Patch(teacher: "mae", projector_width: 16), max_steps: 40),
+    Expert(name: "pixel", level: Pixel(), max_steps: 40),
+    Finetune(
+        name: "finetune", max_steps: 40,
+        loss: (cross_entropy: 0.2, dice: 0.8), augmentation: Samed,
+        optimiser: (learning_rate: 1e-3, schedule: Poly(warmup_steps: 5)),
+    ),
+    Evaluate(name: "test", model: "finetune", batch: 4, overlays: 1),
+"#;
 
 const STAGES: [&str; 7] = [
     "encoder", "simclr", "mae", "image", "patch", "pixel", "finetune",
@@ -66,10 +46,7 @@ const STAGES: [&str; 7] = [
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn start(folder: &Path, out: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_runner"))
-        .args(["tiny.ron", "--out", out])
-        .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder.join("cache"))
+    tiny::run(folder, out)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -120,7 +97,7 @@ fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
 fn stopping_in_every_stage_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    fs::write(folder.join("tiny.ron"), PIPELINE).unwrap();
+    tiny::write(folder, "Experts(rank: 2)", ALL_KINDS);
     finish(folder, "whole");
     for stage in STAGES {
         let status = stop_in(folder, "stopped", stage, "-KILL");

@@ -20,4 +20,5 @@ pub use adapter::{AdapterSummary, adapters};
 pub use device::{Device, DeviceOptions, Precision};
 pub use profile::Timed;
 pub use program::Program;
+pub use selftest::testable;
 pub use tuning::Tune;

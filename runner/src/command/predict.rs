@@ -10,7 +10,7 @@ use super::{expect_there, open_device};
 use crate::cli::PredictArgs;
 use crate::data::decode;
 use crate::data::formats;
-use crate::data::layout::scans_in;
+use crate::data::layout::{scan_name, scans_in};
 use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::fine_tuned::FineTuned;
@@ -89,7 +89,7 @@ fn volumes(args: &PredictArgs, input: &Path, source: &Source) -> Result<Vec<(Str
     if is_several(args, input) {
         return Ok(scans_in(input, source)?.into_iter().collect());
     }
-    let name = formats::scan_name(input).unwrap_or_default();
+    let name = scan_name(input, source).unwrap_or_default();
     Ok(vec![(name, input.to_owned())])
 }
 

@@ -64,7 +64,7 @@ impl Dataset {
         } = source
             && !root.exists()
         {
-            write_phantoms(root, *cases)?;
+            phantom::stand_in(root, *cases)?;
         }
         let mut layout = layout::find(source)?;
         layout.warnings.extend(decode::assumption(&layout));
@@ -360,25 +360,6 @@ fn of_images(memory: usize) -> usize {
 /// The share of memory for label maps.
 fn of_labels(memory: usize) -> usize {
     memory / 5
-}
-
-/// Writes small phantoms in Synapse's layout, all or none, whoever else writes them at the same time.
-fn write_phantoms(root: &Path, cases: usize) -> Result<()> {
-    eprintln!("writing {cases} phantom volumes to {}", root.display());
-    let options = phantom::Options {
-        layout: phantom::Layout::Synapse,
-        cases,
-        seed: 1,
-        shape: phantom::Options::SMALL,
-    };
-    let partial = root.with_extension(format!("{}.partial", std::process::id()));
-    phantom::generate(&options, &partial)?;
-    match std::fs::rename(&partial, root) {
-        // Another run was faster.
-        Err(_) if root.is_dir() => std::fs::remove_dir_all(&partial),
-        renamed => renamed,
-    }
-    .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
 }
 
 /// Every labelled training case and every test case must have a label.

@@ -75,7 +75,7 @@ pub enum Source {
         root: PathBuf,
         /// Names of classes 1, 2, …, as in `dataset.json`.
         classes: Vec<String>,
-        /// Channel of the images, from 0: of files `NAME_CCCC`, or along the fourth axis of `NAME`.
+        /// Channel of the images, from 0: of files `NAME_CCCC`, or of the values in each voxel of `NAME`.
         #[serde(default)]
         channel: usize,
         /// Training and test cases.

@@ -1,13 +1,14 @@
 //! `events.jsonl`: one JSON object for each logged step, appended as it happens.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::json_lines;
 
 /// One logged step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl EventLog {
     /// # Errors
     /// A file that cannot be read or written.
     pub fn open(path: &Path, stage: &str, from_step: usize) -> Result<Self> {
-        let kept = read(path)?
+        let kept = json_lines::read::<Event>(path)?
             .into_iter()
             .filter(|e| e.stage != stage || e.step < from_step);
         let lines: String = kept.map(|e| line(&e)).collect::<Result<_, _>>()?;
@@ -90,7 +91,7 @@ impl EventLog {
     /// # Errors
     /// A file that cannot be read.
     pub fn of_stage(&self, stage: &str) -> Result<Vec<Event>> {
-        let mut events = read(&self.path)?;
+        let mut events: Vec<Event> = json_lines::read(&self.path)?;
         events.retain(|e| e.stage == stage);
         Ok(events)
     }
@@ -100,20 +101,6 @@ fn line(event: &Event) -> Result<String> {
     let json = serde_json::to_string(event);
     json.map(|json| json + "\n")
         .map_err(|e| Error::file(Path::new("events.jsonl"), "write", e.into()))
-}
-
-/// All whole lines; one that a killed run left half-written is skipped.
-fn read(path: &Path) -> Result<Vec<Event>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::file(path, "read", e)),
-    };
-    let lines = BufReader::new(file).lines();
-    lines
-        .map_while(|line| line.map(|l| serde_json::from_str(&l).ok()).transpose())
-        .collect::<std::io::Result<_>>()
-        .map_err(|e| Error::file(path, "read", e))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod heartbeat;
 mod overlay;
 mod progress;
 mod results;
+mod scored;
 mod summary;
 mod table;
 
@@ -19,5 +20,6 @@ pub use events::{Event, EventLog};
 pub use overlay::{Overlay, draw_overlay};
 pub use progress::Progress;
 pub use results::print_result;
+pub use scored::Scored;
 pub use summary::{Origin, Report, SUMMARY, Subject};
 pub use table::Table;

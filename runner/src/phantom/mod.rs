@@ -74,6 +74,29 @@ pub fn generate_counting(
         .collect()
 }
 
+/// Writes small phantoms in Synapse's layout in place of its folder, all or none, whoever else writes them at the same
+/// time.
+///
+/// # Errors
+/// As [`generate`].
+pub fn stand_in(root: &Path, cases: usize) -> Result<()> {
+    eprintln!("writing {cases} phantom volumes to {}", root.display());
+    let options = Options {
+        layout: Layout::Synapse,
+        cases,
+        seed: 1,
+        shape: Options::SMALL,
+    };
+    let partial = root.with_extension(format!("{}.partial", std::process::id()));
+    generate(&options, &partial)?;
+    match std::fs::rename(&partial, root) {
+        // Another run was faster.
+        Err(_) if root.is_dir() => std::fs::remove_dir_all(&partial),
+        renamed => renamed,
+    }
+    .map_err(|e| DataError::dataset(root, format!("cannot be created: {e}")))
+}
+
 /// Case `case` as an image in Hounsfield units and a label map with Synapse's original values.
 fn phantom(options: &Options, case: usize) -> Result<(Volume<i16>, Volume<u8>)> {
     let mut stream = Stream::named(options.seed, "phantom").at(case as u64);

@@ -17,7 +17,7 @@ use crate::data::volume::Volume;
 use crate::error::{Error, Result};
 use crate::file_hash::{files_sha256, hex};
 use crate::journal::{
-    Origin, Overlay, Progress, Report, SUMMARY, Subject, draw_overlay, print_result,
+    Origin, Overlay, Progress, Report, SUMMARY, Scored, Subject, draw_overlay, print_result,
 };
 use crate::metrics::volume::{CaseScores, NSD_MM, score_case};
 use crate::pipeline::{Evaluate, Finetune, Stage};
@@ -41,9 +41,12 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Evaluate) -> Result<()> {
             report
         }
         None => {
-            let mut report = measure(ctx, stage, data, finetune)?;
+            let results = RunDir::results(ctx.run.root());
+            let scored = Scored::open(&results, &stage.name, &origin)?;
+            let mut report = measure(ctx, stage, (data, finetune), &scored)?;
             report.origin = Some(origin);
-            report.write(&RunDir::results(ctx.run.root()), &stage.name)?;
+            report.write(&results, &stage.name)?;
+            scored.remove()?;
             report
         }
     };
@@ -73,8 +76,9 @@ fn finished(ctx: &Context<'_>, stage: &Evaluate, origin: &Origin) -> Option<Repo
         Some(o) if o.network_sha256 != origin.network_sha256 => "the network",
         Some(o) if o.cases_sha256 != origin.cases_sha256 => "its test data",
         Some(_) => {
-            let label = |case: &CaseScores| labels_path(ctx, stage, &case.case).exists();
-            let is_whole = !stage.save_labels || report.cases.iter().all(label);
+            let mut cases = report.cases.iter();
+            let is_whole =
+                cases.all(|case| written(ctx, stage, &case.case).iter().all(|p| p.exists()));
             return is_whole.then_some(report);
         }
         None => return None,
@@ -104,12 +108,37 @@ fn cases_sha256(data: &Dataset) -> Result<String> {
     Ok(hex(&all))
 }
 
+/// The scores of all test cases; those that are known from a run that was interrupted are kept.
 fn measure(
     ctx: &Context<'_>,
     stage: &Evaluate,
-    data: &Dataset,
-    finetune: &Finetune,
+    (data, finetune): (&Dataset, &Finetune),
+    scored: &Scored,
 ) -> Result<Report> {
+    let test = data.division().test.iter();
+    let known = test.map(|case| {
+        let name = &data.cases()[*case].name;
+        scored.of(name, &written(ctx, stage, name))
+    });
+    let mut scores: Vec<Option<CaseScores>> = known.collect();
+    if scores.iter().any(Option::is_none) {
+        measure_unknown(ctx, stage, (data, finetune), (scored, &mut scores))?;
+    }
+    let subject = Subject::Stage {
+        pipeline: ctx.pipeline.name.clone(),
+        stage: stage.name.clone(),
+    };
+    let scores = scores.into_iter().flatten().collect();
+    Ok(Report::new(subject, data.classes(), NSD_MM, scores))
+}
+
+/// Measures the test cases that have no scores yet.
+fn measure_unknown(
+    ctx: &Context<'_>,
+    stage: &Evaluate,
+    (data, finetune): (&Dataset, &Finetune),
+    (scored, scores): (&Scored, &mut [Option<CaseScores>]),
+) -> Result<()> {
     let weights = finetuned_weights(ctx.pipeline, ctx.run.root(), finetune)?;
     let axis = data.source().slice_axis();
     let classes = data.classes();
@@ -122,16 +151,26 @@ fn measure(
         &stage.quirks,
         &weights,
     )?;
-    ctx.begins(&stage.name, 0)?;
+    let known = scores.iter().flatten().count();
+    ctx.begins(&stage.name, known)?;
     let overlays = ctx.run.path(&format!("overlays/{}", stage.name));
     make_folder(&overlays)?;
     if stage.save_labels {
         make_folder(&ctx.run.path(&format!("labels/{}", stage.name)))?;
     }
     let test = &data.division().test;
-    let progress = Progress::through(&stage.name, test.len(), 0, "volumes");
-    let mut scores: Vec<CaseScores> = Vec::new();
-    for (done, &case) in test.iter().enumerate() {
+    let progress = Progress::through(&stage.name, test.len(), known, "volumes");
+    if known > 0 {
+        let all = test.len();
+        progress.line(&format!(
+            "{}: {known} of {all} volumes were measured earlier",
+            stage.name
+        ));
+    }
+    for (done, (&case, scores)) in test.iter().zip(scores).enumerate() {
+        if scores.is_some() {
+            continue;
+        }
         let (image, truth) = (data.image(case)?, data.label(case)?);
         let predicted = segmenter.segment(&image)?;
         let case = &data.cases()[case];
@@ -142,7 +181,7 @@ fn measure(
             done + 1,
             test.len()
         ));
-        scores.push(score_case(name, &predicted, &truth, classes.len(), NSD_MM)?);
+        let found = score_case(name, &predicted, &truth, classes.len(), NSD_MM)?;
         if stage.save_labels {
             save_labels(case, &predicted, &labels_path(ctx, stage, name))?;
         }
@@ -150,14 +189,18 @@ fn measure(
             let path = overlays.join(format!("{name}.png"));
             draw(&path, data, (&image, &truth, &predicted))?;
         }
+        scored.add(&found, &written(ctx, stage, name))?;
+        *scores = Some(found);
         progress.step(None);
     }
     progress.finish();
-    let subject = Subject::Stage {
-        pipeline: ctx.pipeline.name.clone(),
-        stage: stage.name.clone(),
-    };
-    Ok(Report::new(subject, classes, NSD_MM, scores))
+    Ok(())
+}
+
+/// What else than scores and pictures is written of a case.
+fn written(ctx: &Context<'_>, stage: &Evaluate, case: &str) -> Vec<PathBuf> {
+    let labels = stage.save_labels.then(|| labels_path(ctx, stage, case));
+    labels.into_iter().collect()
 }
 
 fn labels_path(ctx: &Context<'_>, stage: &Evaluate, case: &str) -> PathBuf {

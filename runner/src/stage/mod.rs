@@ -1,6 +1,7 @@
 //! The stages of a run, in the order of the pipeline file. Each file builds one kind of stage: its
 //! graph (which `runner plan` shows without data or GPU) and the batches that feed it.
 
+mod advance;
 mod diverged;
 mod evaluate;
 mod expert;

@@ -12,6 +12,7 @@ use samora_engine::weights::Weights;
 use samora_engine::{Graph, SourceKind, Tensor, Value, plan};
 
 use super::Context;
+use super::advance::Advance;
 use super::diverged::diverged;
 use crate::data::error::DataError;
 use crate::data::loader::{Loader, Sampler};
@@ -165,25 +166,21 @@ pub(super) fn train(
         let batches = batches.start as u64..batches.end as u64;
         Loader::start(batches, threads, threads + READY, move |t| make(t))
     };
-    let mut end = length.steps.max(done);
-    let mut loader = load(done..end)?;
-    let mut advance = Advance {
-        scaled: built.scaled,
-        taken: None,
-    };
+    let mut advance = Advance::new(length.steps, done);
+    let mut loader = load(advance.ahead())?;
     progress.prepared(done);
     // The last step whose loss is known to be a number.
     let mut good = done.checked_sub(1);
     let (mut saved, mut pause) = (Instant::now(), SAVE_EVERY);
     loop {
-        if done == end {
-            let missing = advance.missing(&program, (stage, done), length.steps)?;
+        if advance.ahead().is_empty() {
+            advance.look(stage, taken(&program, &built, done)?)?;
+            let missing = advance.make_up();
             if missing == 0 {
                 break;
             }
-            end += missing;
             progress.prolong(missing);
-            loader = load(done..end)?;
+            loader = load(advance.ahead())?;
         }
         let waited = loader.waited();
         let Some(inputs) = loader.next() else { break };
@@ -194,7 +191,7 @@ pub(super) fn train(
         }
         let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
         program.step(&inputs)?;
-        let last = done + 1 == end;
+        let last = advance.is_last();
         let epoch_ends = (done + 1) % length.per_epoch == 0 || last;
         if done % LOOK_EVERY == 0 || epoch_ends {
             let (loss, learning_rate) = look(&program, &built)?;
@@ -209,13 +206,14 @@ pub(super) fn train(
                 progress.epoch(epoch, epochs, event.learning_rate);
             }
             log.append(&event)?;
-            if epoch_ends && !last {
-                advance.missing(&program, (stage, done), length.steps)?;
-            }
         } else {
             progress.step(None);
         }
-        done += 1;
+        advance.count();
+        done = advance.done();
+        if epoch_ends && !last {
+            advance.look(stage, taken(&program, &built, done)?)?;
+        }
         let stop = interrupt::requested();
         if !last && (stop || saved.elapsed() > pause) {
             let begun = Instant::now();
@@ -255,46 +253,19 @@ pub(super) fn train(
     ctx.run.finish(stage, &weights)
 }
 
-/// Whether steps change anything, where overflow can keep them from it.
-struct Advance {
-    scaled: bool,
-    /// Steps taken up to the last look.
-    taken: Option<usize>,
-}
-
-impl Advance {
-    /// How many of `steps` are not taken yet. Waits for the step before.
-    ///
-    /// # Errors
-    /// None was taken since the last look, although the loss is not scaled any more.
-    fn missing(
-        &mut self,
-        program: &Program<'_>,
-        (stage, step): (&str, usize),
-        steps: usize,
-    ) -> Result<usize> {
-        if !self.scaled {
-            return Ok(0);
-        }
-        let taken = program.tensor(STEPS)?.at(0) as usize;
-        let stuck = self.taken == Some(taken) && taken < steps;
-        if stuck && program.tensor(LOSS_SCALE)?.at(0) <= 1.0 {
-            let problem = "the gradients are no numbers, however the loss is scaled; lower the learning rate, or \
-                           use `precision: Exact`, which has no limit at 65504";
-            return Err(Error::Training {
-                stage: stage.into(),
-                step,
-                problem: problem.into(),
-            });
-        }
-        self.taken = Some(taken);
-        Ok(steps - taken.min(steps))
-    }
-}
-
 /// One for every core, since the thread that drives the device mostly waits for it.
 fn loader_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS))
+}
+
+/// Steps taken in all of the stage, which has gone through `done` batches, and how the loss is scaled. Waits for the
+/// step before where steps may be skipped.
+fn taken(program: &Program<'_>, built: &Built, done: usize) -> Result<(usize, f64)> {
+    if !built.scaled {
+        return Ok((done, 1.0));
+    }
+    let number = |name| Ok::<_, Error>(program.tensor(name)?.at(0));
+    Ok((number(STEPS)? as usize, number(LOSS_SCALE)?))
 }
 
 /// Reads loss and learning rate of the step just submitted.

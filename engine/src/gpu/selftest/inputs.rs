@@ -15,17 +15,23 @@ use crate::random::Stream;
 const PERIOD: usize = 1_000_003;
 /// Least and largest magnitude of inputs. None is near 0, so that quotients stay within a few times of each other.
 const MAGNITUDES: [f32; 2] = [0.25, 1.25];
+/// Integers that stand for nothing known are less than this.
+const INTEGERS: usize = 8;
 /// Mean of the squares of such numbers.
 const MEAN_SQUARE: f32 = 0.645_833;
 
 /// Contents of every binding, which repeat themselves after [`PERIOD`] elements. What is written and not read is NaN,
 /// so that an element that a kernel leaves out shows; indices stay within what they index.
 pub(super) fn inputs(kernel: &Kernel, bindings: &[Binding], lens: &[usize]) -> Vec<Words> {
-    let (limit, positive, places) = (indexed_rows(kernel), positive(kernel), places(kernel));
+    let (rows, positive, places) = (indexed_rows(kernel), positive(kernel), places(kernel));
     let fill = |(b, binding): (usize, &Binding)| {
         let mut stream = Stream::named(2, "inputs").at(b as u64);
         if binding.ty == BufferType::U32 {
-            return Words::U32(repeated(lens[b], || stream.below(limit) as u32));
+            let count = match (places.get(&b).copied(), rows) {
+                (Some(count), Some(rows)) => count.min(rows),
+                (count, rows) => count.or(rows).unwrap_or(INTEGERS),
+            };
+            return Words::U32(repeated(lens[b], || stream.below(count.max(1)) as u32));
         }
         if binding.write && !is_read(kernel, b) {
             return Words::F32(vec![f32::NAN; lens[b]]);
@@ -144,15 +150,14 @@ fn leaves(kernel: &Kernel) -> &[Leaf] {
     }
 }
 
-/// How many rows the indices of a kernel may address.
-fn indexed_rows(kernel: &Kernel) -> usize {
+/// How many rows the indices of a kernel may address, if it has some.
+fn indexed_rows(kernel: &Kernel) -> Option<usize> {
     let rows = |leaf: &Leaf| match &leaf.access {
         Access::Gather { count, .. } => Some(*count),
         Access::ScatterAdd { source, axis, .. } => Some(source.shape[*axis]),
         _ => None,
     };
-    let fewest = leaves(kernel).iter().filter_map(rows).min();
-    fewest.unwrap_or(8).max(1)
+    leaves(kernel).iter().filter_map(rows).min()
 }
 
 /// The bindings that a logarithm, a root, a power or a divisor is made of, other than through squares and
@@ -192,8 +197,9 @@ fn positive(kernel: &Kernel) -> HashSet<usize> {
     found
 }
 
-/// The bindings that hold places, such as that of a maximum, and how many there are: what is compared with an
-/// expression of coordinates alone.
+/// The bindings that hold whole numbers, and how many of these there are, so that each outcome of a comparison occurs:
+/// places, such as that of a maximum, which are compared with an expression of coordinates alone; coordinates, whose
+/// difference is compared with a constant; integers that a constant divides; what is chosen by, which is 0 or 1.
 fn places(kernel: &Kernel) -> HashMap<usize, usize> {
     let expr = match kernel {
         Kernel::Map(k) => &k.expr,
@@ -215,18 +221,52 @@ fn places(kernel: &Kernel) -> HashMap<usize, usize> {
             _ => None,
         });
     }
+    let buffer = |id: Id| match expr.nodes[id] {
+        Scalar::Leaf(leaf) if largest[id].is_none() => Some(leaves(kernel)[leaf].buffer),
+        _ => None,
+    };
+    let constant = |id: Id| match expr.nodes[id] {
+        // As many numbers on either side of it.
+        Scalar::Const(c) => Some((2.0 * c).ceil().max(1.0) as usize + 1),
+        _ => None,
+    };
     let mut found = HashMap::new();
     for scalar in &expr.nodes {
-        let Scalar::Binary(Binary::Eq, a, b) = *scalar else {
-            continue;
-        };
-        for (place, coordinates) in [(a, b), (b, a)] {
-            if let (Scalar::Leaf(leaf), Some(most)) = (expr.nodes[place], largest[coordinates])
-                && largest[place].is_none()
-            {
-                found.insert(leaves(kernel)[leaf].buffer, most.max(0.0) as usize + 1);
+        match *scalar {
+            Scalar::Binary(Binary::Eq, a, b) => {
+                for (place, coordinates) in [(a, b), (b, a)] {
+                    if let (Some(place), Some(most)) = (buffer(place), largest[coordinates]) {
+                        found.insert(place, most.max(0.0) as usize + 1);
+                    }
+                    if let (Some(both), Some(count)) = (apart(expr, place), constant(coordinates)) {
+                        let both = both.into_iter().filter_map(buffer);
+                        found.extend(both.map(|coordinate| (coordinate, count)));
+                    }
+                }
             }
+            Scalar::Binary(Binary::Lt, a, b) => {
+                for (integer, divides) in [(a, b), (b, a)] {
+                    if let (Some(integer), Some(count)) = (buffer(integer), constant(divides))
+                        && kernel.bindings()[integer].ty == BufferType::U32
+                    {
+                        found.insert(integer, count);
+                    }
+                }
+            }
+            Scalar::Select(condition, ..) => found.extend(buffer(condition).map(|b| (b, 2))),
+            _ => {}
         }
     }
     found
+}
+
+/// The two values whose distance a node is.
+fn apart(expr: &Expr, id: Id) -> Option<[Id; 2]> {
+    match expr.nodes[id] {
+        Scalar::Unary(Unary::Abs, difference) => match expr.nodes[difference] {
+            Scalar::Binary(Binary::Sub, a, b) => Some([a, b]),
+            _ => None,
+        },
+        _ => None,
+    }
 }

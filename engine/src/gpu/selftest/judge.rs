@@ -85,7 +85,6 @@ impl Expected {
     }
 
     /// What a right kernel writes there.
-    #[cfg(test)]
     pub(super) fn values(&self) -> &[f64] {
         &self.values
     }

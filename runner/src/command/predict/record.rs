@@ -1,14 +1,13 @@
 //! `predict.jsonl` in a folder of label maps: what each was made of, so that an interrupted command goes on.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file_hash::files_sha256;
+use crate::json_lines;
 
 const FILE: &str = "predict.jsonl";
 
@@ -42,20 +41,11 @@ impl Record {
     /// A file that cannot be read.
     pub(super) fn open(several: bool, output: &Path) -> Result<Self> {
         let path = several.then(|| output.join(FILE));
-        let text = match &path {
-            Some(path) if path.exists() => {
-                std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", e))?
-            }
-            _ => String::new(),
-        };
-        // A line that a killed command left half-written stands for nothing.
-        let entries = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
+        let entries = path.as_deref().map(json_lines::read).transpose()?;
         Ok(Self {
             path,
             network_sha256: String::new(),
-            entries: entries.collect(),
+            entries: entries.unwrap_or_default(),
         })
     }
 
@@ -104,12 +94,7 @@ impl Record {
             written_sha256: files_sha256(&job.writes)?,
             found,
         };
-        let failed = |e| Error::file(path, "write", e);
-        let line = serde_json::to_string(&entry).map_err(|e| failed(e.into()))?;
-        let file = OpenOptions::new().append(true).create(true).open(path);
-        // The line break in front ends a line that a killed command left half-written.
-        let written = file.and_then(|mut file| file.write_all(format!("\n{line}\n").as_bytes()));
-        written.map_err(failed)
+        json_lines::append(path, &entry)
     }
 }
 

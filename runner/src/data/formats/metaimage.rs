@@ -5,58 +5,29 @@ use std::io::BufRead;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use super::payload::{Packing, Source, beside};
+use super::channels::{Channels, Order};
+use super::payload::{Packing, Source};
 use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
-use super::text_header::{LPS, MAX_BYTES, TextHeader};
+use super::text_header::{LPS, Lines, TextHeader};
+use super::text_volume::{Start, TextVolume};
 use super::write::write_file;
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
-use crate::text_file::without_mark;
 
-struct Header {
-    grid: Grid,
-    scalar: Scalar,
-    order: ByteOrder,
-    packing: Packing,
-    data_file: Option<String>,
-    /// Bytes of the file before the voxels, as they are stored; `None`: the voxels are its last bytes.
-    skip: Option<u64>,
-}
-
-/// The grid alone.
-pub(super) fn read_grid(path: &Path) -> Result<Grid> {
-    let mut source = Source::open(path)?;
-    Ok(Header::read(path, &mut source)?.grid)
+/// The grid alone, of the volume or of one of its channels.
+pub(super) fn read_grid(path: &Path, channel: Option<usize>) -> Result<Grid> {
+    header(path, &mut Source::open(path)?)?.into_grid(path, channel)
 }
 
 /// The file that holds the voxels, if they are in one of their own.
 pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
-    Header::read(path, &mut Source::open(path)?)?.voxel_file(path)
+    header(path, &mut Source::open(path)?)?.voxel_file(path)
 }
 
-/// The voxels as they are stored.
-pub(super) fn read(path: &Path) -> Result<Raw> {
+/// The voxels of the volume or of one of its channels, as they are stored.
+pub(super) fn read(path: &Path, channel: Option<usize>) -> Result<Raw> {
     let mut source = Source::open(path)?;
-    let header = Header::read(path, &mut source)?;
-    if let Some(file) = header.voxel_file(path)? {
-        source = Source::open(&file)?;
-    }
-    let count = header.grid.len() * header.scalar.size();
-    match header.skip {
-        Some(skip) => source.skip_to(skip)?,
-        // What is packed is of a length of its own, and begins here.
-        None if header.packing == Packing::Zlib => {}
-        None => source.skip_to_last(count)?,
-    }
-    Ok(Raw {
-        path: path.to_owned(),
-        scalar: header.scalar,
-        order: header.order,
-        voxels: source.packed(header.packing).voxels(0, count)?,
-        grid: header.grid,
-        slope: 1.0,
-        intercept: 0.0,
-    })
+    header(path, &mut source)?.read(path, source, channel)
 }
 
 /// Writes a volume in its grid's own orientation: as one `.mha` file, or as an `.mhd` file and a `.raw`
@@ -121,64 +92,59 @@ fn type_name(scalar: Scalar) -> &'static str {
 /// The header's values by key.
 struct Keys<'a>(TextHeader<'a>);
 
-impl Header {
-    /// Reads the header; the source is then at the voxels, if they are in the same file.
-    fn read(path: &Path, source: &mut Source) -> Result<Self> {
-        let keys = Keys::read(path, source.plain())?;
-        let extents: Vec<u64> = keys.numbers("DimSize")?;
-        let dimension = extents.len();
-        let shape = match extents.as_slice() {
-            [volume @ .., 1] if dimension == 4 => keys.shape("DimSize", volume)?,
-            extents => keys.shape("DimSize", extents)?,
-        };
-        let channels = keys.get("ElementNumberOfChannels").unwrap_or("1");
-        if channels != "1" {
-            let problem = format!("{channels} values in a voxel; save one of them");
-            return Err(keys.refuse("ElementNumberOfChannels", problem));
-        }
-        if keys.is_true("BinaryData") == Some(false) {
-            let problem = "numbers as text are not read; save the file as binary";
-            return Err(keys.refuse("BinaryData", problem));
-        }
-        let order = ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"];
-        let order = match order.into_iter().find_map(|key| keys.is_true(key)) {
-            Some(true) => ByteOrder::Big,
-            _ => ByteOrder::Little,
-        };
-        let packing = match keys.is_true("CompressedData") {
-            Some(true) => Packing::Zlib,
-            _ => Packing::Plain,
-        };
-        let data_file = match keys.get("ElementDataFile") {
-            Some("LOCAL" | "Local" | "local") => None,
-            Some(name) if name.starts_with("LIST") || name.contains('%') => {
-                let problem =
-                    format!("`{name}`: one file for each slice is not read; save one file");
-                return Err(keys.refuse("ElementDataFile", problem));
-            }
-            Some(name) => Some(name.to_owned()),
-            None => return Err(keys.refuse("ElementDataFile", "is missing")),
-        };
-        let skip = keys.number::<i64>("HeaderSize")?.unwrap_or(0);
-        let grid = Grid::from_stored(shape, keys.affine(dimension)?).ok_or_else(|| {
-            let problem = "spacing, directions and offset are not finite or not invertible";
-            keys.refuse("TransformMatrix", problem)
-        })?;
-        Ok(Self {
-            grid,
-            scalar: keys.scalar()?,
-            order,
-            packing,
-            data_file,
-            skip: u64::try_from(skip).ok(),
-        })
+/// Reads the header; the source is then at the voxels, if they are in the same file.
+fn header(path: &Path, source: &mut Source) -> Result<TextVolume> {
+    let keys = Keys::read(path, source.plain())?;
+    let extents: Vec<u64> = keys.numbers("DimSize")?;
+    let dimension = extents.len();
+    let (shape, channels) = match extents.as_slice() {
+        [volume @ .., 1] if dimension == 4 => (volume, keys.values()?),
+        [volume @ .., volumes] if dimension == 4 => (volume, keys.volumes(*volumes)?),
+        volume => (volume, keys.values()?),
+    };
+    let shape = keys.shape("DimSize", shape)?;
+    if keys.is_true("BinaryData") == Some(false) {
+        let problem = "numbers as text are not read; save the file as binary";
+        return Err(keys.refuse("BinaryData", problem));
     }
-
-    fn voxel_file(&self, path: &Path) -> Result<Option<PathBuf>> {
-        let name = self.data_file.as_deref();
-        name.map(|name| beside(path, "ElementDataFile", name))
-            .transpose()
-    }
+    let order = ["BinaryDataByteOrderMSB", "ElementByteOrderMSB"];
+    let order = match order.into_iter().find_map(|key| keys.is_true(key)) {
+        Some(true) => ByteOrder::Big,
+        _ => ByteOrder::Little,
+    };
+    let packing = match keys.is_true("CompressedData") {
+        Some(true) => Packing::Zlib,
+        _ => Packing::Plain,
+    };
+    let data_file = match keys.get("ElementDataFile") {
+        Some("LOCAL" | "Local" | "local") => None,
+        Some(name) if name.starts_with("LIST") || name.contains('%') => {
+            let problem = format!("`{name}`: one file for each slice is not read; save one file");
+            return Err(keys.refuse("ElementDataFile", problem));
+        }
+        Some(name) => Some(("ElementDataFile", name.to_owned())),
+        None => return Err(keys.refuse("ElementDataFile", "is missing")),
+    };
+    let skip = keys.number::<i64>("HeaderSize")?.unwrap_or(0);
+    let start = match (u64::try_from(skip), packing) {
+        (Ok(byte), _) => Start::At(byte),
+        // What is packed is of a length of its own, and begins here.
+        (Err(_), Packing::Zlib) => Start::At(0),
+        (Err(_), _) => Start::Last,
+    };
+    let grid = Grid::from_stored(shape, keys.affine(dimension)?).ok_or_else(|| {
+        let problem = "spacing, directions and offset are not finite or not invertible";
+        keys.refuse("TransformMatrix", problem)
+    })?;
+    Ok(TextVolume {
+        grid,
+        scalar: keys.scalar()?,
+        order,
+        channels,
+        packing,
+        data_file,
+        start,
+    })
 }
 
 impl<'a> Deref for Keys<'a> {
@@ -192,15 +158,10 @@ impl<'a> Deref for Keys<'a> {
 impl<'a> Keys<'a> {
     fn read(path: &'a Path, reader: impl BufRead) -> Result<Self> {
         let mut keys = TextHeader::new(path);
-        let mut reader = reader.take(MAX_BYTES);
-        let mut line = Vec::new();
+        let mut lines = Lines::new(path, reader);
         loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line);
-            let read = read.map_err(|e| DataError::io(path, "read", e))?;
-            let text = String::from_utf8_lossy(&line);
-            let Some((key, value)) = without_mark(&text).split_once('=').filter(|_| read > 0)
-            else {
+            let line = lines.next()?;
+            let Some((key, value)) = line.as_deref().and_then(|line| line.split_once('=')) else {
                 let problem =
                     "is not a MetaImage header, lines of `Key = value` up to ElementDataFile";
                 return Err(DataError::content(path, problem));
@@ -229,6 +190,22 @@ impl<'a> Keys<'a> {
             return Err(self.refuse(key, problem));
         }
         Ok(Some(numbers))
+    }
+
+    /// Values of each voxel, one behind the other.
+    fn values(&self) -> Result<Channels> {
+        let field = "ElementNumberOfChannels";
+        let count = self.number(field)?.unwrap_or(1);
+        self.channels(field, count, Order::Voxels)
+    }
+
+    /// Volumes, one behind the other.
+    fn volumes(&self, count: u64) -> Result<Channels> {
+        if self.values()?.count > 1 {
+            let problem = "several values in each voxel of several volumes; save one volume";
+            return Err(self.refuse("DimSize", problem));
+        }
+        self.channels("DimSize", count, Order::Volumes)
     }
 
     fn scalar(&self) -> Result<Scalar> {

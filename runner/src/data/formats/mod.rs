@@ -2,6 +2,7 @@
 //! one module that reads a file as `Raw`: its stored scalars, their grid and scaling; all else is shared.
 
 mod arrays;
+mod channels;
 mod dicom;
 mod element;
 pub mod hdf5;
@@ -14,6 +15,8 @@ mod picture;
 mod raw;
 mod scan;
 mod text_header;
+mod text_volume;
+mod voxel;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -282,8 +285,8 @@ fn grid(path: &Path, channel: Option<usize>, role: Role, arrays: Arrays) -> Resu
     match format(path)? {
         Format::Dicom => dicom::read_grid(path, None),
         Format::Nifti => nifti::read_grid(path, channel),
-        Format::Nrrd => nrrd::read_grid(path),
-        Format::MetaImage => metaimage::read_grid(path),
+        Format::Nrrd => nrrd::read_grid(path, channel),
+        Format::MetaImage => metaimage::read_grid(path, channel),
         Format::Hdf5 => hdf5::read_grid(path, role, arrays),
         Format::Numpy => numpy::read_grid(path, role, arrays),
         Format::Picture => picture::read_grid(path, arrays),
@@ -295,8 +298,8 @@ fn read(path: &Path, channel: Option<usize>, role: Role, arrays: Arrays) -> Resu
     match format(path)? {
         Format::Dicom => dicom::read(path, None),
         Format::Nifti => nifti::read(path, channel),
-        Format::Nrrd => nrrd::read(path),
-        Format::MetaImage => metaimage::read(path),
+        Format::Nrrd => nrrd::read(path, channel),
+        Format::MetaImage => metaimage::read(path, channel),
         Format::Hdf5 => hdf5::read(path, role, arrays),
         Format::Numpy => numpy::read_volume(path, role, arrays),
         Format::Picture => picture::read(path, role, arrays),

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::{GzDecoder, ZlibDecoder};
@@ -152,7 +153,36 @@ impl Unpacked {
 
     /// The `count` bytes from byte `start` on are the voxels', and the last ones but for padding.
     pub(super) fn voxels(self, start: u64, count: usize) -> Result<Voxels> {
-        let is_long_enough = self.can_hold(start.saturating_add(count as u64));
+        self.made(start, (count, count), |reader| reader)
+    }
+
+    /// As [`Unpacked::voxels`], where the voxels take more bytes than are read: of each so many the `part`, `count`
+    /// bytes in all.
+    pub(super) fn parts(
+        self,
+        start: u64,
+        count: usize,
+        (bytes, part): (usize, Range<usize>),
+    ) -> Result<Voxels> {
+        let all = (count / part.len().max(1)).saturating_mul(bytes);
+        self.made(start, (all, count), |reader| {
+            Box::new(Parts {
+                reader,
+                bytes,
+                part,
+                read: Cursor::default(),
+            })
+        })
+    }
+
+    /// The voxels as `count` bytes that `make` makes of the `all` bytes from byte `start` on.
+    fn made(
+        self,
+        start: u64,
+        (all, count): (usize, usize),
+        make: impl FnOnce(Box<dyn Read>) -> Box<dyn Read>,
+    ) -> Result<Voxels> {
+        let is_long_enough = self.can_hold(start.saturating_add(all as u64));
         let skip = start.saturating_sub(self.at);
         let mut reader = self.reader;
         // What is not there to be skipped is missed when the voxels are read.
@@ -160,11 +190,38 @@ impl Unpacked {
             true => io::copy(&mut reader.by_ref().take(skip), &mut io::sink()),
             false => Err(io::Error::other("the file is too short")),
         };
-        let voxels = Voxels::behind(&self.path, reader, count);
+        let voxels = Voxels::behind(&self.path, make(reader), count);
         match skipped {
             Ok(_) => Ok(voxels),
             Err(e) => Err(voxels.damaged(e)),
         }
+    }
+}
+
+/// Of each so many bytes of a reader those of a part.
+struct Parts {
+    reader: Box<dyn Read>,
+    bytes: usize,
+    part: Range<usize>,
+    /// What was read last of the parts.
+    read: Cursor<Vec<u8>>,
+}
+
+/// Bytes that are read at a time, of which parts are taken.
+const AT_A_TIME: usize = 1 << 18;
+
+impl Read for Parts {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.read.fill_buf()?.is_empty() {
+            let mut whole = Vec::new();
+            let bytes = self.bytes * (AT_A_TIME / self.bytes).max(1);
+            let mut next = self.reader.by_ref().take(bytes as u64);
+            next.read_to_end(&mut whole)?;
+            let voxels = whole.chunks_exact(self.bytes);
+            let parts = voxels.flat_map(|voxel| &voxel[self.part.clone()]);
+            self.read = Cursor::new(parts.copied().collect());
+        }
+        self.read.read(bytes)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::raw::Voxel;
+use super::voxel::Voxel;
 use super::{Arrays, Role, dicom, grid, lacks_geometry, read};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
@@ -14,8 +14,8 @@ pub enum Scan {
     File(PathBuf),
     /// One of several series in a folder, and its number or UID.
     Series(PathBuf, String),
-    /// One of the channels, counted from 0, along a file's fourth axis. A file of one channel is channel 0,
-    /// or the one that its name ends in, as in `NAME_0001`.
+    /// One of the values in each voxel of a file, counted from 0. A file of one channel is channel 0, or the one
+    /// that its name ends in, as in `NAME_0001`.
     Channel(PathBuf, usize),
     /// A file for each axial slice, from the first to the last.
     Slices(Vec<PathBuf>),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arrays;
+mod channels;
 mod headers;
 mod pictures;
 

@@ -121,6 +121,15 @@ pub fn scans_in(folder: &Path, source: &Source) -> Result<BTreeMap<String, PathB
     }
 }
 
+/// The name of the scan at `path`, as [`scans_in`] would call it in a folder of its own.
+pub fn scan_name(path: &Path, source: &Source) -> Option<String> {
+    let name = formats::scan_name(path)?;
+    Some(match source {
+        Source::NnUnet { channel, .. } => nnunet::without_channel(&name, *channel).to_owned(),
+        _ => name,
+    })
+}
+
 /// The scan at `path`, as a network that was trained on `source` takes it.
 pub(super) fn scan(path: &Path, source: &Source) -> Scan {
     match source {

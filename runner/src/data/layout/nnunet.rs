@@ -110,6 +110,14 @@ fn of_channel(
     Ok(scans)
 }
 
+/// `NAME` of `NAME_CCCC`, if that is the channel; the whole name else.
+pub(super) fn without_channel(stem: &str, channel: usize) -> &str {
+    match numbered(stem) {
+        Some((name, number)) if number == channel && !name.is_empty() => name,
+        _ => stem,
+    }
+}
+
 /// `NAME` and `CCCC` of `NAME_CCCC`.
 pub(crate) fn numbered(stem: &str) -> Option<(&str, usize)> {
     let (name, number) = stem.rsplit_once('_')?;

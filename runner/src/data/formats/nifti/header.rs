@@ -6,6 +6,7 @@ use std::path::Path;
 use super::fields::Fields;
 use super::qform::{Qform, affine_of};
 use crate::data::error::{DataError, Result};
+use crate::data::formats::channels::{Channels, Order};
 use crate::data::formats::checked_shape;
 use crate::data::formats::raw::{ByteOrder, Scalar};
 use crate::data::volume::{Grid, Orientation};
@@ -116,6 +117,15 @@ impl CheckedHeader {
             version,
             raw,
         })
+    }
+
+    /// The volumes as values of each voxel.
+    pub(super) fn several(&self) -> Channels {
+        Channels {
+            count: self.channels,
+            order: Order::Volumes,
+            field: "dim",
+        }
     }
 
     /// Bytes of a channel's voxels.

@@ -34,7 +34,7 @@ pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
 /// The grid of a volume or of one of its channels.
 pub(super) fn read_grid(path: &Path, channel: Option<usize>) -> Result<Grid> {
     let header = read_header(path)?;
-    place_of(path, channel, &header)?;
+    header.several().choose(path, channel)?;
     Ok(header.grid)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read_grid(path: &Path, channel: Option<usize>) -> Result<Grid> {
 pub(super) fn read(path: &Path, channel: Option<usize>) -> Result<Raw> {
     let (header, behind) = open(path)?;
     let count = header.voxel_bytes();
-    let skipped = (place_of(path, channel, &header)? as u64).saturating_mul(count as u64);
+    let skipped = (header.several().choose(path, channel)? as u64).saturating_mul(count as u64);
     let before = header.voxel_offset.saturating_add(skipped);
     let voxels = match header.is_pair {
         false => behind.voxels(before, count)?,
@@ -125,38 +125,6 @@ fn write_u8_like(reference: &Path, volume: &Volume<u8>, slope: f32, path: &Path)
         });
     }
     write::write_file(path, &write::u8_header(&header, slope), &volume.to_stored())
-}
-
-/// How many volumes of a file come before the one that is asked for.
-fn place_of(path: &Path, channel: Option<usize>, header: &CheckedHeader) -> Result<usize> {
-    let count = header.channels;
-    let Some(channel) = channel else {
-        if count == 1 {
-            return Ok(0);
-        }
-        let problem = format!(
-            "{:?} with {count} values in a voxel is not a slice or a volume; split it into 3-D volumes, or declare it as \
-             `NnUnet(…, channel: …)`, which takes one of them",
-            header.grid.stored_shape()
-        );
-        return Err(DataError::header(path, "dim", problem));
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let named = super::stem(&name).is_some_and(|stem| stem.ends_with(&format!("_{channel:04}")));
-    match count {
-        1 if channel == 0 || named => Ok(0),
-        _ if channel < count => Ok(channel),
-        _ => {
-            let problem = match count {
-                1 => format!("one value in a voxel, channel 0: there is no channel {channel}"),
-                _ => format!(
-                    "{count} values in a voxel, channels 0…{}: there is no channel {channel}",
-                    count - 1
-                ),
-            };
-            Err(DataError::header(path, "dim", problem))
-        }
-    }
 }
 
 /// Checks the header and returns what comes behind it.

@@ -7,62 +7,28 @@ use std::io::BufRead;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use super::payload::{Packing, Source, beside};
+use super::payload::{Packing, Source};
 use super::raw::{ByteOrder, Raw, Sample, Scalar, bytes_of};
-use super::text_header::{LPS, MAX_BYTES, TextHeader};
+use super::text_header::{LPS, Lines, TextHeader};
+use super::text_volume::{Start, TextVolume};
 use super::write::{gzipped, write_file};
 use crate::data::error::{DataError, Result};
 use crate::data::volume::{Grid, Volume};
-use crate::text_file::without_mark;
 
-struct Header {
-    grid: Grid,
-    scalar: Scalar,
-    order: ByteOrder,
-    packing: Packing,
-    data_file: Option<String>,
-    line_skip: usize,
-    /// Bytes before the voxels; `None`: they are the last ones of the file.
-    byte_skip: Option<u64>,
-}
-
-/// The grid alone.
-pub(super) fn read_grid(path: &Path) -> Result<Grid> {
-    let mut source = Source::open(path)?;
-    Ok(Header::read(path, &mut source)?.grid)
+/// The grid alone, of the volume or of one of its channels.
+pub(super) fn read_grid(path: &Path, channel: Option<usize>) -> Result<Grid> {
+    header(path, &mut Source::open(path)?)?.into_grid(path, channel)
 }
 
 /// The file that holds the voxels, if they are in one of their own.
 pub(super) fn voxel_file(path: &Path) -> Result<Option<PathBuf>> {
-    Header::read(path, &mut Source::open(path)?)?.voxel_file(path)
+    header(path, &mut Source::open(path)?)?.voxel_file(path)
 }
 
-/// The voxels as they are stored.
-pub(super) fn read(path: &Path) -> Result<Raw> {
+/// The voxels of the volume or of one of its channels, as they are stored.
+pub(super) fn read(path: &Path, channel: Option<usize>) -> Result<Raw> {
     let mut source = Source::open(path)?;
-    let header = Header::read(path, &mut source)?;
-    if let Some(file) = header.voxel_file(path)? {
-        source = Source::open(&file)?;
-    }
-    for _ in 0..header.line_skip {
-        let skipped = source.plain().skip_until(b'\n');
-        skipped.map_err(|e| DataError::io(path, "read", e))?;
-    }
-    let count = header.grid.len() * header.scalar.size();
-    if header.byte_skip.is_none() {
-        source.skip_to_last(count)?;
-    }
-    let skip = header.byte_skip.unwrap_or(0);
-    let voxels = source.packed(header.packing).voxels(skip, count)?;
-    Ok(Raw {
-        path: path.to_owned(),
-        grid: header.grid,
-        scalar: header.scalar,
-        order: header.order,
-        voxels,
-        slope: 1.0,
-        intercept: 0.0,
-    })
+    header(path, &mut source)?.read(path, source, channel)
 }
 
 /// Writes a volume in its grid's own orientation, as one gzipped `.nrrd` file that appears whole or not
@@ -110,67 +76,64 @@ fn type_name(scalar: Scalar) -> &'static str {
 /// The header's fields by their names.
 struct Fields<'a>(TextHeader<'a>);
 
-impl Header {
-    /// Reads the header; the source is then at the voxels, if they are in the same file.
-    fn read(path: &Path, source: &mut Source) -> Result<Self> {
-        let fields = Fields::read(path, source.plain())?;
-        let sizes: Vec<u64> = fields.numbers("sizes")?;
-        let dimension: Option<usize> = fields.number("dimension")?;
-        if dimension != Some(sizes.len()) {
-            let problem = format!("{dimension:?} with {} sizes", sizes.len());
-            return Err(fields.refuse("dimension", problem));
+/// Reads the header; the source is then at the voxels, if they are in the same file.
+fn header(path: &Path, source: &mut Source) -> Result<TextVolume> {
+    let fields = Fields::read(path, source.plain())?;
+    let sizes: Vec<u64> = fields.numbers("sizes")?;
+    let dimension: Option<usize> = fields.number("dimension")?;
+    if dimension != Some(sizes.len()) {
+        let problem = format!("{dimension:?} with {} sizes", sizes.len());
+        return Err(fields.refuse("dimension", problem));
+    }
+    let directions = fields.directions(&sizes)?;
+    let (axes, channels) = fields.axes(&sizes, &directions)?;
+    let extents: Vec<u64> = axes.iter().map(|axis| sizes[*axis]).collect();
+    let shape = fields.shape("sizes", &extents)?;
+    let affine = fields.affine(axes.iter().map(|axis| directions[*axis]))?;
+    let grid = Grid::from_stored(shape, affine).ok_or_else(|| {
+        let problem = "the directions and origin are not finite or not invertible";
+        fields.refuse("space directions", problem)
+    })?;
+    let scalar = fields.scalar()?;
+    let order = match (fields.word("endian").as_str(), scalar.size()) {
+        ("big", _) => ByteOrder::Big,
+        ("little", _) | ("", 1) => ByteOrder::Little,
+        (other, _) => {
+            let problem = format!("`{other}` instead of little or big");
+            return Err(fields.refuse("endian", problem));
         }
-        let directions = fields.directions(&sizes)?;
-        let axes = fields.axes(&sizes, &directions)?;
-        let extents: Vec<u64> = axes.iter().map(|axis| sizes[*axis]).collect();
-        let shape = fields.shape("sizes", &extents)?;
-        let affine = fields.affine(axes.iter().map(|axis| directions[*axis]))?;
-        let grid = Grid::from_stored(shape, affine).ok_or_else(|| {
-            let problem = "the directions and origin are not finite or not invertible";
-            fields.refuse("space directions", problem)
-        })?;
-        let scalar = fields.scalar()?;
-        let order = match (fields.word("endian").as_str(), scalar.size()) {
-            ("big", _) => ByteOrder::Big,
-            ("little", _) | ("", 1) => ByteOrder::Little,
-            (other, _) => {
-                let problem = format!("`{other}` instead of little or big");
-                return Err(fields.refuse("endian", problem));
-            }
-        };
-        let packing = match fields.word("encoding").as_str() {
-            "raw" => Packing::Plain,
-            "gzip" | "gz" => Packing::Gzip,
-            other => {
-                let problem =
-                    format!("`{other}` instead of raw or gzip; save the file as one of these");
-                return Err(fields.refuse("encoding", problem));
-            }
-        };
-        let byte_skip = fields.number("byte skip")?.unwrap_or(0);
-        let byte_skip = match (u64::try_from(byte_skip), packing) {
-            (Ok(skip), _) => Some(skip),
-            (Err(_), Packing::Plain) if byte_skip == -1 => None,
-            _ => {
-                let problem = format!("{byte_skip}; only raw voxels may be the last bytes, -1");
-                return Err(fields.refuse("byte skip", problem));
-            }
-        };
-        Ok(Self {
-            grid,
-            scalar,
-            order,
-            packing,
-            data_file: fields.get("data file").map(str::to_owned),
-            line_skip: fields.number("line skip")?.unwrap_or(0),
-            byte_skip,
-        })
-    }
-
-    fn voxel_file(&self, path: &Path) -> Result<Option<PathBuf>> {
-        let name = self.data_file.as_deref();
-        name.map(|name| beside(path, "data file", name)).transpose()
-    }
+    };
+    let packing = match fields.word("encoding").as_str() {
+        "raw" => Packing::Plain,
+        "gzip" | "gz" => Packing::Gzip,
+        other => {
+            let problem =
+                format!("`{other}` instead of raw or gzip; save the file as one of these");
+            return Err(fields.refuse("encoding", problem));
+        }
+    };
+    let byte_skip = fields.number("byte skip")?.unwrap_or(0);
+    let start = match (u64::try_from(byte_skip), packing) {
+        (Ok(bytes), _) => Start::Behind {
+            lines: fields.number("line skip")?.unwrap_or(0),
+            bytes,
+        },
+        (Err(_), Packing::Plain) if byte_skip == -1 => Start::Last,
+        _ => {
+            let problem = format!("{byte_skip}; only raw voxels may be the last bytes, -1");
+            return Err(fields.refuse("byte skip", problem));
+        }
+    };
+    let data_file = fields.get("data file");
+    Ok(TextVolume {
+        grid,
+        scalar,
+        order,
+        channels,
+        packing,
+        data_file: data_file.map(|name| ("data file", name.to_owned())),
+        start,
+    })
 }
 
 impl<'a> Deref for Fields<'a> {
@@ -183,35 +146,18 @@ impl<'a> Deref for Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn read(path: &'a Path, reader: impl BufRead) -> Result<Self> {
-        let no_nrrd = |found: &str| {
-            DataError::content(
-                path,
-                format!("begins with {found:?} instead of NRRD0001 to NRRD0005"),
-            )
-        };
+        let mut lines = Lines::new(path, reader);
+        let first = lines.next()?.unwrap_or_default();
+        if !first.starts_with("NRRD000") {
+            let found: String = first.chars().take(8).collect();
+            let problem = format!("begins with {found:?} instead of NRRD0001 to NRRD0005");
+            return Err(DataError::content(path, problem));
+        }
         let mut fields = TextHeader::new(path);
-        let mut reader = reader.take(MAX_BYTES);
-        let mut line = Vec::new();
-        let mut first = true;
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line);
-            let read = read.map_err(|e| DataError::io(path, "read", e))?;
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end_matches(['\n', '\r']);
-            if std::mem::take(&mut first) {
-                let text = without_mark(text);
-                if !text.starts_with("NRRD000") {
-                    return Err(no_nrrd(&text.chars().take(8).collect::<String>()));
-                }
-                continue;
-            }
-            if read == 0 || text.is_empty() {
-                break;
-            }
+        while let Some(line) = lines.next()?.filter(|line| !line.is_empty()) {
             // `key:=value` is for people, `# …` a comment.
-            let is_field = !text.starts_with('#') && !text.contains(":=");
-            if let Some((name, value)) = text.split_once(':').filter(|_| is_field) {
+            let is_field = !line.starts_with('#') && !line.contains(":=");
+            if let Some((name, value)) = line.split_once(':').filter(|_| is_field) {
                 let name = name.trim().to_ascii_lowercase();
                 let name = match name.as_str() {
                     "datafile" => "data file",

@@ -2,6 +2,7 @@
 
 use super::Fields;
 use crate::data::error::Result;
+use crate::data::formats::channels::{Channels, Order};
 use crate::data::formats::text_header::LPS;
 
 impl Fields<'_> {
@@ -24,7 +25,7 @@ impl Fields<'_> {
         let directions = (0..dimension).map(|axis| {
             // Of three axes or fewer all are taken to lie in space, whatever their kind.
             let is_beside = match kinds.get(axis) {
-                None => sizes[axis] == 1,
+                None => sizes[axis] == 1 || spacings.get(axis).is_some_and(|s| s.is_nan()),
                 Some(kind) => !matches!(*kind, "domain" | "space" | "???" | "none"),
             };
             if along == 3 || (spare > 0 && is_beside) {
@@ -43,26 +44,29 @@ impl Fields<'_> {
         Ok(directions.collect())
     }
 
-    /// The axes of the slice or volume: those that have a direction. The others have a single element.
+    /// The axes of the slice or volume, which are those that have a direction, and the values in each voxel along one
+    /// that has none.
     pub(super) fn axes(
         &self,
         sizes: &[u64],
         directions: &[Option<[f64; 3]>],
-    ) -> Result<Vec<usize>> {
+    ) -> Result<(Vec<usize>, Channels)> {
         let (inside, beside): (Vec<usize>, Vec<usize>) =
             (0..sizes.len()).partition(|axis| directions[*axis].is_some());
-        match beside.iter().find(|axis| sizes[**axis] != 1) {
-            None => Ok(inside),
-            Some(axis) => {
+        let beside: Vec<usize> = beside.into_iter().filter(|a| sizes[*a] != 1).collect();
+        let (count, order) = match beside[..] {
+            [] => (1, Order::Volumes),
+            [axis] if inside.iter().all(|other| *other < axis) => (sizes[axis], Order::Volumes),
+            [axis] if inside.iter().all(|other| *other > axis) => (sizes[axis], Order::Voxels),
+            _ => {
                 let problem = format!(
-                    "{sizes:?}: {} layers or values in each voxel, along axis {}; save one of them as a volume. In \
-                     3D Slicer: Segmentations, Export to labelmap, for segments that do not overlap",
-                    sizes[*axis],
-                    axis + 1
+                    "{sizes:?}: values in each voxel along an axis between those of space, or along several; save \
+                     the file with one axis of values, the first or the last"
                 );
-                Err(self.refuse("sizes", problem))
+                return Err(self.refuse("sizes", problem));
             }
-        }
+        };
+        Ok((inside, self.channels("sizes", count, order)?))
     }
 
     /// Stored voxels to RAS+ millimetres, of axes with these directions. Without a space it is taken for left,

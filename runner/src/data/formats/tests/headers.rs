@@ -60,7 +60,7 @@ fn nrrd_names_the_field_it_cannot_use() {
         ),
         ("sizes: 3 2 2", "sizes: 30 20 20", "again"),
         ("sizes: 3 2 2", "sizes: 3 2", "dimension"),
-        ("(0,0.75,0)", "none", "2 layers or values"),
+        ("(0,0.75,0)", "none", "between those of space"),
         ("(0,0.75,0)", "nun", "space directions"),
         ("(0,0.75,0)", "(0,nan,0)", "space directions"),
         ("(0,0.75,0)", "(0.5,0,0)", "not invertible"),
@@ -136,7 +136,7 @@ fn segmentations_of_3d_slicer() {
     }
     let text = header("2 3 2 1", &first, list_first);
     let message = folder.refused("c.seg.nrrd", &[text.as_bytes(), &little]);
-    for part in ["2 layers", "along axis 1", "Export to labelmap"] {
+    for part in ["2 values in a voxel", "sizes", "Export to labelmap"] {
         assert!(message.contains(part), "{message}");
     }
     // A sagittal slice: nothing is said of the axis across.
@@ -238,7 +238,7 @@ fn metaimage_names_the_key_it_cannot_use() {
         ("MET_SHORT", "MET_ARRAY", "MET_ARRAY"),
         ("DimSize = 3 2 2", "DimSize = 3 2 -2", "`3 2 -2`"),
         ("DimSize = 3 2 2", "DimSize = 3 2 0", "empty"),
-        ("DimSize = 3 2 2", "DimSize = 3 2 2 4", "split"),
+        ("DimSize = 3 2 2", "DimSize = 3 2 2 4 5", "split"),
         ("DimSize = 3 2 2", "DimSize = 3000 2000 20", "again"),
         ("0.5 0.75 3", "0.5 nan 3", "not finite"),
         ("0.5 0.75 3", "0.5 3", "2 numbers"),

@@ -205,6 +205,20 @@ fn nnunet_names_from_predict_to_eval() {
         ["amos_0004 amos_0004", "amos_0005 amos_0005"]
     );
     assert_eq!(of(&["la", "la_0000"], 0), ["la la", "la_0000 la_0000"]);
+    let alone = |name: &str, channel: usize| {
+        let source: Source = ron::from_str(&declared(channel)).unwrap();
+        scan_name(&PathBuf::from(format!("{name}.nii.gz")), &source).unwrap()
+    };
+    for (file, channel, name) in [
+        ("case_0000", 0, "case"),
+        ("case_0001", 1, "case"),
+        ("amos_0004", 0, "amos_0004"),
+        ("case_000", 0, "case_000"),
+        ("case", 0, "case"),
+    ] {
+        assert_eq!(alone(file, channel), name);
+        assert_eq!(of(&[file], channel), [format!("{name} {file}")]);
+    }
     let lacks: Result<Vec<String>, String> = found(&["a_0000", "a_0001", "b_0000"], 1);
     let message = lacks.unwrap_err();
     assert!(
