@@ -204,7 +204,7 @@ pub(crate) fn wide_heads(pass: Pass, head_dim: usize) -> Kernel {
     let Kernel::Attention(a) = long_sequence(pass) else {
         unreachable!()
     };
-    let rows = |part| HeadRows {
+    let rows = |part: usize| HeadRows {
         offset: 2 * part * head_dim,
         row_stride: 6 * head_dim,
         ..a.q
