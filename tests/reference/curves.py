@@ -1,5 +1,5 @@
-"""Writes ../fixtures/curve_{image,patch,pixel,finetune}.safetensors: the losses of 100 steps of each level
-of SAMora's first stage and of its second stage, on small networks, with the weights they start from and
+"""Writes ../fixtures/curve_{image,patch,pixel,finetune,sam2}.safetensors: the losses of 100 steps of each level
+of SAMora's first stage and of its second stage, the latter also on SAM 2, on small networks, with the weights they start from and
 the few batches they cycle through. Optimiser and schedule are those of pipelines/synapse_fewshot.ron.
 
     python curves.py"""
@@ -14,6 +14,7 @@ import denoise
 import mae
 import simclr
 from decoder import decode
+from hiera import sam2_encoder
 from networks import Parameters, sam_encoder
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -24,7 +25,7 @@ def write(name, base, trained, make_batch, loss_of):
     p = Parameters(seed=1)
     batches = [make_batch(p.random) for _ in range(BATCHES)]
     loss_of(p, **batches[0])  # draws the parameters
-    fresh = "output_scale" if name == "finetune" else "linear_b"
+    fresh = "output_scale" if name in ("finetune", "sam2") else "linear_b"
     for n, t in p.items():
         if fresh in n:
             t.data.zero_()
@@ -61,11 +62,11 @@ def project(p, x, out, hidden=24):
     return p.linear("projector.3", x, out)
 
 
-def scene(random, count):
-    """Images [count, 3, SIZE, SIZE] within 0…1 of patches in three classes, and the classes."""
-    label = torch.randint(3, (count, 5, 5), generator=random)
-    label = label.repeat_interleave(SIZE // 5, 1).repeat_interleave(SIZE // 5, 2)
-    image = 0.3 * label[:, None] + 0.4 * torch.rand(count, 3, SIZE, SIZE, generator=random)
+def scene(random, count, size=SIZE, patches=5):
+    """Images [count, 3, size, size] within 0…1 of patches in three classes, and the classes."""
+    label = torch.randint(3, (count, patches, patches), generator=random)
+    label = label.repeat_interleave(size // patches, 1).repeat_interleave(size // patches, 2)
+    image = 0.3 * label[:, None] + 0.4 * torch.rand(count, 3, size, size, generator=random)
     return image.double(), label
 
 
@@ -113,9 +114,21 @@ def finetune_batch(random):
     return {"image": image, "label": label.flatten()}
 
 
-def finetune_loss(p, image, label, smooth=1e-5):
+def finetune_loss(p, image, label):
     features, _ = sam_encoder(p, image, "zero_start")
-    logits, _ = decode(p, features)
+    return segmentation_loss(decode(p, features)[0], label)
+
+
+def sam2_batch(random):
+    image, label = scene(random, 2, size=64, patches=8)
+    return {"image": image, "label": label[:, ::4, ::4].flatten()}
+
+
+def sam2_loss(p, image, label):
+    return segmentation_loss(decode(p, *sam2_encoder(p, image, "zero_start"))[0], label)
+
+
+def segmentation_loss(logits, label, smooth=1e-5):
     logits = logits.permute(0, 2, 3, 1).reshape(len(label), -1)
     probabilities, truth = logits.softmax(1), F.one_hot(label, logits.shape[1]).double()
     common = (probabilities * truth).sum(0)
@@ -126,4 +139,6 @@ def finetune_loss(p, image, label, smooth=1e-5):
 write("image", 1e-3, expert("image"), image_batch, image_loss)
 write("patch", 1e-3, expert("patch"), patch_batch, patch_loss)
 write("pixel", 1e-3, expert("pixel"), pixel_batch, pixel_loss)
-write("finetune", 5e-3, lambda n: n.startswith("mask_decoder.") or ".fuser." in n, finetune_batch, finetune_loss)
+second_stage = lambda n: n.startswith("mask_decoder.") or ".fuser." in n
+write("finetune", 5e-3, second_stage, finetune_batch, finetune_loss)
+write("sam2", 5e-3, second_stage, sam2_batch, sam2_loss)

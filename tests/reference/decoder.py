@@ -1,4 +1,4 @@
-"""SAM's mask decoder in PyTorch, without prompts and with one mask token per class."""
+"""The mask decoder of SAM and SAM 2 in PyTorch, without prompts and with one mask token per class."""
 
 import math
 
@@ -10,8 +10,9 @@ from networks import merge_heads, split_heads
 EPS = 1e-5  # of LayerNorm in the original code's two-way transformer
 
 
-def decode(p, features, classes=3, heads=2, mlp_dim=20):
-    """Logits [b, classes, 4h, 4w] and qualities [b, classes] of features [b, c, h, w]."""
+def decode(p, features, fine=None, classes=3, heads=2, mlp_dim=20):
+    """Logits [b, classes, 4h, 4w] and qualities [b, classes] of features [b, c, h, w]; SAM 2's with its `fine`
+    features."""
     b, dim, grid, _ = features.shape
     gaussian = p.get("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", 2, dim // 2)
     at = (torch.arange(grid, dtype=gaussian.dtype) + 0.5) / grid
@@ -19,20 +20,24 @@ def decode(p, features, classes=3, heads=2, mlp_dim=20):
     angle = 2 * math.pi * (2 * torch.stack([x, y], -1) - 1) @ gaussian
     positions = torch.cat([angle.sin(), angle.cos()], -1).reshape(1, grid * grid, dim)
     image = features.flatten(2).transpose(1, 2) + p.get("prompt_encoder.no_mask_embed.weight", 1, dim)
-    tokens = torch.cat([p.get("mask_decoder.iou_token.weight", 1, dim),
-                        p.get("mask_decoder.mask_tokens.weight", classes, dim)])
+    names = ["iou_token"] if fine is None else ["obj_score_token", "iou_token"]
+    tokens = torch.cat([p.get(f"mask_decoder.{name}.weight", 1, dim) for name in names]
+                       + [p.get("mask_decoder.mask_tokens.weight", classes, dim)])
     tokens = tokens.expand(b, -1, -1)
     tokens, image = two_way(p, tokens, image, positions, heads, mlp_dim)
+    tokens = tokens[:, len(names) - 1:]
 
     x = image.transpose(1, 2).reshape(b, dim, grid, grid)
     name = "mask_decoder.output_upscaling"
     x = upscale(p, f"{name}.0", x, dim // 4)
-    x = F.gelu(p.norm2d(f"{name}.1", x))
-    x = F.gelu(upscale(p, f"{name}.3", x, dim // 8))
+    eighth, quarter = (0, 0) if fine is None else fine
+    x = F.gelu(p.norm2d(f"{name}.1", x + eighth))
+    x = F.gelu(upscale(p, f"{name}.3", x, dim // 8) + quarter)
     vectors = [perceptron(p, f"mask_decoder.output_hypernetworks_mlps.{i}", tokens[:, 1 + i], dim // 8)
                for i in range(classes)]
     logits = torch.einsum("bnc,bchw->bnhw", torch.stack(vectors, 1), x)
-    return logits, perceptron(p, "mask_decoder.iou_prediction_head", tokens[:, 0], classes)
+    quality = perceptron(p, "mask_decoder.iou_prediction_head", tokens[:, 0], classes)
+    return logits, quality if fine is None else quality.sigmoid()
 
 
 def two_way(p, tokens, image, positions, heads, mlp_dim):

@@ -3,6 +3,7 @@
 
 pub mod mae;
 pub mod sam;
+pub mod sam2;
 pub mod samora;
 pub mod simclr;
 pub mod tiny_vit;

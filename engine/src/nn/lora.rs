@@ -39,13 +39,13 @@ pub struct LowRank {
 }
 
 /// Updates Δq = s·B_q·A_q·x and Δv = s·B_v·A_v·x of `x [batch, tokens, c]` for `n` experts, each
-/// `[n, batch, tokens, c]`. `A [rank, c]` starts uniform in ±1/√c, `B [c, rank]` at zero and the
+/// `[n, batch, tokens, out]`. `A [rank, c]` starts uniform in ±1/√c, `B [out, rank]` at zero and the
 /// scalar s at one. All experts share two products: one down, one batched up.
 pub fn low_rank_updates(
     g: &mut Graph,
     x: Value,
     experts: &[LowRank],
-    rank: usize,
+    (rank, out): (usize, usize),
 ) -> (Value, Value) {
     let [batch, tokens, c] = g.dims(x);
     let (rows, n) = (batch * tokens, experts.len());
@@ -55,7 +55,11 @@ pub fn low_rank_updates(
         for expert in experts {
             g.within(expert.scope.as_str(), |g| {
                 down.push(g.param(&format!("linear_a_{side}.weight"), &[rank, c], init));
-                up.push(g.param(&format!("linear_b_{side}.weight"), &[c, rank], Init::Zeros));
+                up.push(g.param(
+                    &format!("linear_b_{side}.weight"),
+                    &[out, rank],
+                    Init::Zeros,
+                ));
             });
         }
     }
@@ -81,12 +85,12 @@ pub fn low_rank_updates(
     }
     let up = g.transpose(up);
     let deltas = g.matmul(low, up);
-    let deltas = g.reshape(deltas, &[2 * n, batch, tokens, c]);
+    let deltas = g.reshape(deltas, &[2 * n, batch, tokens, out]);
     (g.slice(deltas, 0, 0, n), g.slice(deltas, 0, n, n))
 }
 
-/// `qkv [batch, tokens, 3c]` with one expert's updates added to its queries and values. The sums end the
-/// product that gives `qkv`, so that no copy of q and v is kept beside it.
+/// `qkv [batch, tokens, 3·out]` with one expert's updates of `x [batch, tokens, c]` added to its queries and values.
+/// The sums end the product that gives `qkv`, so that no copy of q and v is kept beside it.
 pub fn add_low_rank_update(
     g: &mut Graph,
     qkv: Value,
@@ -94,14 +98,14 @@ pub fn add_low_rank_update(
     expert: LowRank,
     rank: usize,
 ) -> Value {
-    let shape = g.dims::<3>(x);
-    let c = shape[2];
-    let (dq, dv) = low_rank_updates(g, x, &[expert], rank);
-    [(dq, 0), (dv, 2 * c)]
+    let [batch, tokens, all] = g.dims(qkv);
+    let out = all / 3;
+    let (dq, dv) = low_rank_updates(g, x, &[expert], (rank, out));
+    [(dq, 0), (dv, 2 * out)]
         .into_iter()
         .fold(qkv, |sum, (delta, before)| {
-            let delta = g.reshape(delta, &shape);
-            let delta = g.pad(delta, 2, before, 2 * c - before);
+            let delta = g.reshape(delta, &[batch, tokens, out]);
+            let delta = g.pad(delta, 2, before, 2 * out - before);
             g.add(sum, delta)
         })
 }

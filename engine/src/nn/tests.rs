@@ -99,7 +99,7 @@ fn stacked_low_rank_updates_equal_separate_products() {
         scope: name.into(),
         scale: Some(format!("{name}_scale")),
     });
-    let (dq, dv) = low_rank_updates(&mut g, x, &experts, 2);
+    let (dq, dv) = low_rank_updates(&mut g, x, &experts, (2, 4));
     let mut wanted = vec![dq, dv];
     for (side, stacked) in [("q", dq), ("v", dv)] {
         for (i, name) in ["a", "b"].into_iter().enumerate() {

@@ -79,6 +79,43 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "overhanging windows with attended pads, without positions",
+        build: |g| {
+            let [q, k, v] = ["q", "k", "v"].map(|n| operand(g, n, &[2, 20, 4]));
+            let cfg = grid(g, (4, 2), [4, 5, 3, 3], true);
+            let rel_pos = None;
+            vec![g.attention(q, k, v, Attend { rel_pos, ..cfg })]
+        },
+    },
+    Case {
+        name: "heads of 56 in a window larger than the grid",
+        build: |g| {
+            let [q, k, v] = ["q", "k", "v"].map(|n| operand(g, n, &[2, 4, 112]));
+            let cfg = grid(g, (112, 2), [2, 2, 3, 3], true);
+            let rel_pos = None;
+            vec![g.attention(q, k, v, Attend { rel_pos, ..cfg })]
+        },
+    },
+    Case {
+        name: "heads of 72, with fewer queries than keys",
+        build: |g| {
+            let q = operand(g, "q", &[2, 9, 144]);
+            let (k, v) = (
+                operand(g, "k", &[1, 36, 144]),
+                operand(g, "v", &[2, 36, 144]),
+            );
+            vec![g.attention(q, k, v, sequence(2, 9, 36))]
+        },
+    },
+    Case {
+        name: "heads of 96",
+        build: |g| {
+            let qkv = operand(g, "qkv", &[1, 40, 288]);
+            let [q, k, v] = [0, 1, 2].map(|i| g.slice(qkv, 2, 96 * i, 96));
+            vec![g.attention(q, k, v, sequence(1, 40, 40))]
+        },
+    },
+    Case {
         name: "whole grid with a bias by distance, keys shared",
         build: |g| {
             let (q, k) = (operand(g, "q", &[2, 9, 8]), operand(g, "k", &[1, 9, 8]));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::layout::{Layout, Verdict, architecture, is_left_out_without_prompts};
+use super::layout::{Layout, ROW, Verdict, architecture, is_left_out_without_prompts};
 use super::report::LoadReport;
 use super::{Entry, WeightFile, Weights, file_error, resize_positions, resize_relative};
 use crate::{Error, Graph, Result, SourceKind, Tensor};
@@ -29,7 +29,7 @@ pub struct Import {
 
 impl WeightFile {
     /// Which network the file is of, such as `sam_vit_b`, `hf_sam_vit_h`, `mobile_sam`,
-    /// `lite_medsam`, `mae_vit_l`, `simclr_v2`, `samed_lora` or `samora_stage1`; `unknown` for others.
+    /// `lite_medsam`, `sam2_hiera_tiny`, `mae_vit_l`, `simclr_v2`, `samed_lora` or `samora_stage1`; `unknown` for others.
     pub fn architecture(&self) -> String {
         Recognised::of(self).architecture
     }
@@ -61,9 +61,10 @@ impl Import {
             layout,
         };
         for (full, entry) in file.entries() {
-            let name = match layout.import(&full[prefix.len()..]) {
-                Verdict::Named(name) => name,
-                Verdict::Unknown => full.clone(),
+            let (name, by_row) = match layout.import(&full[prefix.len()..]) {
+                Verdict::Named(name) => (name, false),
+                Verdict::Rows(name) => (name, true),
+                Verdict::Unknown => (full.clone(), false),
                 Verdict::Skipped => {
                     import.report.skipped.push(full.clone());
                     continue;
@@ -76,11 +77,17 @@ impl Import {
             }
             let tensor = file.read(entry)?;
             refuse_non_finite(path, full, &tensor)?;
-            let earlier = import.weights.tensors.insert(name.clone(), tensor);
-            if earlier.is_some_and(|earlier| earlier != import.weights.tensors[&name]) {
-                let message =
-                    format!("{full} and another tensor both stand for {name}, and differ");
-                return Err(file_error(path, &message));
+            let named = match by_row {
+                true => rows(&name, &tensor),
+                false => vec![(name, tensor)],
+            };
+            for (name, tensor) in named {
+                let earlier = import.weights.tensors.insert(name.clone(), tensor);
+                if earlier.is_some_and(|earlier| earlier != import.weights.tensors[&name]) {
+                    let message =
+                        format!("{full} and another tensor both stand for {name}, and differ");
+                    return Err(file_error(path, &message));
+                }
             }
         }
         Ok(import)
@@ -195,6 +202,19 @@ fn shared_prefix(entries: &BTreeMap<String, Entry>) -> String {
         true => prefix,
         false => String::new(),
     }
+}
+
+/// Each row of a tensor `[n, …]` as `[1, …]`, its number in the place of [`ROW`].
+fn rows(name: &str, tensor: &Tensor) -> Vec<(String, Tensor)> {
+    let mut shape = tensor.shape.clone();
+    let count = shape.first_mut().map_or(1, |n| std::mem::replace(n, 1));
+    let length = shape.iter().product::<usize>().max(1);
+    let row = |(i, row): (usize, &[f32])| {
+        let row = Tensor::f32(&shape, row.to_vec());
+        (name.replace(ROW, &i.to_string()), row)
+    };
+    let all = tensor.as_f32().chunks(length).enumerate();
+    all.take(count).map(row).collect()
 }
 
 fn refuse_non_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {

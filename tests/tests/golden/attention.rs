@@ -198,3 +198,22 @@ pub(crate) fn strips_attention(pass: Pass) -> Kernel {
     };
     Kernel::Attention(Attention { tokens, ..a })
 }
+
+/// A plain sequence with heads of any width, long enough for an invocation to have two rows.
+pub(crate) fn wide_heads(pass: Pass, head_dim: usize) -> Kernel {
+    let Kernel::Attention(a) = long_sequence(pass) else {
+        unreachable!()
+    };
+    let rows = |part: usize| HeadRows {
+        offset: 2 * part * head_dim,
+        row_stride: 6 * head_dim,
+        ..a.q
+    };
+    Kernel::Attention(Attention {
+        head_dim,
+        q: rows(0),
+        k: rows(1),
+        v: rows(2),
+        ..a
+    })
+}

@@ -1,7 +1,7 @@
 //! The configurations whose text is golden.
 
 use super::attention::{
-    Pass, attention, biased_attention, long_sequence, strips_attention, tiled_attention,
+    Pass, attention, biased_attention, long_sequence, strips_attention, tiled_attention, wide_heads,
 };
 use super::products::{linear, square, transposed};
 use super::rows::{column_sums, largest, pooling, scaled_norm, softmax};
@@ -126,6 +126,12 @@ pub(crate) fn cases() -> Vec<(&'static str, Kernel, Caps)> {
             discrete,
         ),
         ("attention_dkv_shared", long_sequence(Pass::Keys), discrete),
+        // Rows whose registers do not split among lanes.
+        (
+            "attention_72_alone",
+            wide_heads(Pass::Forward, 72),
+            discrete,
+        ),
         (
             "attention_half",
             tiled_attention(Pass::Forward, false),

@@ -9,8 +9,10 @@ mod rows;
 
 use std::path::Path;
 
-use samora_shaders::emit;
+use samora_shaders::{Caps, Products, emit};
 use samora_tests::naga_check::validate;
+
+use attention::{Pass, wide_heads};
 
 #[test]
 fn modules_match_their_golden_text_and_every_backend_accepts_them() {
@@ -32,4 +34,29 @@ fn modules_match_their_golden_text_and_every_backend_accepts_them() {
     assert!(wrong.is_empty(), "golden text differs: {wrong:?}");
     let files = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(files, cases.len(), "files without a case in {folder:?}");
+}
+
+/// Hiera's heads are 56, 72 or 96 numbers wide: not whole fragments, or too wide for cooperative matrices.
+#[test]
+fn hieras_heads_are_emitted_for_every_adapter() {
+    let half = Caps {
+        subgroups: Some((32, 32)),
+        workgroup_memory: 49152,
+        products: Products::Half { size: 16 },
+        ..Caps::portable()
+    };
+    let discrete = Caps {
+        products: Caps::portable().products,
+        ..half
+    };
+    for width in [56, 72, 96] {
+        for pass in [Pass::Forward, Pass::Queries, Pass::Keys] {
+            let kernel = wide_heads(pass, width);
+            for caps in [Caps::portable(), Caps::software(), discrete, half] {
+                let source = emit(&kernel, &caps).source;
+                let written = validate(&source).unwrap_or_else(|e| panic!("{width}: {e}"));
+                assert_eq!(written.needs.beyond(&caps), None, "{width}");
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use samora_engine::gpu::Program;
 use samora_engine::models::mae::{self, MaeConfig};
 use samora_engine::models::sam::{Adapter, Fusion, MaskDecoderConfig, decode_masks, encode};
+use samora_engine::models::sam2;
 use samora_engine::models::samora::{
     DenoiseOutput, Regression, image_loss, patch_loss, pixel_loss,
 };
@@ -16,7 +17,7 @@ use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, mi
 use samora_engine::{Graph, Planning, Tensor, Value, plan};
 use samora_tests::device;
 
-use super::gradients::small_sam;
+use super::gradients::{small_sam, small_sam2};
 use super::{assert_all_fed, fixture};
 
 /// Of each step's loss, as a part of it.
@@ -150,6 +151,26 @@ fn the_pixel_level_learns_as_in_pytorch() {
 
 #[test]
 fn fine_tuning_learns_as_in_pytorch() {
+    check_fine_tuning("finetune", |g, adapter, decoder, image| {
+        let features = encode(g, &small_sam(), adapter, image).features;
+        decode_masks(g, decoder, features).logits
+    });
+}
+
+#[test]
+fn fine_tuning_sam2_learns_as_in_pytorch() {
+    check_fine_tuning("sam2", |g, adapter, decoder, image| {
+        let encoded = sam2::encode(g, &small_sam2(), adapter, image);
+        let embedding = sam2::embed(g, &encoded);
+        sam2::decode_masks(g, decoder, &embedding).logits
+    });
+}
+
+/// HL-Attn and decoder, with the logits of `segment`.
+fn check_fine_tuning(
+    name: &str,
+    segment: impl Fn(&mut Graph, &Adapter, &MaskDecoderConfig, Value) -> Value,
+) {
     let fusion = Fusion::HlAttn(HlAttn::default());
     let adapter = Adapter::Experts { rank: 2, fusion };
     let decoder = MaskDecoderConfig {
@@ -160,10 +181,9 @@ fn fine_tuning_learns_as_in_pytorch() {
     };
     let trains =
         |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
-    check("finetune", 5e-3, trains, |g, input| {
+    check(name, 5e-3, trains, |g, input| {
         let (image, labels) = (input(g, "image"), input(g, "label"));
-        let features = encode(g, &small_sam(), &adapter, image).features;
-        let logits = decode_masks(g, &decoder, features).logits;
+        let logits = segment(g, &adapter, &decoder, image);
         let [pixels] = g.dims(labels);
         let logits = g.reshape(logits, &[pixels, decoder.classes]);
         let ce = cross_entropy(g, logits, labels);

@@ -1,8 +1,9 @@
 //! Gradients of everything that SAMora trains, against PyTorch's autograd (`gradients.py`).
 
 use samora_engine::models::sam::{
-    Adapter, Fusion, MaskDecoderConfig, SamConfig, decode_masks, encode,
+    Adapter, Fusion, MaskDecoderConfig, Masks, SamConfig, decode_masks, encode,
 };
+use samora_engine::models::sam2::{self, Sam2Config};
 use samora_engine::models::tiny_vit::{self, Stem, TinyVitConfig};
 use samora_engine::nn::{HlAttn, HlAttnMode};
 use samora_engine::{DType, Graph, Value};
@@ -10,21 +11,21 @@ use samora_engine::{DType, Graph, Value};
 use super::autograd::assert_autograds;
 use super::fixture;
 
-fn check(name: &str, mode: HlAttnMode, encode: impl Fn(&mut Graph, &Adapter, Value) -> Value) {
+const DECODER: MaskDecoderConfig = MaskDecoderConfig {
+    classes: 3,
+    depth: 2,
+    heads: 2,
+    mlp_dim: 20,
+};
+
+fn check(name: &str, mode: HlAttnMode, masks: impl Fn(&mut Graph, &Adapter, Value) -> Masks) {
     let feeds = fixture(&format!("gradients_{name}")).tensors;
     let mut g = Graph::new();
     let mut input = |name: &str| g.input(name, &feeds[name].shape, DType::F32);
     let [image, of_logits, of_quality] = ["image", "loss.logits", "loss.quality"].map(&mut input);
     let order = HlAttn::default().order;
     let fusion = Fusion::HlAttn(HlAttn { mode, order });
-    let features = encode(&mut g, &Adapter::Experts { rank: 2, fusion }, image);
-    let decoder = MaskDecoderConfig {
-        classes: 3,
-        depth: 2,
-        heads: 2,
-        mlp_dim: 20,
-    };
-    let masks = decode_masks(&mut g, &decoder, features);
+    let masks = masks(&mut g, &Adapter::Experts { rank: 2, fusion }, image);
     let terms = [
         (masks.logits, of_logits, vec![0, 1, 2, 3]),
         (masks.quality, of_quality, vec![0, 1]),
@@ -53,11 +54,33 @@ pub(super) fn small_sam() -> SamConfig {
     }
 }
 
-fn sam(g: &mut Graph, adapter: &Adapter, image: Value) -> Value {
-    encode(g, &small_sam(), adapter, image).features
+/// Five blocks of four stages on 16×16 tokens: windows that overhang where queries are pooled, and a global one.
+pub(super) fn small_sam2() -> Sam2Config {
+    Sam2Config {
+        image_size_px: 64,
+        dim: 4,
+        heads: 1,
+        depths: [1, 1, 2, 1],
+        windows_tokens: [4, 2, 6, 3],
+        global_blocks: vec![3],
+        positions_tokens: 3,
+        mlp_ratio: 2,
+        out_channels: 16,
+    }
 }
 
-fn tiny_vit(image_size_px: usize, stem: Stem) -> impl Fn(&mut Graph, &Adapter, Value) -> Value {
+fn sam(g: &mut Graph, adapter: &Adapter, image: Value) -> Masks {
+    let features = encode(g, &small_sam(), adapter, image).features;
+    decode_masks(g, &DECODER, features)
+}
+
+fn sam2(g: &mut Graph, adapter: &Adapter, image: Value) -> Masks {
+    let encoded = sam2::encode(g, &small_sam2(), adapter, image);
+    let embedding = sam2::embed(g, &encoded);
+    sam2::decode_masks(g, &DECODER, &embedding)
+}
+
+fn tiny_vit(image_size_px: usize, stem: Stem) -> impl Fn(&mut Graph, &Adapter, Value) -> Masks {
     let config = TinyVitConfig {
         image_size_px,
         stem,
@@ -68,13 +91,21 @@ fn tiny_vit(image_size_px: usize, stem: Stem) -> impl Fn(&mut Graph, &Adapter, V
         expansion: 2,
         out_channels: 16,
     };
-    move |g, adapter, image| tiny_vit::encode(g, &config, adapter, image).features
+    move |g, adapter, image| {
+        let features = tiny_vit::encode(g, &config, adapter, image).features;
+        decode_masks(g, &DECODER, features)
+    }
 }
 
 #[test]
 fn gradients_over_sam_are_autograds() {
     check("sam_zero_start", HlAttnMode::ZeroStart, sam);
     check("sam_released", HlAttnMode::Released, sam);
+}
+
+#[test]
+fn gradients_over_sam2_are_autograds() {
+    check("sam2_zero_start", HlAttnMode::ZeroStart, sam2);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod lite_medsam;
 mod metrics;
 mod resampling;
 mod sam;
+mod sam2;
 mod teachers;
 
 use std::collections::{BTreeMap, HashMap};

@@ -7,7 +7,7 @@ use crate::nn::{add_low_rank_update, hl_attn, linear, low_rank_updates};
 use crate::{Graph, Init, Value};
 
 /// Attends with the queries, keys and values `qkv [batch, n, 3c]` that the frozen block projects from
-/// `y [batch, n, c]`, and projects the result by `attn.proj`: `[batch, count, c]`, in the scope of the block.
+/// `y [batch, n, ·]`, and projects the result by `attn.proj`: `[batch, count, c]`, in the scope of the block.
 /// `attend` maps queries, keys and values to `[·, count, c]`; queries and values may have a batch that is a
 /// multiple of the keys'. HL-Attn fuses experts with `heads` within the windows of `tokens`, `count` of them.
 ///
@@ -22,7 +22,8 @@ pub(crate) fn adapted_attention(
     qkv: Value,
     attend: impl Fn(&mut Graph, [Value; 3]) -> Value,
 ) -> Value {
-    let [batch, n, c] = g.dims(y);
+    let [batch, n, all] = g.dims(qkv);
+    let c = all / 3;
     let parts = |g: &mut Graph, qkv| [0, 1, 2].map(|i| g.slice(qkv, 2, i * c, c));
     let (mut updates, rank) = adapter.updates();
     let Adapter::Experts { fusion, .. } = adapter else {
@@ -35,7 +36,7 @@ pub(crate) fn adapted_attention(
         return linear(g, "attn.proj", out, c);
     };
     let [q, k, v] = parts(g, qkv);
-    let (dq, dv) = low_rank_updates(g, y, &updates, rank);
+    let (dq, dv) = low_rank_updates(g, y, &updates, (rank, c));
     let [q, v] = [(q, dq), (v, dv)].map(|(base, updates)| {
         let base = g.reshape(base, &[1, batch, n, c]);
         // The block itself comes first, without an update.

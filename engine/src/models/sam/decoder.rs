@@ -73,7 +73,7 @@ fn decode(
     features: Value,
     prompts: EncodedPrompts,
 ) -> Masks {
-    let [images, grid, _, dim] = g.dims(features);
+    let [_, _, _, dim] = g.dims(features);
     if let Err((field, message)) = config.check(dim) {
         g.fail("mask_decoder", format!("{field}: {message}"));
         return Masks {
@@ -81,16 +81,34 @@ fn decode(
             quality: features,
         };
     }
+    let (tokens, image) = transform(g, config, &["iou_token"], batch, features, prompts);
+    g.within("mask_decoder", |g| {
+        let pixels = upscale(g, image);
+        predict(g, config, tokens, pixels)
+    })
+}
+
+/// The transformer on features of a batch that is 1 or `batch`: the tokens `[batch, n, dim]`, of which the learned
+/// ones of these names come first, then those of the masks, and the image `[batch, grid, grid, dim]`.
+pub(crate) fn transform(
+    g: &mut Graph,
+    config: &MaskDecoderConfig,
+    learned: &[&str],
+    batch: usize,
+    features: Value,
+    prompts: EncodedPrompts,
+) -> (Value, Value) {
+    let [images, grid, _, dim] = g.dims(features);
     let positions = dense_positions(g, grid, dim);
     let image = g.reshape(features, &[images, grid * grid, dim]);
     let image = g.add(image, prompts.dense);
     let image = g.broadcast(image, &[batch, grid * grid, dim]);
     g.within("mask_decoder", |g| {
         let classes = config.classes;
-        let iou = embedding(g, "iou_token", dim);
-        let mask = g.param("mask_tokens.weight", &[classes, dim], Init::Normal(1.0));
-        let tokens = g.concat(&[iou, mask], 0);
-        let mut tokens = g.broadcast(tokens, &[batch, classes + 1, dim]);
+        let mut own: Vec<Value> = learned.iter().map(|name| embedding(g, name, dim)).collect();
+        own.push(g.param("mask_tokens.weight", &[classes, dim], Init::Normal(1.0)));
+        let tokens = g.concat(&own, 0);
+        let mut tokens = g.broadcast(tokens, &[batch, learned.len() + classes, dim]);
         if let Some(sparse) = prompts.sparse {
             let [_, n, _] = g.dims(sparse);
             let sparse = g.broadcast(sparse, &[batch, n, dim]);
@@ -99,39 +117,56 @@ fn decode(
         let (tokens, image) = g.within("transformer", |g| {
             two_way_transformer(g, config, tokens, image, positions)
         });
-        let image = g.reshape(image, &[batch, grid, grid, dim]);
-        let (pixels, width) = upscale(g, image);
-        let hyper = g.slice(tokens, 1, 1, classes);
-        let hyper = hypernetworks(g, hyper, width);
-        // Each class's mask is the product of its token's vector with every pixel's.
-        let flat = g.reshape(pixels, &[batch, 16 * grid * grid, width]);
-        let hyper = g.transpose(hyper);
-        let logits = g.matmul(flat, hyper);
-        let iou = g.slice(tokens, 1, 0, 1);
-        let iou = g.reshape(iou, &[batch, dim]);
-        let quality = g.within("iou_prediction_head.layers", |g| {
-            let y = linear(g, "0", iou, dim);
-            let y = g.relu(y);
-            let y = linear(g, "1", y, dim);
-            let y = g.relu(y);
-            linear(g, "2", y, classes)
-        });
-        Masks {
-            logits: g.reshape(logits, &[batch, 4 * grid, 4 * grid, classes]),
-            quality,
-        }
+        (tokens, g.reshape(image, &[batch, grid, grid, dim]))
+    })
+}
+
+/// Masks from `tokens [batch, n, dim]`, the one of the qualities and those of the masks first, and
+/// `pixels [batch, h, w, width]`, in the scope of the decoder.
+pub(crate) fn predict(
+    g: &mut Graph,
+    config: &MaskDecoderConfig,
+    tokens: Value,
+    pixels: Value,
+) -> Masks {
+    let classes = config.classes;
+    let [batch, _, dim] = g.dims(tokens);
+    let [_, height, breadth, width] = g.dims(pixels);
+    let hyper = g.slice(tokens, 1, 1, classes);
+    let hyper = hypernetworks(g, hyper, width);
+    // Each class's mask is the product of its token's vector with every pixel's.
+    let flat = g.reshape(pixels, &[batch, height * breadth, width]);
+    let hyper = g.transpose(hyper);
+    let logits = g.matmul(flat, hyper);
+    let iou = g.slice(tokens, 1, 0, 1);
+    let iou = g.reshape(iou, &[batch, dim]);
+    Masks {
+        logits: g.reshape(logits, &[batch, height, breadth, classes]),
+        quality: perceptron(g, "iou_prediction_head", iou, classes),
+    }
+}
+
+/// Three layers on `x [batch, dim]`: `[batch, out]`.
+pub(crate) fn perceptron(g: &mut Graph, name: &str, x: Value, out: usize) -> Value {
+    let [_, dim] = g.dims(x);
+    g.within(format!("{name}.layers"), |g| {
+        let y = linear(g, "0", x, dim);
+        let y = g.relu(y);
+        let y = linear(g, "1", y, dim);
+        let y = g.relu(y);
+        linear(g, "2", y, out)
     })
 }
 
 /// Two transposed convolutions: four times the extent, an eighth of the channels.
-fn upscale(g: &mut Graph, image: Value) -> (Value, usize) {
+fn upscale(g: &mut Graph, image: Value) -> Value {
     let [_, _, _, dim] = g.dims(image);
     g.within("output_upscaling", |g| {
         let y = conv_transpose2x2(g, "0", image, dim / 4, true);
         let y = layer_norm(g, "1", y, EPS);
         let y = g.gelu(y);
         let y = conv_transpose2x2(g, "3", y, dim / 8, true);
-        (g.gelu(y), dim / 8)
+        g.gelu(y)
     })
 }
 

@@ -35,19 +35,31 @@ pub fn encode_prompts(
     image_size_px: usize,
     dim: usize,
 ) -> EncodedPrompts {
+    // Without a box, SAM appends a point that is none.
+    let pads = prompts.boxes.is_none();
+    encode_padded(g, prompts, image_size_px, dim, pads)
+}
+
+/// [`encode_prompts`], with a point that is none among points and boxes if it `pads`.
+pub(crate) fn encode_padded(
+    g: &mut Graph,
+    prompts: &Prompts,
+    image_size_px: usize,
+    dim: usize,
+    pads: bool,
+) -> EncodedPrompts {
     g.within("prompt_encoder", |g| {
         let mut tokens = Vec::new();
         if let Some((points, labels)) = prompts.points {
             tokens.push(encode_points(g, points, labels, image_size_px, dim));
-            // Without a box, SAM appends a point that is none.
-            if prompts.boxes.is_none() {
-                let batch = g.shape(points)[0];
-                let absent = embedding(g, "not_a_point_embed", dim);
-                tokens.push(g.broadcast(absent, &[batch, 1, dim]));
-            }
         }
         if let Some(boxes) = prompts.boxes {
             tokens.push(encode_boxes(g, boxes, image_size_px, dim));
+        }
+        if let (true, Some(&first)) = (pads, tokens.first()) {
+            let batch = g.shape(first)[0];
+            let absent = embedding(g, "not_a_point_embed", dim);
+            tokens.push(g.broadcast(absent, &[batch, 1, dim]));
         }
         EncodedPrompts {
             sparse: (!tokens.is_empty()).then(|| g.concat(&tokens, 1)),

@@ -4,6 +4,7 @@
 //! ```text
 //! FROM TO        a name that matches FROM is called TO here; the first rule that matches applies
 //! FROM -         a name that matches FROM is left out
+//! FROM A.#.B     the rows of a tensor whose name matches FROM are each called A.ROW.B here
 //! is NAME        a file with a name like this has this layout
 //! needs NAME     a network's parameter like this must be in the file …
 //! may NAME       … unless it is like this
@@ -20,22 +21,29 @@ use pattern::{filled, matched};
 use super::file::Entry;
 
 /// Published layouts, the most specific first.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 9] = [
     ("samora", include_str!("samora.txt")),
     ("samed_lora", include_str!("samed_lora.txt")),
     ("hf_sam", include_str!("hf_sam.txt")),
+    ("hf_sam2", include_str!("hf_sam2.txt")),
     ("mobile_sam", include_str!("mobile_sam.txt")),
     ("sam", include_str!("sam.txt")),
+    ("sam2", include_str!("sam2.txt")),
     ("simclr_v2", include_str!("simclr_v2.txt")),
     ("mae_vit", include_str!("mae_vit.txt")),
 ];
 const PROMPT_FREE: &str = include_str!("prompt_free.txt");
+
+/// Stands for the number of a row in a name.
+pub(super) const ROW: &str = "#";
 
 /// What a rule makes of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The engine's name.
     Named(String),
+    /// The engine's name of each row, whose number takes the place of [`ROW`].
+    Rows(String),
     /// Left out by a rule.
     Skipped,
     /// No rule matches.
@@ -74,7 +82,8 @@ impl Layout {
 
     /// Whether it is a whole SAM with its own mask decoder.
     pub(super) fn is_sam(self) -> bool {
-        matches!(self.name, "sam" | "hf_sam" | "mobile_sam")
+        let names = ["sam", "hf_sam", "mobile_sam", "sam2", "hf_sam2"];
+        names.contains(&self.name)
     }
 
     /// What becomes of a name of the file.
@@ -108,7 +117,7 @@ pub(super) fn is_left_out_without_prompts(name: &str) -> bool {
     verdict(PROMPT_FREE, name) == Verdict::Skipped
 }
 
-/// Which network a file is of: the layout, and for ViTs the size, such as `sam_vit_b`; LiteMedSAM, in
+/// Which network a file is of: the layout, and for ViTs and SAM 2 the size, such as `sam_vit_b`; LiteMedSAM, in
 /// MobileSAM's layout, has its own name. `unknown` for files of no published layout.
 pub(super) fn architecture(
     layout: Layout,
@@ -131,6 +140,8 @@ pub(super) fn architecture(
                 false => layout.name.into(),
             };
         }
+        "sam2" => return hiera(layout, entries, "image_encoder.trunk"),
+        "hf_sam2" => return hiera(layout, entries, "vision_encoder.backbone"),
         "samora" => {
             let declared = metadata.get("state_dict_type");
             if let Some(stage) = declared.filter(|stage| stage.starts_with("samora_stage")) {
@@ -148,14 +159,7 @@ pub(super) fn architecture(
     };
     let name = layout.name.trim_end_matches("_vit");
     let width = entries.get(width).map_or(0, Entry::len);
-    let depth = (0..)
-        .take_while(|i| {
-            let prefix = format!("{blocks}.{i}.");
-            let mut from = entries.range(prefix.clone()..);
-            from.next()
-                .is_some_and(|(name, _)| name.starts_with(&prefix))
-        })
-        .count();
+    let depth = depth(entries, blocks);
     match (width, depth) {
         (768, 12) => format!("{name}_vit_b"),
         (1024, 24) => format!("{name}_vit_l"),
@@ -164,11 +168,46 @@ pub(super) fn architecture(
     }
 }
 
+/// SAM 2 by its trunk's first width, the blocks of its third stage and the extent of its table of positions.
+fn hiera(layout: Layout, entries: &BTreeMap<String, Entry>, trunk: &str) -> String {
+    let blocks = format!("{trunk}.blocks");
+    // The first block of each stage but the first projects its shortcut.
+    let projects = |i: &usize| entries.contains_key(&format!("{blocks}.{i}.proj.weight"));
+    let first: Vec<usize> = (0..depth(entries, &blocks)).filter(projects).collect();
+    let third = match first[..] {
+        [_, third, last] => last - third,
+        _ => 0,
+    };
+    let positions = entries.get(&format!("{trunk}.pos_embed"));
+    let size = match positions.map(|entry| &entry.shape[..]) {
+        Some([1, 96, 7, 7]) if third == 7 => "_tiny",
+        Some([1, 96, 7, 7]) if third == 11 => "_small",
+        Some([1, 112, 14, 14]) if third == 16 => "_base_plus",
+        Some([1, 144, 7, 7]) if third == 36 => "_large",
+        _ => "",
+    };
+    format!("{}_hiera{size}", layout.name)
+}
+
+/// How many blocks there are below a name.
+fn depth(entries: &BTreeMap<String, Entry>, blocks: &str) -> usize {
+    let has = |i: &usize| {
+        let prefix = format!("{blocks}.{i}.");
+        let mut from = entries.range(prefix.clone()..);
+        from.next()
+            .is_some_and(|(name, _)| name.starts_with(&prefix))
+    };
+    (0..).take_while(has).count()
+}
+
 fn verdict(table: &'static str, name: &str) -> Verdict {
     let found = rules(table).find_map(|(from, to)| Some((to, matched(from, name)?)));
     match found {
         Some(("-", _)) => Verdict::Skipped,
-        Some((to, captures)) => Verdict::Named(filled(to, &captures)),
+        Some((to, captures)) => match filled(to, &captures) {
+            name if to.contains(ROW) => Verdict::Rows(name),
+            name => Verdict::Named(name),
+        },
         None => Verdict::Unknown,
     }
 }
@@ -182,5 +221,7 @@ fn words(table: &'static str) -> impl Iterator<Item = (&'static str, &'static st
     lines.filter_map(|line| line.split_once(' '))
 }
 
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod tests;
