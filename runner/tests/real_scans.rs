@@ -45,10 +45,11 @@ fn hippocampus_folders_open_and_divide() {
         found
             .cases
             .iter()
-            .all(|c| c.facts.class_voxels.iter().all(|n| *n > 0))
+            .all(|c| c.facts.class_voxels.len() == 3 && c.facts.class_voxels.iter().all(|n| *n > 0))
     );
     let truth = data.label(0).unwrap();
     let scores = score_case("self", &truth, &truth, 2, 2.0).unwrap();
+    assert_eq!(scores.classes.len(), 2);
     assert!(
         scores
             .classes
@@ -129,6 +130,7 @@ fn volumes_are_as_other_libraries_read_them() {
     let figures = std::fs::read_to_string(std::env::var_os("SAMORA_VOLUMES").unwrap()).unwrap();
     let figures: std::collections::BTreeMap<String, Figures> =
         serde_json::from_str(&figures).unwrap();
+    assert!(!figures.is_empty());
     let (mut affine_difference, mut sum_difference) = (0.0_f64, 0.0_f64);
     for (name, want) in &figures {
         let arrays = Arrays {

@@ -39,14 +39,16 @@ fn changing(program: &Program<'_>, training: &Training) -> Tensors {
 }
 
 fn assert_same_bytes(a: &Tensors, b: &Tensors) {
-    assert!(a.keys().eq(b.keys()));
+    assert!(!a.is_empty() && a.keys().eq(b.keys()));
     for (name, tensor) in a {
         assert_eq!(tensor.bytes(), b[name].bytes(), "{name}");
     }
 }
 
 fn assert_close(a: &Tensors, b: &Tensors, what: &str) {
+    assert!(!a.is_empty() && a.keys().eq(b.keys()), "{what}");
     for (name, tensor) in a {
+        assert_eq!(tensor.shape, b[name].shape, "{what}: {name}");
         let want = b[name].as_f32();
         let scale = want.iter().fold(1e-5f32, |m, x| m.max(x.abs()));
         for (i, (x, y)) in tensor.as_f32().iter().zip(want).enumerate() {

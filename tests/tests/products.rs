@@ -79,6 +79,7 @@ fn products_of_any_extents_agree_with_the_reference() {
         program.step(&inputs).expect("a step");
         let got = program.read(y).expect("a value");
         let scale = want.as_f32().iter().fold(1e-3f32, |m, x| m.max(x.abs()));
+        assert_eq!(got.shape, want.shape);
         let pairs = got.as_f32().iter().zip(want.as_f32()).enumerate();
         for (i, (a, b)) in pairs {
             assert!(

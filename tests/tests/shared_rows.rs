@@ -104,6 +104,7 @@ fn compare(name: &str, built: &Built) {
     for (value, (want, got)) in alone.iter().zip(&shared).enumerate() {
         let scale = want.as_f32().iter().fold(0.0f32, |m, x| m.max(x.abs()));
         assert!(scale > 1e-3, "{name}: value {value} says nothing: {scale}");
+        assert_eq!(want.shape, got.shape, "{name}: value {value}");
         for (i, (want, got)) in want.as_f32().iter().zip(got.as_f32()).enumerate() {
             let error = (want - got).abs();
             let fits = error <= TOLERANCE * scale;

@@ -176,6 +176,7 @@ mod tests {
     }
 
     fn assert_close(got: &[f32], expected: [f64; 2]) {
+        assert_eq!(got.len(), expected.len());
         for (g, e) in got.iter().zip(expected) {
             assert!((f64::from(*g) - e).abs() < 2e-6, "{got:?} {expected:?}");
         }

@@ -27,6 +27,7 @@ pub(super) fn assert_autograds(
         .keys()
         .filter_map(|name| name.strip_prefix("grad."))
         .collect();
+    assert!(!outputs.is_empty() && !wanted_names.is_empty());
     let trained: Vec<Value> = wanted_names
         .iter()
         .map(|name| g.params().find(|s| s.name == *name).expect(name).value)

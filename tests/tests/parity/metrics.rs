@@ -32,6 +32,7 @@ fn scores_are_medpys_and_monais() {
         };
         let (prediction, truth) = (volume(&parts["prediction"]), volume(&parts["truth"]));
         let scores = score_case("case", &prediction, &truth, CLASSES, NSD_MM).unwrap();
+        assert_eq!(scores.classes.len(), CLASSES);
         for (class, score) in scores.classes.iter().enumerate() {
             for (column, metric) in Metric::ALL.into_iter().enumerate() {
                 let at = Metric::ALL.len() * class + column;

@@ -305,7 +305,9 @@ fn written_volumes_return_in_their_own_orientation() {
 #[test]
 fn damaged_files_that_fuzzing_found_are_refused() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/found");
-    for entry in std::fs::read_dir(folder).unwrap() {
+    let found: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+    assert!(found.len() >= 6, "{found:?}");
+    for entry in found {
         let path = entry.unwrap().path();
         let image = read_image(&path, Arrays::default());
         assert!(image.is_err(), "{}", path.display());
