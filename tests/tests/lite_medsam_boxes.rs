@@ -30,7 +30,7 @@ fn boxes_around_organs_reach_pytorchs_dice() {
     };
     let labels = root.join("totalseg/example_seg_synapse8.nii.gz");
     let labels = formats::read_labels(&labels, Arrays::default()).unwrap();
-    let (import, model) = import(&[root.join("medsam_lite/lite_medsam.pth")], None).unwrap();
+    let (import, model) = import(&[root.join("medsam_lite/lite_medsam.pth")], None, None).unwrap();
     let form = Prompts {
         points: Vec::new(),
         rectangle: Some(around(&Plane::from_fn(1, 1, |_, _| true))),

@@ -203,6 +203,9 @@ pub struct PredictArgs {
     /// Of --weights: the encoder, as of `segment` [default: the one the weights are of]
     #[arg(long, value_name = "NAME|RON", requires = "weights")]
     pub model: Option<String>,
+    /// Of --weights: height and width of the images that they were trained on
+    #[arg(long, value_name = "PIXELS", requires = "weights")]
+    pub size: Option<usize>,
     /// What else these weights do not say.
     #[command(flatten)]
     pub training: TrainingArgs,
@@ -262,6 +265,7 @@ impl PredictArgs {
         Published {
             weights: self.weights.clone(),
             model: self.model.clone(),
+            size_px: self.size,
             intensity: window.or(self.percentiles),
             ..self.training.published()
         }
@@ -274,9 +278,6 @@ pub struct TrainingArgs {
     /// Of weights that segment classes: a pipeline with their image size, classes and intensities
     #[arg(long, value_name = "FILE", requires = "weights")]
     pub pipeline: Option<PathBuf>,
-    /// Height and width of the images that the weights were trained on
-    #[arg(long, value_name = "PIXELS", requires = "weights")]
-    pub size: Option<usize>,
     /// Names of the classes of the weights, from 1 [default: class 1, class 2, …]
     #[arg(
         long,
@@ -292,7 +293,6 @@ impl TrainingArgs {
     pub fn published(&self) -> Published {
         Published {
             pipeline: self.pipeline.clone(),
-            size_px: self.size,
             classes: self.classes.clone(),
             ..Published::default()
         }
@@ -331,11 +331,15 @@ pub struct ModelArgs {
     /// Weights of a SAM (PyTorch or safetensors; see `runner inspect`); of several files each adds to those before it
     #[arg(long, value_name = "FILE", required = true)]
     pub weights: Vec<PathBuf>,
-    /// sam_vit_b, sam_vit_l, sam_vit_h, mobile_sam, lite_medsam, or an encoder as pipelines describe it,
-    /// in a .ron file or written out; TinyVit with a Pointwise stem takes images as lite_medsam, all
-    /// others as SAM [default: the one the weights are of]
+    /// sam_vit_b, sam_vit_l, sam_vit_h, mobile_sam, lite_medsam, sam2_hiera_tiny, …_small, …_base_plus, …_large, or
+    /// an encoder as pipelines describe it, in a .ron file or written out; TinyVit with a Pointwise stem takes images
+    /// as lite_medsam, Sam2 as SAM 2, all others as SAM [default: the one the weights are of]
     #[arg(long, value_name = "NAME|RON")]
     pub model: Option<String>,
+    /// Height and width of the network's input, such as 512 for MedSAM2 [default: as the model was published, 256 for
+    /// lite_medsam, else 1024]
+    #[arg(long, value_name = "PIXELS")]
+    pub size: Option<usize>,
     /// A picture, or an axial slice of a volume in any format as FILE:SLICE. Slices count from 0 at the feet
     /// [default: the middle one]; the front is up and the patient's left on the left (np.rot90 of the
     /// slice in RAS+). Their intensities are taken from the slice's least to its greatest

@@ -22,7 +22,7 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
     expect_ending(&args.output, &[".npy", ".safetensors"])?;
     prepare_outputs(from_ref(&args.output), &args.model, args.overwrite)?;
     let model = &args.model;
-    let (import, network) = import(&model.weights, model.model.as_deref())?;
+    let (import, network) = import(&model.weights, model.model.as_deref(), model.size)?;
     let size = network.image_size_px();
     let path = &model.image.path;
     let features = if path.extension().is_some_and(|e| e == "npy") {

@@ -44,7 +44,7 @@ pub fn segment(args: &SegmentArgs) -> Result<()> {
     let model = &args.model;
     let picture = model.image.read(model.window, model.series.as_deref())?;
     prompts.check(picture.size())?;
-    let (import, network) = import(&model.weights, model.model.as_deref())?;
+    let (import, network) = import(&model.weights, model.model.as_deref(), model.size)?;
     let device = open_device(&model.device, Precision::Exact)?;
     let fuse = !model.device.no_fuse;
     let mut segmenter = Segmenter::new(&device, fuse, network, import, &prompts)?;
@@ -85,6 +85,7 @@ fn segment_classes(args: &SegmentArgs) -> Result<()> {
     let network = FineTuned::published(&Published {
         weights: model.weights.clone(),
         model: model.model.clone(),
+        size_px: model.size,
         intensity: match is_volume {
             true => model.window.map(Window::intensity),
             false => Some(of_picture),

@@ -26,7 +26,7 @@ mod weight_files;
 pub use assemble::named_paths;
 pub use diagnostic::{Diagnostic, Place};
 pub use differences::differences;
-pub use encoder::Encoder;
+pub use encoder::{Encoded, Encoder};
 pub use overrides::Override;
 pub use read::{load, load_without_data, part_to_ron, read_part, to_ron};
 pub use schema::Pipeline;

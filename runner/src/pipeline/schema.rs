@@ -11,6 +11,7 @@ use super::encoder::Encoder;
 use super::stages::Stage;
 use super::variant::{Adapter, Decoder, Transformer};
 use super::weight_files::WeightFiles;
+use crate::data::input_intensity::InputIntensity;
 use crate::data::source::Source;
 
 /// A whole run: data, variant and stages.
@@ -32,6 +33,10 @@ pub struct Pipeline {
     /// [`Masked`]: super::Objective::Masked
     #[serde(default)]
     pub weights: Option<WeightFiles>,
+    /// What fine-tuning shows the encoder of a data set's intensities: those themselves (`UnitRange`), or `ImageNet`,
+    /// which needs them in 0…1. By default what its published weights are fine-tuned with: `ImageNet` of `Sam2(…)`.
+    #[serde(default)]
+    pub intensity: Option<InputIntensity>,
     /// What the frozen encoder carries; `Expert` stages are left out where it takes none.
     #[serde(default)]
     pub adapter: Adapter,
@@ -64,6 +69,7 @@ impl Pipeline {
             data: BTreeMap::new(),
             encoder,
             weights: None,
+            intensity: None,
             adapter: Adapter::Nothing {},
             decoder: Decoder::default(),
             transformer: Transformer::default(),

@@ -10,6 +10,7 @@ use super::schema::Pipeline;
 use super::source::Source as Text;
 use super::stages::Stage;
 use super::syntax::{Kind, Node};
+use crate::data::input_intensity::InputIntensity;
 use crate::data::source::{Intensity, Source};
 
 /// Checks a typed pipeline; `source` and `root` are the text it came from.
@@ -85,6 +86,10 @@ impl Check<'_> {
     }
 
     fn intensities(&self) -> Result<(), Diagnostic> {
+        if self.pipeline.intensity == Some(InputIntensity::Standardised) {
+            let message = "fine-tuning sees a data set's own intensities: UnitRange or ImageNet";
+            return Err(self.fault(&["intensity"], message.into()));
+        }
         for (name, source) in &self.pipeline.data {
             let (good, rule) = match source.intensity() {
                 Intensity::Window { low, high } => (

@@ -22,7 +22,7 @@ const SWITCHES: [(&str, Option<&str>, &[&str]); 3] = [
         ],
     ),
     ("decoder", Some("Sam"), &["Sam"]),
-    ("encoder", None, &["Sam", "TinyVit"]),
+    ("encoder", None, &["Sam", "TinyVit", "Sam2"]),
 ];
 /// Fields that stages have in common; the last three of those that train.
 const COMMON: [&str; 5] = ["data", "batch", "epochs", "max_steps", "optimiser"];

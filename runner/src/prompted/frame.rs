@@ -1,5 +1,5 @@
 //! Pictures in the encoder's square and masks back in the picture's size (SAM, `utils/transforms.py`,
-//! `modeling/sam.py`; LiteMedSAM, `CVPR24_LiteMedSAM_infer.py`).
+//! `modeling/sam.py`; LiteMedSAM, `CVPR24_LiteMedSAM_infer.py`; SAM 2, `utils/transforms.py`).
 
 use samora_engine::Tensor;
 
@@ -17,9 +17,11 @@ pub(super) enum Intensities {
     Standardised,
     /// From 0, the picture's least, to 1, its greatest (LiteMedSAM).
     UnitRange,
+    /// As [`Standardised`](Self::Standardised), of any numbers in 0…255 (SAM 2).
+    Unrounded,
 }
 
-/// A picture in the upper left of the encoder's square, its longer side filling it.
+/// A picture in the encoder's square: in the upper left with its longer side filling it, or stretched over all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     /// Rows and columns of the picture.
@@ -28,9 +30,22 @@ pub(super) struct Frame {
     scaled: (usize, usize),
     /// Rows of the square.
     size: usize,
+    /// Whether it fills the square whatever its proportions.
+    is_stretched: bool,
 }
 
 impl Frame {
+    /// A picture stretched over the square, as SAM 2 sees it.
+    pub(super) fn stretched(picture: (usize, usize), size: usize) -> Self {
+        Self {
+            picture,
+            scaled: (size, size),
+            size,
+            is_stretched: true,
+        }
+    }
+
+    /// A picture in the upper left of the square.
     pub(super) fn new(picture: (usize, usize), size: usize) -> Self {
         let longest = picture.0.max(picture.1).max(1) as f64;
         let scaled = |side: usize| ((side * size) as f64 / longest + 0.5) as usize;
@@ -38,6 +53,7 @@ impl Frame {
             picture,
             scaled: (scaled(picture.0).max(1), scaled(picture.1).max(1)),
             size,
+            is_stretched: false,
         }
     }
 
@@ -58,7 +74,8 @@ impl Frame {
             .each_ref()
             .map(|plane| resize(plane, height, width, Shrinking::Averaged).pixels);
         match intensities {
-            Intensities::Standardised => standardise(&mut channels),
+            Intensities::Standardised => standardise(&mut channels, f32::round),
+            Intensities::Unrounded => standardise(&mut channels, |x| x),
             Intensities::UnitRange => to_unit_range(&mut channels),
         }
         let mut input = vec![0.0; 3 * self.size * self.size];
@@ -72,9 +89,14 @@ impl Frame {
 
     /// The mask that logits over the whole square mean for the picture.
     pub(super) fn mask(&self, logits: &Plane<f32>) -> Plane<bool> {
-        let square = resize(logits, self.size, self.size, Shrinking::Sampled);
-        let part = square.crop(0, 0, self.scaled.0, self.scaled.1);
-        let native = resize(&part, self.picture.0, self.picture.1, Shrinking::Sampled);
+        let native = match self.is_stretched {
+            true => resize(logits, self.picture.0, self.picture.1, Shrinking::Sampled),
+            false => {
+                let square = resize(logits, self.size, self.size, Shrinking::Sampled);
+                let part = square.crop(0, 0, self.scaled.0, self.scaled.1);
+                resize(&part, self.picture.0, self.picture.1, Shrinking::Sampled)
+            }
+        };
         Plane {
             height: native.height,
             width: native.width,
@@ -83,12 +105,12 @@ impl Frame {
     }
 }
 
-fn standardise(channels: &mut [Vec<f32>; 3]) {
+/// SAM resizes pictures of 8 bits, which `rounded` makes them.
+fn standardise(channels: &mut [Vec<f32>; 3], rounded: fn(f32) -> f32) {
     for (channel, (mean, deviation)) in channels.iter_mut().zip(IMAGENET) {
-        // SAM resizes pictures of 8 bits.
         channel
             .iter_mut()
-            .for_each(|x| *x = (x.round() - mean) / deviation);
+            .for_each(|x| *x = (rounded(*x) - mean) / deviation);
     }
 }
 
@@ -123,6 +145,27 @@ mod tests {
         assert_eq!((at(0, 0), at(5, 7), at(6, 0)), (0.0, 1.0, 0.0));
         // A sliver keeps a row.
         assert_eq!(Frame::new((1, 1000), 8).scaled, (1, 8));
+    }
+
+    #[test]
+    fn sam_2_sees_pictures_stretched_over_the_square() {
+        let frame = Frame::stretched((2, 4), 8);
+        assert_eq!(frame.place(4.0, 1.0), [8.0, 4.0]);
+        let input = frame.input(&ramp(2, 4), Intensities::Unrounded);
+        let last = input.as_f32()[3 * 8 * 8 - 1];
+        assert!((last - (13.0 - 103.53) / 57.375).abs() < 1e-5, "{last}");
+        // Between two pixels, which SAM's frame would have rounded.
+        let between = input.as_f32()[3];
+        assert!(
+            (between - (0.25 - 123.675) / 58.395).abs() < 1e-5,
+            "{between}"
+        );
+        let mask = frame.mask(&Plane::from_fn(4, 4, |r, _| if r < 2 { 1.0 } else { -1.0 }));
+        assert_eq!((mask.height, mask.width), (2, 4));
+        assert_eq!(
+            mask.pixels,
+            [true, true, true, true, false, false, false, false]
+        );
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Which network a weight file is for.
 
-use samora_engine::models::sam::{Adapter, SamConfig};
+use samora_engine::models::sam::{self, Adapter, MaskDecoderConfig, Masks, SamConfig};
+use samora_engine::models::sam2::{self, Sam2Config};
 use samora_engine::models::tiny_vit::{Stem, TinyVitConfig};
-use samora_engine::{Graph, Value};
+use samora_engine::{Graph, Tensor, Value};
 
-use super::frame::Intensities;
+use super::frame::{Frame, Intensities};
+use super::{IMAGE_EMBED, Picture};
 use crate::error::{Error, Result};
 use crate::pipeline::{Encoder, read_part};
 
 type Preset = (&'static str, fn() -> Encoder);
 
 /// Published networks at the image size they were published for.
-const PRESETS: [Preset; 5] = [
+const PRESETS: [Preset; 9] = [
     ("sam_vit_b", || Encoder::Sam(SamConfig::vit_b(1024))),
     ("sam_vit_l", || Encoder::Sam(SamConfig::vit_l(1024))),
     ("sam_vit_h", || Encoder::Sam(SamConfig::vit_h(1024))),
@@ -21,9 +23,20 @@ const PRESETS: [Preset; 5] = [
     ("lite_medsam", || {
         Encoder::TinyVit(TinyVitConfig::lite_medsam(256))
     }),
+    ("sam2_hiera_tiny", || Encoder::Sam2(Sam2Config::tiny(1024))),
+    ("sam2_hiera_small", || {
+        Encoder::Sam2(Sam2Config::small(1024))
+    }),
+    ("sam2_hiera_base_plus", || {
+        Encoder::Sam2(Sam2Config::base_plus(1024))
+    }),
+    ("sam2_hiera_large", || {
+        Encoder::Sam2(Sam2Config::large(1024))
+    }),
 ];
 
-/// A network with SAM's interfaces: its image encoder; prompt encoder and mask decoder are always SAM's.
+/// A network with SAM's interfaces: its image encoder; prompt encoder and mask decoder are SAM's, or SAM 2's for its
+/// encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     encoder: Encoder,
@@ -79,22 +92,72 @@ impl Model {
         self.encoder.image_size_px()
     }
 
+    /// The same network for images of another size.
+    ///
+    /// # Errors
+    /// A size that the network cannot take.
+    pub fn sized(mut self, size_px: Option<usize>) -> Result<Self> {
+        if let Some(size) = size_px {
+            self.encoder.set_image_size_px(size);
+        }
+        let fault = |(field, rule)| Error::Usage(format!("{field}: {rule}"));
+        self.encoder.check().map_err(fault)?;
+        Ok(self)
+    }
+
     /// Whether a single click gets the best of three masks, as in SAM; LiteMedSAM is trained for one.
     pub(super) fn offers_several_masks(&self) -> bool {
-        self.intensities() == Intensities::Standardised
+        self.intensities() != Intensities::UnitRange
+    }
+
+    /// The picture as the encoder takes it.
+    pub(super) fn frame(&self, picture: &Picture) -> Frame {
+        let size = self.image_size_px();
+        match self.encoder {
+            Encoder::Sam2(_) => Frame::stretched(picture.size(), size),
+            Encoder::Sam(_) | Encoder::TinyVit(_) => Frame::new(picture.size(), size),
+        }
+    }
+
+    /// The mask that answers clear prompts: SAM's first, SAM 2's by the stability of that. `logits` are
+    /// `[rows, columns, masks]`.
+    pub(super) fn clear_mask(&self, logits: &Tensor, quality: &Tensor) -> usize {
+        match self.encoder {
+            Encoder::Sam2(_) => sam2::clear_mask(logits, quality),
+            Encoder::Sam(_) | Encoder::TinyVit(_) => 0,
+        }
     }
 
     /// What the encoder expects of intensities.
     pub(super) fn intensities(&self) -> Intensities {
         match &self.encoder {
             Encoder::TinyVit(config) if config.stem == Stem::Pointwise => Intensities::UnitRange,
-            _ => Intensities::Standardised,
+            Encoder::Sam(_) | Encoder::TinyVit(_) => Intensities::Standardised,
+            Encoder::Sam2(_) => Intensities::Unrounded,
         }
     }
 
-    /// Appends the encoder: features `[batch, grid, grid, out_channels]` of `image`.
-    pub(super) fn encode(&self, g: &mut Graph, image: Value) -> Value {
-        self.encoder.encode(g, &Adapter::None, image).features
+    /// Appends the encoder: what the mask decoder takes of `image`, by name, `[batch, rows, columns, channels]`.
+    pub(super) fn embed(&self, g: &mut Graph, image: Value) -> Vec<(&'static str, Value)> {
+        let encoded = self.encoder.encode(g, &Adapter::None, image);
+        match encoded.embedding(g) {
+            None => vec![(IMAGE_EMBED, encoded.features)],
+            Some(sam2::Embedding { image, fine }) => {
+                let [eighth, quarter] = fine;
+                let fine = [("high_res_feats.0", quarter), ("high_res_feats.1", eighth)];
+                [&[(IMAGE_EMBED, image)], &fine[..]].concat()
+            }
+        }
+    }
+
+    /// Appends encoder, prompt encoder and mask decoder.
+    pub(super) fn segment(&self, g: &mut Graph, image: Value, prompts: &sam::Prompts) -> Masks {
+        let (decoder, size) = (MaskDecoderConfig::sam(), self.image_size_px());
+        let encoded = self.encoder.encode(g, &Adapter::None, image);
+        match encoded.embedding(g) {
+            None => sam::decode_prompted(g, &decoder, encoded.features, size, prompts),
+            Some(embedding) => sam2::decode_prompted(g, &decoder, &embedding, size, prompts).masks,
+        }
     }
 
     fn preset(name: &str) -> Option<Self> {

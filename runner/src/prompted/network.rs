@@ -1,10 +1,10 @@
 //! The networks on a device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::sam::{self, MaskDecoderConfig, Masks, decode_prompted};
+use samora_engine::models::sam::{self, Masks};
 use samora_engine::weights::{Decoder, Import, Weights, fit};
 use samora_engine::{DType, Graph, Tensor, Value, plan};
 
@@ -14,11 +14,15 @@ use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 
 /// Reads weight files and says which model they are for: the one named, else the one that the first file's tensors
-/// are of.
+/// are of, for images of `size_px` or the size it was published for.
 ///
 /// # Errors
 /// A file that cannot be read, or a model that is unknown.
-pub fn import(paths: &[PathBuf], name: Option<&str>) -> Result<(Vec<Import>, Model)> {
+pub fn import(
+    paths: &[PathBuf],
+    name: Option<&str>,
+    size_px: Option<usize>,
+) -> Result<(Vec<Import>, Model)> {
     // A wrong name is found before a large file is read.
     let named = name.map(Model::named).transpose()?;
     let read = |path: &PathBuf| Import::read(path, Decoder::Prompted);
@@ -30,7 +34,7 @@ pub fn import(paths: &[PathBuf], name: Option<&str>) -> Result<(Vec<Import>, Mod
         }
         (None, None) => return Err(Error::Usage("give --weights".into())),
     };
-    Ok((imports, model))
+    Ok((imports, model.sized(size_px)?))
 }
 
 /// The neck's output among an encoder's features.
@@ -56,14 +60,16 @@ impl<'d> Embedder<'d> {
         model: Model,
         mut imports: Vec<Import>,
     ) -> Result<Self> {
-        let is_encoder = |name: &String| name.starts_with("image_encoder.");
-        for import in &mut imports {
-            import.weights.tensors.retain(|name, _| is_encoder(name));
-        }
         let mut g = Graph::new();
         let image = image(&mut g, &model);
-        let features = model.encode(&mut g, image);
-        let features = vec![(IMAGE_EMBED, g.permute(features, &[0, 3, 1, 2]))];
+        let features = model.embed(&mut g, image).into_iter();
+        let features = features.map(|(name, value)| (name, g.permute(value, &[0, 3, 1, 2])));
+        let features: Vec<_> = features.collect();
+        let used: BTreeSet<&str> = g.params().map(|source| source.name.as_str()).collect();
+        for import in &mut imports {
+            let tensors = &mut import.weights.tensors;
+            tensors.retain(|name, _| used.contains(name.as_str()));
+        }
         let wanted: Vec<Value> = features.iter().map(|(_, value)| *value).collect();
         Ok(Self {
             program: program(device, fuse, &g, &wanted, imports)?,
@@ -72,13 +78,13 @@ impl<'d> Embedder<'d> {
         })
     }
 
-    /// All that the mask decoder sees of a picture, by name: `image_embed [1, out_channels, grid, grid]`, the neck's
-    /// output.
+    /// All that the mask decoder sees of a picture, by name: `image_embed [1, out_channels, grid, grid]`, and of SAM 2
+    /// `high_res_feats.0 [1, out_channels/8, 4·grid, 4·grid]` and `.1 [1, out_channels/4, 2·grid, 2·grid]`.
     ///
     /// # Errors
     /// A device that fails.
     pub fn embed(&mut self, picture: &Picture) -> Result<BTreeMap<String, Tensor>> {
-        let frame = Frame::new(picture.size(), self.model.image_size_px());
+        let frame = self.model.frame(picture);
         self.run(&frame.input(picture, self.model.intensities()))
     }
 
@@ -145,10 +151,8 @@ impl<'d> Segmenter<'d> {
     ) -> Result<Self> {
         let mut g = Graph::new();
         let image = image(&mut g, &model);
-        let features = model.encode(&mut g, image);
         let prompts = inputs(&mut g, like);
-        let (decoder, size) = (MaskDecoderConfig::sam(), model.image_size_px());
-        let masks = decode_prompted(&mut g, &decoder, features, size, &prompts);
+        let masks = model.segment(&mut g, image, &prompts);
         let wanted = [masks.logits, masks.quality];
         Ok(Self {
             program: program(device, fuse, &g, &wanted, imports)?,
@@ -159,13 +163,13 @@ impl<'d> Segmenter<'d> {
     }
 
     /// Segments what the prompts mean in a picture. A single click gets the best of SAM's three masks for ambiguous
-    /// prompts, all else its one mask for clear ones.
+    /// prompts, all else its one mask for clear ones, or with SAM 2 another if that one is not stable.
     ///
     /// # Errors
     /// Prompts outside the picture or of another form than the network's, or a device that fails.
     pub fn segment(&mut self, picture: &Picture, prompts: &Prompts) -> Result<Segmentation> {
         prompts.check(picture.size())?;
-        let frame = Frame::new(picture.size(), self.model.image_size_px());
+        let frame = self.model.frame(picture);
         let mut feeds = feeds(prompts, &frame);
         feeds.push(("image", frame.input(picture, self.model.intensities())));
         let feeds: Vec<(&str, &Tensor)> = feeds.iter().map(|(name, t)| (*name, t)).collect();
@@ -181,7 +185,7 @@ impl<'d> Segmenter<'d> {
         let ious = quality.as_f32().to_vec();
         let chosen = match self.is_ambiguous {
             true => (1..count).max_by(|a, b| ious[*a].total_cmp(&ious[*b])),
-            false => None,
+            false => Some(self.model.clear_mask(&logits, &quality)),
         };
         let chosen = chosen.unwrap_or(0);
         let planes = (0..count).flat_map(|mask| plane(mask).pixels);

@@ -195,6 +195,7 @@ fn settings(pipeline: &Pipeline, stage: &Stage) -> Result<BTreeMap<String, Strin
         Stage::Expert(_) => say("rank", pipeline.adapter.rank().to_string()),
         Stage::Finetune(_) => {
             say("adapter", part_to_ron(&pipeline.adapter)?);
+            say("input", format!("{:?}", pipeline.tuned_intensity()));
             say("decoder", part_to_ron(&pipeline.decoder)?);
             say("transformer", part_to_ron(&pipeline.transformer)?);
         }

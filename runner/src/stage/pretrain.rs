@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use samora_engine::models::mae::{self, Masking};
-use samora_engine::models::sam::reconstruction_loss;
+use samora_engine::models::sam::{Adapter, pixel_reconstruction_loss, reconstruction_loss};
 use samora_engine::models::simclr;
 use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
@@ -17,7 +17,7 @@ use crate::data::error::DataError;
 use crate::data::input_intensity::InputIntensity;
 use crate::data::split::SliceId;
 use crate::data::views::{mae_mask, mae_view, simclr_view};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pipeline::{Encoder, Objective, Pipeline, Pretrain};
 
 /// Trains the stage.
@@ -64,13 +64,14 @@ pub(super) fn graph(pipeline: &Pipeline, stage: &Pretrain, steps: usize) -> Resu
     let mut g = Graph::new();
     let loss = match &stage.objective {
         Objective::Masked { .. } => {
-            let Encoder::Sam(config) = &pipeline.encoder else {
-                let message = "objective Masked trains SAM's ViT, not TinyViT".to_string();
-                return Err(Error::Usage(format!("stage {}: {message}", stage.name)));
-            };
             let image = seen_image(&mut g, "image", (batch, size), intensity);
             let hidden = g.input("hidden", &[batch, patches], DType::F32);
-            reconstruction_loss(&mut g, config, image, hidden)
+            match &pipeline.encoder {
+                Encoder::Sam(config) => reconstruction_loss(&mut g, config, image, hidden),
+                other => pixel_reconstruction_loss(&mut g, image, hidden, |g, image| {
+                    other.encode(g, &Adapter::None, image).features
+                }),
+            }
         }
         Objective::Mae {
             network,

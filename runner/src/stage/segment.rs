@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::sam::decode_masks;
+use samora_engine::models::{sam, sam2};
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
-use super::grey_image;
+use super::seen_image;
 use crate::data::bilinear::{Shrinking, resize};
 use crate::data::error::DataError;
 use crate::data::prepare::{resized_label, test_image};
@@ -24,14 +24,15 @@ use crate::pipeline::Pipeline;
 /// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
 pub(super) fn network(g: &mut Graph, pipeline: &Pipeline, classes: usize, batch: usize) -> Value {
     let encoder = &pipeline.encoder;
-    let image = grey_image(g, "image", batch, encoder.image_size_px());
+    let shown = (batch, encoder.image_size_px());
+    let image = seen_image(g, "image", shown, pipeline.tuned_intensity());
     let encoded = encoder.encode(g, &pipeline.adapter.network(), image);
-    decode_masks(
-        g,
-        &pipeline.transformer.for_classes(classes),
-        encoded.features,
-    )
-    .logits
+    let decoder = pipeline.transformer.for_classes(classes);
+    let masks = match encoded.embedding(g) {
+        None => sam::decode_masks(g, &decoder, encoded.features),
+        Some(embedding) => sam2::decode_masks(g, &decoder, &embedding),
+    };
+    masks.logits
 }
 
 /// A program that segments volumes slice by slice.

@@ -22,7 +22,7 @@ pub use encoder::{Encoded, encode};
 pub use positions::dense_positions;
 pub(crate) use prompt::encode_padded;
 pub use prompt::{EncodedPrompts, Prompts, encode_prompts};
-pub use reconstruct::reconstruction_loss;
+pub use reconstruct::{pixel_reconstruction_loss, reconstruction_loss};
 
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,36 @@ pub fn reconstruction_loss(
         run_blocks(g, config, &Adapter::None, x).features
     });
     let flat = g.reshape(features, &[batch, count, config.out_channels]);
-    let prediction = linear(g, "reconstruction", flat, patch * patch * 3);
+    errors(g, image, flat, patch)
+}
+
+/// As [`reconstruction_loss`] for an encoder whose patches overlap, so that pixels are hidden and not patch
+/// embeddings: `encode` makes features `[batch, grid, grid, channels]` of an image in which a learned colour,
+/// `mask_token`, takes the place of hidden cells.
+pub fn pixel_reconstruction_loss(
+    g: &mut Graph,
+    image: Value,
+    hidden: Value,
+    encode: impl FnOnce(&mut Graph, Value) -> Value,
+) -> Value {
+    let [batch, size, _, _] = g.dims(image);
+    let [_, count] = g.dims(hidden);
+    let grid = count.isqrt();
+    let cell = size / grid.max(1);
+    let token = g.param("mask_token", &[1, 1, 3], Init::Zeros);
+    let is_hidden = g.reshape(hidden, &[batch, grid, 1, grid, 1, 1]);
+    let is_hidden = g.broadcast(is_hidden, &[batch, grid, cell, grid, cell, 1]);
+    let is_hidden = g.reshape(is_hidden, &[batch, size, size, 1]);
+    let seen = g.select(is_hidden, token, image);
+    let features = encode(g, seen);
+    let [_, _, _, channels] = g.dims(features);
+    let flat = g.reshape(features, &[batch, count, channels]);
+    errors(g, image, flat, cell)
+}
+
+/// Mean error of the standardised pixels of every patch, predicted from `features [batch, patches, channels]`.
+fn errors(g: &mut Graph, image: Value, features: Value, patch: usize) -> Value {
+    let prediction = linear(g, "reconstruction", features, patch * patch * 3);
     let target = patchify(g, image, patch);
     let errors = patch_errors(g, prediction, target, true);
     g.mean(errors, &[0, 1])

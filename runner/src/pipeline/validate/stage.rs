@@ -45,18 +45,22 @@ impl Check<'_> {
         }
     }
 
-    /// TinyViT's published weights are for images in 0…1, which only teachers and experts see whatever
+    /// TinyViT's and SAM 2's published weights are for images in 0…1, which only teachers and experts see whatever
     /// the data set's intensities.
     fn scale(&self, index: usize, stage: &Stage) -> Result<(), Diagnostic> {
         let intensity = self.pipeline.data.get(stage.data()).map(Source::intensity);
         match (stage, &self.pipeline.encoder, intensity) {
             (
                 Stage::Finetune(_) | Stage::Evaluate(_),
-                Encoder::TinyVit(_),
+                Encoder::TinyVit(_) | Encoder::Sam2(_),
                 Some(Intensity::ZScore),
             ) => {
+                let name = match self.pipeline.encoder {
+                    Encoder::Sam2(_) => "SAM 2",
+                    _ => "TinyViT",
+                };
                 let message = format!(
-                    "TinyViT takes images in 0…1, and those of `{}` are ZScore",
+                    "{name} takes images in 0…1, and those of `{}` are ZScore",
                     stage.data()
                 );
                 let note = "give the data set `intensity: Percentile(low: 1, high: 99)`";
