@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use samora_engine::Tensor;
-use samora_engine::weights::{Decoder, Import, Weights, fit};
+use samora_engine::weights::{Decoder, Import, MaskHeads, Weights, fit};
 
 use super::Findings;
 use super::stages::Graphs;
@@ -89,7 +89,7 @@ impl WeightFiles {
         if let Some(known) = self.read.get(path) {
             return known.clone();
         }
-        let import = Import::read(path, Decoder::PromptFree);
+        let import = Import::read(path, Decoder::PromptFree(MaskHeads::default()));
         let import = import
             .map_err(|error| findings.problem(error.to_string()))
             .ok();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use samora_engine::Graph;
-use samora_engine::weights::{Decoder, Import, WeightFile, Weights, fit};
+use samora_engine::weights::{Decoder, Import, MaskHeads, WeightFile, Weights, fit};
 use sha2::{Digest, Sha256};
 
 use super::segment;
@@ -178,7 +178,7 @@ fn given(files: &[&Path], root: &Path, graph: &Graph, stages: &[&Stage]) -> Resu
         let stage = Weights::read(&checkpoint(root, stage.name()))?;
         trained.tensors.extend(stage.tensors);
     }
-    let read = |path: &&Path| Import::read(path, Decoder::PromptFree);
+    let read = |path: &&Path| Import::read(path, Decoder::PromptFree(MaskHeads::default()));
     let imports = files.iter().map(read).collect::<Result<_, _>>()?;
     let (published, reports) = fit(imports, graph, &trained)?;
     for report in reports {
