@@ -7,7 +7,7 @@ use super::{
     affine, attention_cases, batch_norm, conv, gather, l2_normalize, layer_norm, matmul, pointwise,
     random, reduce, resize, softmax, unfold, view,
 };
-use crate::nn::loss;
+use crate::nn::{attention, loss};
 use crate::random::Stream;
 use crate::{DType, Graph, Init, Remat, Result, Tensor, Value, cpu, differentiate};
 
@@ -58,6 +58,7 @@ pub fn cases() -> Vec<Case> {
         gather::CASES,
         attention_cases::CASES,
         random::CASES,
+        attention::CASES,
         loss::CASES,
     ]
     .concat()
