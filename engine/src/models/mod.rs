@@ -1,6 +1,7 @@
 //! Whole networks as pure functions: configuration and inputs in, values out. Parameters carry the
 //! names of the published checkpoints.
 
+pub mod hsam;
 pub mod mae;
 pub mod sam;
 pub mod sam2;

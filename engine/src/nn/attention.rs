@@ -4,6 +4,7 @@ use samora_shaders::Tokens;
 
 use super::linear::{linear, linear_with};
 use crate::ops::attention::Attend;
+use crate::ops::cases::{Case, operand};
 use crate::{Graph, Init, Value};
 
 /// PyTorch's `nn.MultiheadAttention` under `name`: `in_proj_weight [3c, c]` (Xavier-uniform),
@@ -64,4 +65,56 @@ pub fn projected_attention(
         );
         linear(g, "out_proj", y, c)
     })
+}
+
+/// H-SAM's attention (transformer.py, `Attention2`) under `name`, as [`projected_attention`] with as many
+/// channels inside as outside: `(softmax(Q·Kᵀ/√d) ⊙ mask)·V`, d being the channels of a head. The factors
+/// `mask [batch, queries, keys]` are those of all heads; rows of the product need not sum to 1.
+pub fn modulated_attention(
+    g: &mut Graph,
+    name: &str,
+    [q, k, v]: [Value; 3],
+    mask: Value,
+    heads: usize,
+) -> Value {
+    let [batch, queries, c] = g.dims(q);
+    let [_, _, keys] = g.dims(mask);
+    let width = c / heads.max(1);
+    g.within(name, |g| {
+        let [q, k, v] = [("q_proj", q), ("k_proj", k), ("v_proj", v)].map(|(name, x)| {
+            let y = linear(g, name, x, c);
+            let [batch, n, _] = g.dims(y);
+            let y = g.reshape(y, &[batch, n, heads, width]);
+            g.permute(y, &[0, 2, 1, 3])
+        });
+        let q = g.scale(q, 1.0 / (width as f32).sqrt());
+        let k = g.transpose(k);
+        let logits = g.matmul(q, k);
+        let p = g.softmax(logits);
+        let mask = g.reshape(mask, &[batch, 1, queries, keys]);
+        let p = g.mul(p, mask);
+        let y = g.matmul(p, v);
+        let y = g.permute(y, &[0, 2, 1, 3]);
+        let y = g.reshape(y, &[batch, queries, c]);
+        linear(g, "out_proj", y, c)
+    })
+}
+
+/// Test cases.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "modulated attention of few to many",
+        build: |g| modulated(g, 3, 10),
+    },
+    Case {
+        name: "modulated attention of many to few",
+        build: |g| modulated(g, 7, 2),
+    },
+];
+
+fn modulated(g: &mut Graph, queries: usize, keys: usize) -> Vec<Value> {
+    let q = operand(g, "q", &[2, queries, 6]);
+    let [k, v] = ["k", "v"].map(|name| operand(g, name, &[2, keys, 6]));
+    let mask = operand(g, "mask", &[2, queries, keys]);
+    vec![modulated_attention(g, "attn", [q, k, v], mask, 2)]
 }

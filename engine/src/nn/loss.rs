@@ -34,6 +34,24 @@ pub fn dice_loss(g: &mut Graph, logits: Value, labels: Value) -> Value {
     one_minus_dice(g, common, denominator)
 }
 
+/// SAMed's loss of class `logits [.., classes]` against u32 labels of all their pixels, `[pixels]`: the sum
+/// of [`cross_entropy`] and [`dice_loss`] with these weights.
+pub fn segmentation(
+    g: &mut Graph,
+    logits: Value,
+    labels: Value,
+    (cross_entropy_weight, dice_weight): (f32, f32),
+) -> Value {
+    let [pixels] = g.dims::<1>(labels);
+    let classes = g.shape(logits).last().copied().unwrap_or(1);
+    let logits = g.reshape(logits, &[pixels, classes]);
+    let ce = cross_entropy(g, logits, labels);
+    let dice = dice_loss(g, logits, labels);
+    let ce = g.scale(ce, cross_entropy_weight);
+    let dice = g.scale(dice, dice_weight);
+    g.add(ce, dice)
+}
+
 /// Soft Dice loss of SAMora's denoiser for `prediction` and `target [b, …]` in [0, 1]: the mean over
 /// samples of `1 − (2Σpt + s)/(Σp + Σt + s)`.
 pub fn soft_dice(g: &mut Graph, prediction: Value, target: Value) -> Value {

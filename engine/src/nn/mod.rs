@@ -1,7 +1,7 @@
 //! Layers and losses: functions from values to values that declare their parameters under the names
 //! of the published checkpoints. Activations are `[batch, tokens, channels]` or `[batch, h, w, channels]`.
 
-mod attention;
+pub(crate) mod attention;
 mod conv;
 mod hl_attn;
 mod linear;
@@ -9,7 +9,7 @@ mod lora;
 pub mod loss;
 mod norm;
 
-pub use attention::{multi_head, projected_attention};
+pub use attention::{modulated_attention, multi_head, projected_attention};
 pub use conv::{conv, conv_transpose2x2};
 pub use hl_attn::{HlAttn, HlAttnMode, hl_attn};
 pub use linear::{linear, linear_with, mlp};

@@ -81,8 +81,8 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "overhanging windows with attended pads, without positions",
         build: |g| {
-            let [q, k, v] = ["q", "k", "v"].map(|n| operand(g, n, &[2, 20, 4]));
-            let cfg = grid(g, (4, 2), [4, 5, 3, 3], true);
+            let [q, k, v] = ["q", "k", "v"].map(|n| operand(g, n, &[2, 20, 8]));
+            let cfg = grid(g, (8, 2), [4, 5, 3, 3], true);
             let rel_pos = None;
             vec![g.attention(q, k, v, Attend { rel_pos, ..cfg })]
         },

@@ -7,7 +7,8 @@ use super::{
     affine, attention_cases, batch_norm, conv, gather, l2_normalize, layer_norm, matmul, pointwise,
     random, reduce, resize, softmax, unfold, view,
 };
-use crate::nn::loss;
+use crate::models::sam2;
+use crate::nn::{attention, loss};
 use crate::random::Stream;
 use crate::{DType, Graph, Init, Remat, Result, Tensor, Value, cpu, differentiate};
 
@@ -40,7 +41,7 @@ pub struct CaseGraph {
     pub gradients: Vec<Option<Value>>,
 }
 
-/// Every case of every op.
+/// Every case of every op, and of what losses and SAM 2 compose of them.
 pub fn cases() -> Vec<Case> {
     [
         pointwise::CASES,
@@ -58,7 +59,9 @@ pub fn cases() -> Vec<Case> {
         gather::CASES,
         attention_cases::CASES,
         random::CASES,
+        attention::CASES,
         loss::CASES,
+        sam2::CASES,
     ]
     .concat()
 }

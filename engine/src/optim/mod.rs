@@ -57,6 +57,16 @@ impl OptimConfig {
     }
 }
 
+/// The number of the step's epoch, counted from 0, a scalar: ⌊steps taken / `steps_per_epoch`⌋. It follows
+/// from the state that [`minimise`] keeps, so a run that is continued counts on.
+pub fn epoch(g: &mut Graph, steps_per_epoch: usize) -> Value {
+    let step = steps_taken(g);
+    // In the middle of steps, rounding does not lead into the next epoch.
+    let middle = g.offset(step, 0.5);
+    let epochs = g.scale(middle, 1.0 / steps_per_epoch.max(1) as f32);
+    g.floor(epochs)
+}
+
 /// How gradients are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backward {
@@ -105,7 +115,7 @@ pub fn minimise(
         .filter_map(|(&param, gradient)| Some((param, gradient?)))
         .collect();
     let mut norm = (scale.is_some() || config.clip_norm.is_some()).then(|| total_norm(g, &pairs));
-    let step = g.state("step", Tensor::full(&[], 0.0));
+    let step = steps_taken(g);
     let learning_rate = config
         .schedule
         .rate(g, step, config.learning_rate, total_steps);
@@ -135,6 +145,14 @@ pub fn minimise(
         gradient_norm: config.clip_norm.and(norm),
         updated: pairs.into_iter().map(|(param, _)| param).collect(),
     }
+}
+
+/// The state [`STEPS`].
+fn steps_taken(g: &mut Graph) -> Value {
+    let scope = g.replace_scope(Vec::new());
+    let step = g.state(STEPS, Tensor::full(&[], 0.0));
+    g.replace_scope(scope);
+    step
 }
 
 #[cfg(test)]

@@ -17,50 +17,40 @@ const EXPERTS: &str = ".samora_adapter.experts.";
 /// # Errors
 /// Weights without updates, or of more than one expert.
 pub fn samed_lora(weights: &Weights) -> Result<Weights> {
-    let experts = experts(weights);
-    if experts.len() > 1 {
-        let names = experts.into_keys().collect::<Vec<_>>().join(", ");
-        return Err(refused(format!(
-            "a SAMed file holds one LoRA, these weights {names}; convert one expert's checkpoint"
-        )));
-    }
-    let mut exported = Weights {
-        metadata: weights.metadata.clone(),
-        ..Weights::default()
+    one_lora(weights, &["prompt_encoder.", "mask_decoder."])
+}
+
+/// H-SAM's file for images of `image_size_px`: as [`samed_lora`], with the second mask decoder's tensors,
+/// and everything else that H-SAM's loader asks for. What has no effect there (attention between classes,
+/// what only prompts use, predictions of quality) is zero unless the weights have it.
+///
+/// # Errors
+/// As [`samed_lora`]; weights without H-SAM's decoders; an image size that H-SAM's code does not know.
+pub fn hsam(weights: &Weights, image_size_px: usize) -> Result<Weights> {
+    let prefixes = ["prompt_encoder.", "mask_decoder.", "mask_decoder2."];
+    let mut exported = one_lora(weights, &prefixes)?;
+    let needs = |name: &str| match exported.tensors.get(name) {
+        Some(tensor) => Ok(tensor.shape.clone()),
+        None => Err(Error::Tensor {
+            name: name.into(),
+            message: "an H-SAM file holds it, these weights lack it; convert the checkpoint of a \
+                      network with H-SAM's decoder, with what it started from"
+                .into(),
+        }),
     };
-    for (name, tensor) in &weights.tensors {
-        if name.starts_with("prompt_encoder.") || name.starts_with("mask_decoder.") {
-            exported.tensors.insert(name.clone(), tensor.clone());
-            continue;
-        }
-        let (plain, tensor) = match name.split_once(EXPERTS) {
-            Some((block, rest)) => {
-                let (expert, part) = rest.split_once('.').unwrap_or((rest, ""));
-                let factor = weights
-                    .tensors
-                    .get(&format!("{block}{ADAPTER}{expert}_scale"));
-                let factor = match part.starts_with("linear_b_") {
-                    true => factor
-                        .and_then(|t| t.as_f32().first().copied())
-                        .unwrap_or(1.0),
-                    false => 1.0,
-                };
-                let scaled = tensor.as_f32().iter().map(|x| factor * x).collect();
-                let scaled = Tensor::f32(&tensor.shape, scaled);
-                (format!("{block}.attn.qkv.{part}"), scaled)
-            }
-            None => (name.clone(), tensor.clone()),
-        };
-        if let Some(name) = Layout::SAMED_LORA.export(&plain) {
-            exported.tensors.insert(name, tensor);
-        }
+    needs("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")?;
+    needs("prompt_encoder.no_mask_embed.weight")?;
+    needs("mask_decoder.mask_tokens.weight")?;
+    let tokens = needs("mask_decoder2.mask_tokens.weight")?;
+    let unused = unused_by_hsam(&tokens, image_size_px)?;
+    for (name, shape) in unused {
+        let tensors = exported.tensors.entry(name);
+        tensors.or_insert_with(|| Tensor::full(&shape, 0.0));
     }
-    match exported.tensors.keys().any(|name| name.starts_with("w_a_")) {
-        true => Ok(exported),
-        false => Err(refused(
-            "there is no LoRA of a ViT's blocks in these weights".into(),
-        )),
-    }
+    let of_prompts = exported.below("prompt_encoder.").tensors.into_iter();
+    let again = of_prompts.map(|(name, tensor)| (format!("prompt_encoder2.{name}"), tensor));
+    exported.tensors.extend(again);
+    Ok(exported)
 }
 
 /// The tensors that SAMora's payload keeps: experts with their factors, HL-Attn and mask decoder. See
@@ -117,6 +107,122 @@ pub fn samora_payload(weights: &Weights) -> Item<'_> {
     }
     say("model", Item::Tensors(tensors));
     Item::Dict(items)
+}
+
+/// The one LoRA of `weights` under SAMed's names, and the tensors whose names start like one of `kept`.
+fn one_lora(weights: &Weights, kept: &[&str]) -> Result<Weights> {
+    let experts = experts(weights);
+    if experts.len() > 1 {
+        let names = experts.into_keys().collect::<Vec<_>>().join(", ");
+        return Err(refused(format!(
+            "such a file holds one LoRA, these weights {names}; convert one expert's checkpoint"
+        )));
+    }
+    let mut exported = Weights {
+        metadata: weights.metadata.clone(),
+        ..Weights::default()
+    };
+    for (name, tensor) in &weights.tensors {
+        if kept.iter().any(|prefix| name.starts_with(prefix)) {
+            exported.tensors.insert(name.clone(), tensor.clone());
+            continue;
+        }
+        let (plain, tensor) = match name.split_once(EXPERTS) {
+            Some((block, rest)) => {
+                let (expert, part) = rest.split_once('.').unwrap_or((rest, ""));
+                let factor = weights
+                    .tensors
+                    .get(&format!("{block}{ADAPTER}{expert}_scale"));
+                let factor = match part.starts_with("linear_b_") {
+                    true => factor
+                        .and_then(|t| t.as_f32().first().copied())
+                        .unwrap_or(1.0),
+                    false => 1.0,
+                };
+                let scaled = tensor.as_f32().iter().map(|x| factor * x).collect();
+                let scaled = Tensor::f32(&tensor.shape, scaled);
+                (format!("{block}.attn.qkv.{part}"), scaled)
+            }
+            None => (name.clone(), tensor.clone()),
+        };
+        if let Some(name) = Layout::SAMED_LORA.export(&plain) {
+            exported.tensors.insert(name, tensor);
+        }
+    }
+    match exported.tensors.keys().any(|name| name.starts_with("w_a_")) {
+        true => Ok(exported),
+        false => Err(refused(
+            "there is no LoRA of a ViT's blocks in these weights".into(),
+        )),
+    }
+}
+
+/// Names and shapes of what H-SAM's file holds and its network makes no use of, for class tokens of this
+/// shape, `[classes, dim]`.
+fn unused_by_hsam(tokens: &[usize], image_size_px: usize) -> Result<Vec<(String, Vec<usize>)>> {
+    const PATCH: usize = 16;
+    const HIDDEN: usize = 2048;
+    const POINTS: usize = 11;
+    let (&[classes, dim], 224 | 512) = (tokens, image_size_px) else {
+        return Err(Error::Tensor {
+            name: "mask_decoder2.self_attn.q_proj.weight".into(),
+            message: format!(
+                "H-SAM's code takes images of 224 or 512 pixels, not of {image_size_px}"
+            ),
+        });
+    };
+    let positions = (image_size_px / PATCH).pow(2);
+    let mut unused: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut add = |name: String, shape: &[usize]| unused.push((name, shape.to_vec()));
+    for i in 0..POINTS {
+        add(
+            format!("prompt_encoder.point_embeddings.{i}.weight"),
+            &[1, dim],
+        );
+    }
+    add("prompt_encoder.not_a_point_embed.weight".into(), &[1, dim]);
+    // A layer's weight, whose first extent is that of its bias.
+    let mut layer = |name: &str, weight: &[usize]| {
+        add(format!("{name}.weight"), weight);
+        add(format!("{name}.bias"), &weight[..1]);
+    };
+    for (name, shape) in [
+        ("0", &[4, 1, 2, 2][..]),
+        ("1", &[4]),
+        ("3", &[16, 4, 2, 2]),
+        ("4", &[16]),
+        ("6", &[dim, 16, 1, 1]),
+    ] {
+        layer(&format!("prompt_encoder.mask_downscaling.{name}"), shape);
+    }
+    for decoder in ["mask_decoder", "mask_decoder2"] {
+        for (i, out) in [dim, dim, classes].into_iter().enumerate() {
+            layer(
+                &format!("{decoder}.iou_prediction_head.layers.{i}"),
+                &[out, dim],
+            );
+        }
+    }
+    layer("mask_decoder2.med_sel.0", &[1, classes]);
+    for name in ["self_attn", "self_attn2"] {
+        for part in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            let shape = [positions, positions];
+            layer(&format!("mask_decoder2.{name}.{part}"), &shape);
+        }
+    }
+    layer("mask_decoder2.norm1", &[positions]);
+    layer("mask_decoder2.norm2", &[positions]);
+    layer("mask_decoder2.mlp.lin1", &[HIDDEN, positions]);
+    layer("mask_decoder2.mlp.lin2", &[positions, HIDDEN]);
+    for i in 0..2 {
+        for name in ["cross_attn_token_to_image", "cross_attn_image_to_token"] {
+            for (norm, width) in [("norm1", 196), ("norm2", 9), ("norm3", 1024)] {
+                let name = format!("mask_decoder2.transformer2.layers.{i}.{name}.{norm}");
+                layer(&name, &[width]);
+            }
+        }
+    }
+    Ok(unused)
 }
 
 /// The experts by name, with their number of tensors.

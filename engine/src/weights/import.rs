@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::layout::{Layout, ROW, Verdict, architecture, is_left_out_without_prompts};
+use serde::{Deserialize, Serialize};
+
+use super::layout::{Layout, ROW, Verdict, architecture, depends_on_masks, is_for_prompts};
 use super::report::LoadReport;
 use super::{Entry, WeightFile, Weights, file_error, resize_positions, resize_relative};
 use crate::{Error, Graph, Result, SourceKind, Tensor};
@@ -13,8 +15,20 @@ use crate::{Error, Graph, Result, SourceKind, Tensor};
 pub enum Decoder {
     /// SAM's own, with prompts.
     Prompted,
-    /// One token per class and no prompts: SAMed leaves out what depends on the number of masks.
-    PromptFree,
+    /// One token per class and no prompts.
+    PromptFree(MaskHeads),
+}
+
+/// How what depends on the number of masks starts, when SAM's weights start a decoder of classes: mask
+/// tokens, hypernetworks and the head that predicts quality.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MaskHeads {
+    /// From SAM where the shapes agree, as the training code of SAMed and H-SAM has it: it first tries to
+    /// load all, which copies what fits before it fails.
+    #[default]
+    SameShape,
+    /// At random, as that code's rule says.
+    Fresh,
 }
 
 /// The tensors of a weight file under this engine's names.
@@ -25,6 +39,8 @@ pub struct Import {
     /// What was read, and, after [`fit`], where it went.
     pub report: LoadReport,
     layout: Layout,
+    /// Whether what depends on the number of masks is taken only where its shape is the network's.
+    has_other_masks: bool,
 }
 
 impl WeightFile {
@@ -59,6 +75,7 @@ impl Import {
                 ..LoadReport::default()
             },
             layout,
+            has_other_masks: layout.is_sam() && decoder != Decoder::Prompted,
         };
         for (full, entry) in file.entries() {
             let (name, by_row) = match layout.import(&full[prefix.len()..]) {
@@ -70,8 +87,14 @@ impl Import {
                     continue;
                 }
             };
-            let for_prompts = layout.is_sam() && is_left_out_without_prompts(&name);
-            if for_prompts && decoder == Decoder::PromptFree {
+            let is_left_out = match decoder {
+                Decoder::Prompted => false,
+                Decoder::PromptFree(heads) => {
+                    let starts_fresh = heads == MaskHeads::Fresh && layout.is_sam();
+                    is_for_prompts(&name) || (starts_fresh && depends_on_masks(&name))
+                }
+            };
+            if is_left_out {
                 import.report.skipped.push(full.clone());
                 continue;
             }
@@ -98,7 +121,8 @@ impl Import {
 /// `trained` holds is not taken from files and not missing.
 ///
 /// Position tables of another grid are resized as SAMed does (sam_lora_image_encoder.py): `pos_embed`
-/// bilinearly, `rel_pos_h` and `rel_pos_w` linearly.
+/// bilinearly, `rel_pos_h` and `rel_pos_w` linearly. What depends on the number of masks is left out of a
+/// SAM file where its shape is another.
 ///
 /// # Errors
 /// A tensor of another shape than the parameter, or a parameter that is missing from a file whose
@@ -121,15 +145,24 @@ pub fn fit(
             weights,
             mut report,
             layout,
+            has_other_masks,
         } = import;
         needed_by.push((layout, report.file.clone(), names_of(&weights, &report)));
         for (name, tensor) in weights.tensors {
-            let Some(shape) = waiting.remove(name.as_str()) else {
-                if !is_known(graph, &name) {
+            let is_optional = has_other_masks && depends_on_masks(&name);
+            let shape = match waiting.get(name.as_str()).copied() {
+                None if is_known(graph, &name) => continue,
+                None if !is_optional => {
                     report.unexpected.push(name);
+                    continue;
                 }
-                continue;
+                Some(shape) if tensor.shape == shape || !is_optional => shape,
+                None | Some(_) => {
+                    report.skipped.push(name);
+                    continue;
+                }
             };
+            waiting.remove(name.as_str());
             let tensor = match tensor.shape == shape {
                 true => {
                     report.taken.push(name.clone());

@@ -17,9 +17,9 @@ use std::path::Path;
 use safetensors::{Dtype, View};
 
 pub use element::Element;
-pub use export::{samed_lora, samora, samora_payload};
+pub use export::{hsam, samed_lora, samora, samora_payload};
 pub use file::{Entry, Format, WeightFile};
-pub use import::{Decoder, Import, fit};
+pub use import::{Decoder, Import, MaskHeads, fit};
 pub use pth::{Item, write_torch};
 pub use report::LoadReport;
 pub use resize::{resize_positions, resize_relative};

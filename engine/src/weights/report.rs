@@ -13,7 +13,7 @@ pub struct LoadReport {
     pub taken: Vec<String>,
     /// Position tables resized to another grid.
     pub resized: Vec<String>,
-    /// The file's names that a rule leaves out.
+    /// Tensors that a rule leaves out.
     pub skipped: Vec<String>,
     /// Parameters that no file gives; they start at random.
     pub missing: Vec<String>,

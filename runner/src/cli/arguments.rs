@@ -429,6 +429,9 @@ pub struct ConvertArgs {
     /// Whose names the tensors get; without it they keep theirs
     #[arg(long, value_enum)]
     pub to: Option<Target>,
+    /// Of H-SAM's file: height and width of the images, 224 or 512
+    #[arg(long, value_name = "PIXELS", requires = "to")]
+    pub size: Option<usize>,
     /// Write over a file that is there
     #[arg(long)]
     pub overwrite: bool,
@@ -439,6 +442,8 @@ pub struct ConvertArgs {
 pub enum Target {
     /// SAMed's file: one LoRA as w_a_000, w_b_000, …, and the mask decoder
     SamedLora,
+    /// H-SAM's file: one LoRA, both mask decoders, and all else that its loader asks for
+    Hsam,
     /// SAMora's payload: experts, HL-Attn and mask decoder
     Samora,
 }

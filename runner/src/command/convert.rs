@@ -4,7 +4,7 @@ use std::path::Path;
 use std::slice::from_ref;
 
 use samora_engine::weights::{
-    Decoder, Import, Item, Weights, samed_lora, samora, samora_payload, write_torch,
+    Decoder, Import, Item, Weights, hsam, samed_lora, samora, samora_payload, write_torch,
 };
 
 use super::expect_ending;
@@ -35,6 +35,14 @@ pub fn convert(args: &ConvertArgs) -> Result<()> {
     let weights = match args.to {
         None => weights,
         Some(Target::SamedLora) => samed_lora(&weights)?,
+        Some(Target::Hsam) => match args.size {
+            Some(size) => hsam(&weights, size)?,
+            None => {
+                let message =
+                    "H-SAM's files differ by the size of the images: give --size 224 or 512";
+                return Err(Error::Usage(message.into()));
+            }
+        },
         Some(Target::Samora) => samora(&weights)?,
     };
     match (extension.as_str(), args.to) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use samora_engine::nn::HlAttnMode;
-use samora_engine::weights::{self, Import};
+use samora_engine::weights::{self, Import, MaskHeads};
 
 use super::{BATCH, FineTuned, Trained};
 use crate::data::formats::Arrays;
@@ -37,7 +37,8 @@ impl FineTuned {
     /// # Errors
     /// Files that cannot be read or hold no trained mask decoder, or something that must be given.
     pub fn published(given: &Published) -> Result<Self> {
-        let read = |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree);
+        let read =
+            |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree(MaskHeads::default()));
         let imports: Vec<Import> = given.weights.iter().map(read).collect::<Result<_, _>>()?;
         let tensors = Tensors(&imports);
         let Some([tokens, _]) = tensors.shape("mask_decoder.mask_tokens.weight") else {
@@ -200,7 +201,10 @@ impl Tensors<'_> {
     }
 
     fn decoder(&self) -> Decoder {
-        Decoder::default()
+        match self.any("mask_decoder2.") {
+            true => Decoder::hsam(),
+            false => Decoder::default(),
+        }
     }
 }
 

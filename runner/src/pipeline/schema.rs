@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use samora_engine::Remat;
 use samora_engine::gpu::Precision;
 use samora_engine::optim::Backward;
+use samora_engine::weights::MaskHeads;
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
@@ -33,6 +34,9 @@ pub struct Pipeline {
     /// [`Masked`]: super::Objective::Masked
     #[serde(default)]
     pub weights: Option<WeightFiles>,
+    /// How what depends on the number of masks starts where these weights are a SAM's.
+    #[serde(default)]
+    pub mask_heads: MaskHeads,
     /// What fine-tuning shows the encoder of a data set's intensities: those themselves (`UnitRange`), or `ImageNet`,
     /// which needs them in 0…1. By default what its published weights are fine-tuned with: `ImageNet` of `Sam2(…)`.
     #[serde(default)]
@@ -69,6 +73,7 @@ impl Pipeline {
             data: BTreeMap::new(),
             encoder,
             weights: None,
+            mask_heads: MaskHeads::default(),
             intensity: None,
             adapter: Adapter::Nothing {},
             decoder: Decoder::default(),

@@ -5,11 +5,13 @@ mod stage;
 use std::ops::Range;
 
 use super::diagnostic::Diagnostic;
+use super::encoder::Encoder;
 use super::overrides::Override;
 use super::schema::Pipeline;
 use super::source::Source as Text;
 use super::stages::Stage;
 use super::syntax::{Kind, Node};
+use super::variant::Decoder;
 use crate::data::input_intensity::InputIntensity;
 use crate::data::source::{Intensity, Source};
 
@@ -81,6 +83,23 @@ impl Check<'_> {
             .map_err(|(field, rule)| {
                 self.fault(&["transformer", field], format!("{field}: {rule}"))
             })?;
+        if let Decoder::HSam { noise, .. } = &self.pipeline.decoder {
+            noise.check().map_err(|(field, rule)| {
+                self.fault(&["decoder", "noise", field], format!("{field}: {rule}"))
+            })?;
+            if !encoder.out_channels().is_multiple_of(16) {
+                let channels = encoder.out_channels();
+                let message = format!("H-SAM divides the encoder's {channels} channels by 16");
+                return Err(self.fault(&["decoder"], message));
+            }
+            if let Encoder::Sam2(_) = encoder {
+                let message =
+                    "H-SAM's decoders are for SAM's features; SAM 2 has a decoder of its own";
+                return Err(self
+                    .fault(&["decoder"], message.into())
+                    .note("write `decoder: Sam`"));
+            }
+        }
         let adapter = self.pipeline.adapter.check();
         adapter.map_err(|(field, rule)| self.fault(&["adapter", field], format!("{field}: {rule}")))
     }

@@ -1,5 +1,6 @@
 //! The variant of a pipeline: what the frozen encoder carries, and which decoder follows it.
 
+use samora_engine::models::hsam::{Noise, Prediction};
 use samora_engine::models::sam::{self, Fusion, MaskDecoderConfig};
 use samora_engine::nn::{self, HlAttn, HlAttnMode};
 use serde::{Deserialize, Serialize};
@@ -133,16 +134,37 @@ impl Adapter {
 }
 
 /// Which decoder turns the encoder's features into masks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Decoder {
-    /// SAM's mask decoder without prompts and with a token for each class (SAMed).
+    /// The mask decoder of the encoder's own family, without prompts and with a token for each class: SAM's (SAMed),
+    /// or SAM 2's over `Sam2(…)`.
     Sam {},
+    /// H-SAM's two decoders over SAM's features, of which the second refines the masks of the first up to the image's
+    /// size (Cheng et al. 2024).
+    HSam {
+        /// Which logits are predicted with.
+        #[serde(default)]
+        prediction: Prediction,
+        /// What training adds.
+        #[serde(default)]
+        noise: Noise,
+    },
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         Self::Sam {}
+    }
+}
+
+impl Decoder {
+    /// H-SAM's as it is published.
+    pub fn hsam() -> Self {
+        Self::HSam {
+            prediction: Prediction::default(),
+            noise: Noise::default(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const SWITCHES: [(&str, Option<&str>, &[&str]); 3] = [
             "Nothing",
         ],
     ),
-    ("decoder", Some("Sam"), &["Sam"]),
+    ("decoder", Some("Sam"), &["Sam", "HSam"]),
     ("encoder", None, &["Sam", "TinyVit", "Sam2"]),
 ];
 /// Fields that stages have in common; the last three of those that train.

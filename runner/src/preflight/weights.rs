@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use samora_engine::Tensor;
-use samora_engine::weights::{Decoder, Import, Weights, fit};
+use samora_engine::weights::{Decoder, Import, MaskHeads, Weights, fit};
 
 use super::Findings;
 use super::stages::Graphs;
@@ -32,7 +32,7 @@ impl WeightFiles {
         for stage in &pipeline.stages {
             let files = published_files(pipeline, stage);
             let imports: Vec<Import> = (files.iter())
-                .filter_map(|path| self.import(path, findings))
+                .filter_map(|path| self.import(path, pipeline.mask_heads, findings))
                 .collect();
             let Some((_, built)) = graphs.get(stage.name()) else {
                 continue;
@@ -85,11 +85,11 @@ impl WeightFiles {
         }
     }
 
-    fn import(&mut self, path: &Path, findings: &mut Findings) -> Option<Import> {
+    fn import(&mut self, path: &Path, heads: MaskHeads, findings: &mut Findings) -> Option<Import> {
         if let Some(known) = self.read.get(path) {
             return known.clone();
         }
-        let import = Import::read(path, Decoder::PromptFree);
+        let import = Import::read(path, Decoder::PromptFree(heads));
         let import = import
             .map_err(|error| findings.problem(error.to_string()))
             .ok();

@@ -197,6 +197,7 @@ fn settings(pipeline: &Pipeline, stage: &Stage) -> Result<BTreeMap<String, Strin
             say("adapter", part_to_ron(&pipeline.adapter)?);
             say("input", format!("{:?}", pipeline.tuned_intensity()));
             say("decoder", part_to_ron(&pipeline.decoder)?);
+            say("mask heads", format!("{:?}", pipeline.mask_heads));
             say("transformer", part_to_ron(&pipeline.transformer)?);
         }
         Stage::Pretrain(_) | Stage::Evaluate(_) => {}

@@ -3,24 +3,26 @@
 
 use std::sync::Arc;
 
+use samora_engine::models::hsam::hsam_loss;
 use samora_engine::models::sam::{Adapter, Fusion};
 use samora_engine::nn::Level;
-use samora_engine::nn::loss::{cross_entropy, dice_loss};
+use samora_engine::nn::loss::segmentation;
+use samora_engine::optim::epoch;
 use samora_engine::random::Stream;
 use samora_engine::{DType, Graph, Tensor};
 
 use super::Context;
-use super::segment::network;
+use super::segment::{Logits, network};
 use super::train::{Batch, Built, Length, train};
 use crate::data::augment::{hsam, samed};
 use crate::data::dataset::{Dataset, Part};
 use crate::data::error::DataError;
 use crate::data::loader::Sampler;
-use crate::data::prepare::{example, stored};
+use crate::data::prepare::{example, resized_label, stored};
 use crate::data::quirk::Quirk;
 use crate::data::split::SliceId;
 use crate::error::{Error, Result};
-use crate::pipeline::{Augmentation, Finetune, Pipeline};
+use crate::pipeline::{Augmentation, Decoder, Finetune, Pipeline};
 
 /// Trains the stage.
 ///
@@ -37,10 +39,15 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
         )));
     };
     let length = Length::new(&sampler, stage.epochs, stage.max_steps);
-    let built = graph(ctx.pipeline, stage, data.classes().len(), length.steps)?;
+    let built = graph(ctx.pipeline, stage, data.classes().len(), length)?;
     let given = ctx.weights(&stage.name, &built.graph)?;
     let encoder = &ctx.pipeline.encoder;
-    let sizes = (encoder.image_size_px(), 4 * encoder.grid());
+    let grid = encoder.grid();
+    let full = match ctx.pipeline.decoder {
+        Decoder::Sam {} => None,
+        Decoder::HSam { .. } => Some(16 * grid),
+    };
+    let sizes = (encoder.image_size_px(), 4 * grid, full);
     let stream = Stream::named(seed, &stage.name);
     let (augmentation, quirks) = (stage.augmentation, stage.quirks.clone());
     let make = move |t: u64| {
@@ -58,7 +65,7 @@ pub(super) fn run(ctx: &Context<'_>, stage: &Finetune) -> Result<()> {
     )
 }
 
-/// The training graph; `steps` is the length of the schedule.
+/// The training graph; `length` is that of the schedule.
 ///
 /// # Errors
 /// A configuration the networks cannot take.
@@ -66,28 +73,42 @@ pub(super) fn graph(
     pipeline: &Pipeline,
     stage: &Finetune,
     classes: usize,
-    steps: usize,
+    length: Length,
 ) -> Result<Built> {
     let mut g = Graph::new();
-    let logits = network(&mut g, pipeline, classes, stage.batch);
-    let pixels = stage.batch * (4 * pipeline.encoder.grid()).pow(2);
-    let labels = g.input("label", &[pixels], DType::U32);
-    let logits = g.reshape(logits, &[pixels, classes + 1]);
-    let ce = cross_entropy(&mut g, logits, labels);
-    let dice = dice_loss(&mut g, logits, labels);
-    let ce = g.scale(ce, stage.loss.cross_entropy);
-    let dice = g.scale(dice, stage.loss.dice);
-    let loss = g.add(ce, dice);
+    let weights = (stage.loss.cross_entropy, stage.loss.dice);
+    let grid = pipeline.encoder.grid();
+    let labels = |g: &mut Graph, name: &str, extent: usize| {
+        g.input(name, &[stage.batch * extent * extent], DType::U32)
+    };
+    let loss = match network(&mut g, pipeline, (classes, stage.batch), true) {
+        Logits::One(logits) => {
+            let labels = labels(&mut g, "label", 4 * grid);
+            segmentation(&mut g, logits, labels, weights)
+        }
+        Logits::Two(masks) => {
+            let low = labels(&mut g, "label", 4 * grid);
+            let full = labels(&mut g, "full_label", 16 * grid);
+            let epoch = epoch(&mut g, length.per_epoch);
+            hsam_loss(&mut g, masks, [low, full], weights, epoch).total
+        }
+    };
+    let is_lora = matches!(pipeline.adapter.network(), Adapter::Lora { .. });
     let trains = |name: &str| {
+        let decoders = ["mask_decoder.", "mask_decoder2."];
         let of_encoder = [".samora_adapter.fuser.", ".attn.qkv.linear_"];
-        name.starts_with("mask_decoder.") || of_encoder.iter().any(|part| name.contains(part))
+        // SAMed and H-SAM train the prompt encoder too, of which only this has an effect.
+        let prompt = is_lora && name == "prompt_encoder.no_mask_embed.weight";
+        prompt
+            || decoders.iter().any(|prefix| name.starts_with(prefix))
+            || of_encoder.iter().any(|part| name.contains(part))
     };
     let saves = |name: &str| trains(name) || name.starts_with("prompt_encoder.");
     let built = Built::new(
         g,
         loss,
         (&stage.optimiser, pipeline.backward()),
-        steps,
+        length.steps,
         trains,
         saves,
     )?;
@@ -110,10 +131,11 @@ pub(super) fn graph(
 fn batch(
     data: &Dataset,
     slices: impl Iterator<Item = (SliceId, Stream)>,
-    (size, low_res): (usize, usize),
+    (size, low_res, full): (usize, usize, Option<usize>),
     (augmentation, quirks): (Augmentation, &[Quirk]),
 ) -> Result<Batch, DataError> {
     let (mut images, mut labels, mut count) = (Vec::new(), Vec::new(), 0);
+    let mut full_labels = Vec::new();
     for (id, mut stream) in slices {
         let (image, label) = stored(data.image_slice(id)?, data.label_slice(id)?, quirks);
         let (image, label) = match augmentation {
@@ -124,10 +146,18 @@ fn batch(
         let example = example(&image, &label, (size, low_res), quirks);
         images.extend(example.image.pixels);
         labels.extend(example.low_res_label.pixels.into_iter().map(u32::from));
+        if let Some(full) = full {
+            let label = resized_label(&example.label, (full, full), quirks);
+            full_labels.extend(label.pixels.into_iter().map(u32::from));
+        }
         count += 1;
     }
-    Ok(vec![
+    let mut batch = vec![
         ("image", Tensor::f32(&[count, size, size, 1], images)),
         ("label", Tensor::u32(&[labels.len()], labels)),
-    ])
+    ];
+    if full.is_some() {
+        batch.push(("full_label", Tensor::u32(&[full_labels.len()], full_labels)));
+    }
+    Ok(batch)
 }

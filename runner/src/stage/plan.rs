@@ -2,7 +2,7 @@
 
 use samora_engine::{Graph, Plan, Value, plan};
 
-use super::train::Built;
+use super::train::{Built, Length};
 use super::{expert, finetune, pretrain, segment};
 use crate::error::{Error, Result};
 use crate::pipeline::{Finetune, Pipeline, Stage};
@@ -10,6 +10,10 @@ use crate::pipeline::{Finetune, Pipeline, Stage};
 /// Steps assumed for the learning-rate schedule, whose length depends on the data but changes no
 /// shape.
 const STEPS: usize = 1000;
+const LENGTH: Length = Length {
+    steps: STEPS,
+    per_epoch: STEPS,
+};
 
 /// What a stage would compute.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ pub fn stage_graph(pipeline: &Pipeline, stage: &Stage) -> Result<StageGraph> {
                 saved: Vec::new(),
             }
         }
-        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), STEPS)?),
+        Stage::Finetune(s) => training(finetune::graph(pipeline, s, classes(&s.data), LENGTH)?),
         Stage::Pretrain(s) => training(pretrain::graph(pipeline, s, STEPS)?),
         Stage::Expert(s) => training(expert::graph(pipeline, s, STEPS)?),
     })

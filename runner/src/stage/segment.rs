@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use samora_engine::gpu::{Device, Program};
-use samora_engine::models::{sam, sam2};
+use samora_engine::models::hsam::{HsamMasks, Noise, Prediction};
+use samora_engine::models::{hsam, sam, sam2};
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value, plan};
 
@@ -18,21 +19,40 @@ use crate::data::volume::Volume;
 use crate::data::zoom::{Interpolation, zoom};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Decoder, Pipeline};
 
-/// Appends encoder, experts and mask decoder. Returns class logits on the decoder's grid,
-/// `[batch, 4·grid, 4·grid, classes + 1]`, for grey images `image [batch, size, size]`.
-pub(super) fn network(g: &mut Graph, pipeline: &Pipeline, classes: usize, batch: usize) -> Value {
+/// Logits of the classes, background first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Logits {
+    /// Of one decoder, `[batch, 4·grid, 4·grid, classes + 1]`.
+    One(Value),
+    /// Of H-SAM's two.
+    Two(HsamMasks),
+}
+
+/// Appends encoder, adapter and decoder for grey images `image [batch, size, size]`. Training has `noise`, if the
+/// decoder has any.
+pub(super) fn network(
+    g: &mut Graph,
+    pipeline: &Pipeline,
+    (classes, batch): (usize, usize),
+    is_training: bool,
+) -> Logits {
     let encoder = &pipeline.encoder;
     let shown = (batch, encoder.image_size_px());
     let image = seen_image(g, "image", shown, pipeline.tuned_intensity());
     let encoded = encoder.encode(g, &pipeline.adapter.network(), image);
-    let decoder = pipeline.transformer.for_classes(classes);
-    let masks = match encoded.embedding(g) {
-        None => sam::decode_masks(g, &decoder, encoded.features),
-        Some(embedding) => sam2::decode_masks(g, &decoder, &embedding),
-    };
-    masks.logits
+    let sizes = pipeline.transformer.for_classes(classes);
+    match pipeline.decoder {
+        Decoder::Sam {} => Logits::One(match encoded.embedding(g) {
+            None => sam::decode_masks(g, &sizes, encoded.features).logits,
+            Some(embedding) => sam2::decode_masks(g, &sizes, &embedding).logits,
+        }),
+        Decoder::HSam { noise, .. } => {
+            let noise = if is_training { noise } else { Noise::NONE };
+            Logits::Two(hsam::decode_twice(g, &sizes, &noise, encoded.features))
+        }
+    }
 }
 
 /// A program that segments volumes slice by slice.
@@ -65,6 +85,7 @@ impl<'d> Segmenter<'d> {
     ) -> Result<Self> {
         let encoder = &pipeline.encoder;
         let (graph, logits) = graph(pipeline, classes, batch);
+        let extent = graph.shape(logits).get(1).copied().unwrap_or(0);
         let planned = plan(&graph, &[logits], device.planning(fuse))?;
         let weights = weights.draw(&graph, pipeline.seed)?;
         let program = Program::new(device, &graph, planned, &weights.tensors)?;
@@ -73,7 +94,7 @@ impl<'d> Segmenter<'d> {
             logits,
             batch,
             size: encoder.image_size_px(),
-            grid: 4 * encoder.grid(),
+            grid: extent,
             axis,
             quirks: quirks.to_vec(),
         })
@@ -214,10 +235,20 @@ fn blank(image: &Volume<f32>) -> Result<Volume<u8>> {
     Ok(Volume::new(image.grid.clone(), voxels, image.path.clone())?)
 }
 
-/// The inference graph: logits on the decoder's grid, `[batch, 4·grid, 4·grid, classes + 1]`.
+/// The inference graph: logits on the decoder's grid, `[batch, extent, extent, classes + 1]`, where the extent is 4·grid,
+/// or of H-SAM 16·grid.
 pub(super) fn graph(pipeline: &Pipeline, classes: usize, batch: usize) -> (Graph, Value) {
     let mut g = Graph::new();
-    let logits = network(&mut g, pipeline, classes, batch);
+    let logits = match network(&mut g, pipeline, (classes, batch), false) {
+        Logits::One(logits) => logits,
+        Logits::Two(masks) => {
+            let prediction = match pipeline.decoder {
+                Decoder::HSam { prediction, .. } => prediction,
+                Decoder::Sam {} => Prediction::default(),
+            };
+            masks.predict(&mut g, prediction)
+        }
+    };
     (g, logits)
 }
 

@@ -105,7 +105,7 @@ pub(super) fn stage_weights(
 ) -> Result<Weights> {
     check_intensity(pipeline, stage)?;
     let files = published_files(pipeline, stage);
-    given(&files, root, graph, &foundations(pipeline, stage))
+    given(pipeline, &files, root, graph, &foundations(pipeline, stage))
 }
 
 /// The files that [`finetuned_weights`] reads: published weights, and checkpoints of the run directory `root`.
@@ -171,7 +171,7 @@ pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> 
     stages.push(&stage);
     let published = published_files(pipeline, &stage);
     verify_weights(root, stage.name(), &published)?;
-    given(&published, root, &graph, &stages)
+    given(pipeline, &published, root, &graph, &stages)
 }
 
 /// Everything that a fine-tuned network of published files consists of, for `classes` beside the background.
@@ -203,13 +203,19 @@ pub fn published_weights(
     }
 }
 
-fn given(files: &[&Path], root: &Path, graph: &Graph, stages: &[&Stage]) -> Result<Weights> {
+fn given(
+    pipeline: &Pipeline,
+    files: &[&Path],
+    root: &Path,
+    graph: &Graph,
+    stages: &[&Stage],
+) -> Result<Weights> {
     let mut trained = Weights::default();
     for stage in stages {
         let stage = Weights::read(&checkpoint(root, stage.name()))?;
         trained.tensors.extend(stage.tensors);
     }
-    let read = |path: &&Path| Import::read(path, Decoder::PromptFree);
+    let read = |path: &&Path| Import::read(path, Decoder::PromptFree(pipeline.mask_heads));
     let imports = files.iter().map(read).collect::<Result<_, _>>()?;
     let (published, reports) = fit(imports, graph, &trained)?;
     for report in reports {

@@ -5,7 +5,7 @@ use super::MaskDecoderConfig;
 use super::block::EPS;
 use super::positions::dense_positions;
 use super::prompt::{EncodedPrompts, Prompts, embedding, encode_prompts};
-use super::transformer::two_way_transformer;
+use super::transformer::{Layers, two_way_transformer};
 use crate::nn::{conv_transpose2x2, layer_norm, linear};
 use crate::{Graph, Init, Value};
 
@@ -42,9 +42,20 @@ impl Masks {
 /// Decodes the encoder's `features [batch, grid, grid, dim]` without prompts: no sparse tokens, and
 /// `no_mask_embed` as the dense one. Parameters are under `prompt_encoder` and `mask_decoder`.
 pub fn decode_masks(g: &mut Graph, config: &MaskDecoderConfig, features: Value) -> Masks {
+    decode_classes(g, config, Layers::SelfFirst, features).0
+}
+
+/// [`decode_masks`] with a transformer of such layers. Also returns the vectors of pixels of which masks
+/// are products, `[batch, 4·grid, 4·grid, dim/8]`.
+pub(crate) fn decode_classes(
+    g: &mut Graph,
+    config: &MaskDecoderConfig,
+    layers: Layers,
+    features: Value,
+) -> (Masks, Value) {
     let [batch, _, _, dim] = g.dims(features);
     let none = encode_prompts(g, &Prompts::default(), 1, dim);
-    decode(g, config, batch, features, none)
+    decode(g, config, layers, batch, features, none)
 }
 
 /// Decodes the encoder's `features [batch, grid, grid, dim]` of an image of `image_size_px` by prompts
@@ -62,29 +73,32 @@ pub fn decode_prompted(
     let batches = values.iter().flatten().map(|&v| g.shape(v)[0]);
     let batch = batches.fold(images, usize::max);
     let encoded = encode_prompts(g, prompts, image_size_px, dim);
-    decode(g, config, batch, features, encoded)
+    decode(g, config, Layers::SelfFirst, batch, features, encoded).0
 }
 
 /// Decodes features of a batch that is 1 or `batch`.
 fn decode(
     g: &mut Graph,
     config: &MaskDecoderConfig,
+    layers: Layers,
     batch: usize,
     features: Value,
     prompts: EncodedPrompts,
-) -> Masks {
+) -> (Masks, Value) {
     let [_, _, _, dim] = g.dims(features);
     if let Err((field, message)) = config.check(dim) {
         g.fail("mask_decoder", format!("{field}: {message}"));
-        return Masks {
+        let masks = Masks {
             logits: features,
             quality: features,
         };
+        return (masks, features);
     }
-    let (tokens, image) = transform(g, config, &["iou_token"], batch, features, prompts);
+    let learned = &["iou_token"];
+    let (tokens, image) = transform(g, config, layers, learned, batch, features, prompts);
     g.within("mask_decoder", |g| {
         let pixels = upscale(g, image);
-        predict(g, config, tokens, pixels)
+        (predict(g, config, tokens, pixels), pixels)
     })
 }
 
@@ -93,6 +107,7 @@ fn decode(
 pub(crate) fn transform(
     g: &mut Graph,
     config: &MaskDecoderConfig,
+    layers: Layers,
     learned: &[&str],
     batch: usize,
     features: Value,
@@ -115,7 +130,7 @@ pub(crate) fn transform(
             tokens = g.concat(&[tokens, sparse], 1);
         }
         let (tokens, image) = g.within("transformer", |g| {
-            two_way_transformer(g, config, tokens, image, positions)
+            two_way_transformer(g, config, layers, tokens, image, positions)
         });
         (tokens, g.reshape(image, &[batch, grid, grid, dim]))
     })
@@ -131,17 +146,15 @@ pub(crate) fn predict(
 ) -> Masks {
     let classes = config.classes;
     let [batch, _, dim] = g.dims(tokens);
-    let [_, height, breadth, width] = g.dims(pixels);
+    let [_, _, _, width] = g.dims(pixels);
     let hyper = g.slice(tokens, 1, 1, classes);
-    let hyper = hypernetworks(g, hyper, width);
-    // Each class's mask is the product of its token's vector with every pixel's.
-    let flat = g.reshape(pixels, &[batch, height * breadth, width]);
-    let hyper = g.transpose(hyper);
-    let logits = g.matmul(flat, hyper);
+    let widths = [dim, dim, width];
+    let hyper = hypernetworks(g, "output_hypernetworks_mlps", hyper, &widths);
     let iou = g.slice(tokens, 1, 0, 1);
     let iou = g.reshape(iou, &[batch, dim]);
     Masks {
-        logits: g.reshape(logits, &[batch, height, breadth, classes]),
+        // Each class's mask is the product of its token's vector with every pixel's.
+        logits: products(g, pixels, hyper),
         quality: perceptron(g, "iou_prediction_head", iou, classes),
     }
 }
@@ -159,7 +172,7 @@ pub(crate) fn perceptron(g: &mut Graph, name: &str, x: Value, out: usize) -> Val
 }
 
 /// Two transposed convolutions: four times the extent, an eighth of the channels.
-fn upscale(g: &mut Graph, image: Value) -> Value {
+pub(crate) fn upscale(g: &mut Graph, image: Value) -> Value {
     let [_, _, _, dim] = g.dims(image);
     g.within("output_upscaling", |g| {
         let y = conv_transpose2x2(g, "0", image, dim / 4, true);
@@ -170,22 +183,19 @@ fn upscale(g: &mut Graph, image: Value) -> Value {
     })
 }
 
-/// One three-layer perceptron per class on its token: `[batch, classes, dim]` to
-/// `[batch, classes, width]`. The classes' layers are stacked into batched products.
-fn hypernetworks(g: &mut Graph, tokens: Value, width: usize) -> Value {
-    let [_, classes, dim] = g.dims(tokens);
-    let init = Init::Uniform(1.0 / (dim as f32).sqrt());
+/// One perceptron under `{name}.{class}` on each class's token: `[batch, classes, dim]` to
+/// `[batch, classes, last of widths]`. The classes' layers are stacked into batched products.
+pub(crate) fn hypernetworks(g: &mut Graph, name: &str, tokens: Value, widths: &[usize]) -> Value {
+    let [_, classes, mut width] = g.dims(tokens);
     let mut y = g.permute(tokens, &[1, 0, 2]);
-    for (layer, out) in [(0, dim), (1, dim), (2, width)] {
+    for (layer, &out) in widths.iter().enumerate() {
+        let init = Init::Uniform(1.0 / (width.max(1) as f32).sqrt());
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for class in 0..classes {
-            g.within(
-                format!("output_hypernetworks_mlps.{class}.layers.{layer}"),
-                |g| {
-                    weights.push(g.param("weight", &[out, dim], init));
-                    biases.push(g.param("bias", &[out], init));
-                },
-            );
+            g.within(format!("{name}.{class}.layers.{layer}"), |g| {
+                weights.push(g.param("weight", &[out, width], init));
+                biases.push(g.param("bias", &[out], init));
+            });
         }
         let weights = g.stack(&weights, 0);
         let weights = g.transpose(weights);
@@ -193,9 +203,21 @@ fn hypernetworks(g: &mut Graph, tokens: Value, width: usize) -> Value {
         let biases = g.reshape(biases, &[classes, 1, out]);
         y = g.matmul(y, weights);
         y = g.add(y, biases);
-        if layer < 2 {
+        if layer + 1 < widths.len() {
             y = g.relu(y);
         }
+        width = out;
     }
     g.permute(y, &[1, 0, 2])
+}
+
+/// Logits `[batch, h, w, classes]`: the product of each class's vector, `[batch, classes, c]`, with each
+/// pixel's, `[batch, h, w, c]`.
+pub(crate) fn products(g: &mut Graph, pixels: Value, vectors: Value) -> Value {
+    let [batch, height, width, channels] = g.dims(pixels);
+    let [_, classes, _] = g.dims(vectors);
+    let flat = g.reshape(pixels, &[batch, height * width, channels]);
+    let vectors = g.transpose(vectors);
+    let logits = g.matmul(flat, vectors);
+    g.reshape(logits, &[batch, height, width, classes])
 }

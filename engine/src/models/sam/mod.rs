@@ -16,13 +16,16 @@ pub use adapter::{Adapter, Fusion};
 pub(crate) use attention::adapted_attention;
 pub use config::{MaskDecoderConfig, SamConfig};
 pub use decoder::{Masks, decode_masks, decode_prompted};
-pub(crate) use decoder::{perceptron, predict, transform};
+pub(crate) use decoder::{
+    decode_classes, hypernetworks, perceptron, predict, products, transform, upscale,
+};
 pub(crate) use encoder::neck;
 pub use encoder::{Encoded, encode};
 pub use positions::dense_positions;
 pub(crate) use prompt::encode_padded;
 pub use prompt::{EncodedPrompts, Prompts, encode_prompts};
 pub use reconstruct::{pixel_reconstruction_loss, reconstruction_loss};
+pub(crate) use transformer::{Layers, two_way_transformer};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -40,7 +40,7 @@ impl Block {
 
     /// Attention of every 2×2 queries' largest values to the keys of their window, over grids that are padded
     /// to whole windows; `[·, grid_out², out]`. Windows are even, so no cell reaches across two.
-    fn attend_pooled(self, g: &mut Graph, [q, k, v]: [Value; 3]) -> Value {
+    pub(super) fn attend_pooled(self, g: &mut Graph, [q, k, v]: [Value; 3]) -> Value {
         let (padded, out) = (self.padded(), self.out);
         let [all, _, _] = g.dims(q);
         let map = g.reshape(q, &[all, padded, padded, out]);

@@ -3,7 +3,7 @@
 
 use super::Embedding;
 use crate::models::sam::{
-    EncodedPrompts, MaskDecoderConfig, Masks, Prompts, encode_padded, perceptron, predict,
+    EncodedPrompts, Layers, MaskDecoderConfig, Masks, Prompts, encode_padded, perceptron, predict,
     transform,
 };
 use crate::nn::{conv_transpose2x2, layer_norm};
@@ -86,7 +86,15 @@ fn decode(
         };
         return (masks, embedding.image);
     }
-    let (tokens, image) = transform(g, config, &LEARNED, batch, embedding.image, prompts);
+    let (tokens, image) = transform(
+        g,
+        config,
+        Layers::SelfFirst,
+        &LEARNED,
+        batch,
+        embedding.image,
+        prompts,
+    );
     let masks = g.within("mask_decoder", |g| {
         let pixels = upscale(g, image, embedding.fine);
         let own = g.slice(tokens, 1, 1, 1 + config.classes);

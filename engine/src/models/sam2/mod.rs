@@ -8,6 +8,7 @@
 
 mod attention;
 mod block;
+mod cases;
 mod config;
 mod decoder;
 mod neck;
@@ -15,6 +16,7 @@ mod positions;
 mod stability;
 mod trunk;
 
+pub(crate) use cases::CASES;
 pub use config::Sam2Config;
 pub use decoder::{Decoded, decode_masks, decode_prompted, encode_prompts};
 pub use neck::{Embedding, Encoded, embed, encode};

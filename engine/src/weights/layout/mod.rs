@@ -21,8 +21,9 @@ use pattern::{filled, matched};
 use super::file::Entry;
 
 /// Published layouts, the most specific first.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 10] = [
     ("samora", include_str!("samora.txt")),
+    ("hsam", include_str!("hsam.txt")),
     ("samed_lora", include_str!("samed_lora.txt")),
     ("hf_sam", include_str!("hf_sam.txt")),
     ("hf_sam2", include_str!("hf_sam2.txt")),
@@ -32,7 +33,8 @@ const TABLES: [(&str, &str); 9] = [
     ("simclr_v2", include_str!("simclr_v2.txt")),
     ("mae_vit", include_str!("mae_vit.txt")),
 ];
-const PROMPT_FREE: &str = include_str!("prompt_free.txt");
+const MASK_HEADS: &str = include_str!("mask_heads.txt");
+const PROMPTS: &str = include_str!("prompts.txt");
 
 /// Stands for the number of a row in a name.
 pub(super) const ROW: &str = "#";
@@ -112,9 +114,14 @@ impl Layout {
     }
 }
 
-/// Whether a prompt-free decoder leaves out one of SAM's tensors.
-pub(super) fn is_left_out_without_prompts(name: &str) -> bool {
-    verdict(PROMPT_FREE, name) == Verdict::Skipped
+/// Whether one of SAM's tensors depends on the number of masks.
+pub(super) fn depends_on_masks(name: &str) -> bool {
+    verdict(MASK_HEADS, name) == Verdict::Skipped
+}
+
+/// Whether only prompts use one of SAM's tensors.
+pub(super) fn is_for_prompts(name: &str) -> bool {
+    verdict(PROMPTS, name) == Verdict::Skipped
 }
 
 /// Which network a file is of: the layout, and for ViTs and SAM 2 the size, such as `sam_vit_b`; LiteMedSAM, in

@@ -67,6 +67,13 @@ fn files_are_recognised_by_names_and_shapes() {
             "samed_lora",
         ),
         (
+            entries(&[
+                ("w_a_000", &[5, 768]),
+                ("mask_decoder2.transformer2.norm_final_attn.bias", &[256]),
+            ]),
+            "hsam",
+        ),
+        (
             entries(&[(
                 "image_encoder.blocks.0.samora_adapter.experts.image.linear_a_q.weight",
                 &[4, 8],

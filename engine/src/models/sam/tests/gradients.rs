@@ -3,18 +3,37 @@
 use super::*;
 use crate::random;
 
-/// Checks one entry of the gradient of every parameter that `trains`, and nothing else being
-/// trained, against central differences of a random projection of the mask logits. Returns how many
-/// parameters were checked, and for how many of them the slope stands out of the tolerance.
 fn check_gradients(adapter: &Adapter, trains: impl Fn(&str) -> bool) -> (usize, usize) {
+    let build = |g: &mut Graph| {
+        let x = image(g, &small(), 1);
+        let encoded = encode(g, &small(), adapter, x);
+        vec![decode_masks(g, &decoder(), encoded.features).logits]
+    };
+    check_gradients_of(build, random_feeds, trains)
+}
+
+/// Checks one entry of the gradient of every parameter that `trains`, and nothing else being
+/// trained, against central differences of a random projection of the logits that `build` returns, where
+/// parameters and inputs are those of `feed`. Returns how many parameters were checked, and for how many of them the slope stands out of the tolerance.
+pub(crate) fn check_gradients_of(
+    build: impl Fn(&mut Graph) -> Vec<Value>,
+    feed: impl Fn(&Graph) -> HashMap<String, Tensor>,
+    trains: impl Fn(&str) -> bool,
+) -> (usize, usize) {
     let mut g = Graph::new();
-    let x = image(&mut g, &small(), 1);
-    let encoded = encode(&mut g, &small(), adapter, x);
-    let masks = decode_masks(&mut g, &decoder(), encoded.features);
-    let weights = Init::Normal(1.0).draw(g.shape(masks.logits), 9, "loss");
-    let weights = g.constant("loss", weights);
-    let terms = g.mul(masks.logits, weights);
-    let loss = g.sum(terms, &[0, 1, 2, 3]);
+    let outputs = build(&mut g);
+    let mut loss = g.scalar(0.0);
+    for (k, logits) in outputs.into_iter().enumerate() {
+        let name = match k {
+            0 => "loss".to_string(),
+            _ => format!("loss{k}"),
+        };
+        let weights = Init::Normal(1.0).draw(g.shape(logits), 9, &name);
+        let weights = g.constant(&name, weights);
+        let terms = g.mul(logits, weights);
+        let sum = g.sum(terms, &[0, 1, 2, 3]);
+        loss = g.add(loss, sum);
+    }
     let trained: Vec<(String, Value)> = g
         .params()
         .filter(|s| trains(&s.name))
@@ -22,7 +41,7 @@ fn check_gradients(adapter: &Adapter, trains: impl Fn(&str) -> bool) -> (usize, 
         .collect();
     let values: Vec<Value> = trained.iter().map(|(_, v)| *v).collect();
     let gradients = differentiate(&mut g, loss, &values, Remat::None);
-    let mut feeds = random_feeds(&g);
+    let mut feeds = feed(&g);
     let mut informative = 0;
     for ((name, _), gradient) in trained.iter().zip(gradients) {
         let Some(gradient) = gradient else {

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod gradients;
+pub(crate) mod gradients;
 mod published;
 
 use std::collections::HashMap;
@@ -34,14 +34,14 @@ fn decoder() -> MaskDecoderConfig {
     }
 }
 
-fn image(g: &mut Graph, config: &SamConfig, batch: usize) -> Value {
+pub(crate) fn image(g: &mut Graph, config: &SamConfig, batch: usize) -> Value {
     let size = config.image_size_px;
     g.input("image", &[batch, size, size, 3], DType::F32)
 }
 
 /// Every parameter and input at random, zero-initialised ones included, so that no term vanishes;
 /// factors of norms around 1, so that signals do not fade.
-fn random_feeds(g: &Graph) -> HashMap<String, Tensor> {
+pub(crate) fn random_feeds(g: &Graph) -> HashMap<String, Tensor> {
     let draw = |source: &crate::Source| {
         let shape = g.shape(source.value);
         let mut tensor = Init::Normal(0.4).draw(shape, 3, &source.name);
@@ -58,12 +58,16 @@ fn random_feeds(g: &Graph) -> HashMap<String, Tensor> {
         .collect()
 }
 
-fn evaluate(g: &mut Graph, feeds: &HashMap<String, Tensor>, wanted: &[Value]) -> Vec<Tensor> {
+pub(crate) fn evaluate(
+    g: &mut Graph,
+    feeds: &HashMap<String, Tensor>,
+    wanted: &[Value],
+) -> Vec<Tensor> {
     g.check().unwrap();
     cpu::evaluate(g, feeds, wanted).unwrap()
 }
 
-fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+pub(crate) fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
     assert_eq!(a.shape, b.shape);
     let pairs = a.as_f32().iter().zip(b.as_f32());
     pairs.map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
