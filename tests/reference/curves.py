@@ -1,6 +1,7 @@
-"""Writes ../fixtures/curve_{image,patch,pixel,finetune,sam2}.safetensors: the losses of 100 steps of each level
-of SAMora's first stage and of its second stage, the latter also on SAM 2, on small networks, with the weights they start from and
-the few batches they cycle through. Optimiser and schedule are those of pipelines/synapse_fewshot.ron.
+"""Writes ../fixtures/curve_{image,patch,pixel,finetune,sam2,hsam}.safetensors: the losses of 100 steps of each
+level of SAMora's first stage and of its second stage, with SAMed's decoder, on SAM 2 and with H-SAM's decoders, on
+small networks, with the weights they start from and the few batches they cycle through. Optimiser and schedule are
+those of pipelines/synapse_fewshot.ron, with H-SAM's decoders at SAMora's learning rate for them.
 
     python curves.py"""
 
@@ -13,28 +14,35 @@ from safetensors.torch import save_file
 import denoise
 import mae
 import simclr
-from decoder import decode
+from decoder import decode, decode_twice
 from hiera import sam2_encoder
 from networks import Parameters, sam_encoder
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 STEPS, BATCHES, WARM_UP, SIZE = 100, 4, 25, 20
+STEPS_PER_EPOCH = 8  # of H-SAM's loss
 
 
 def write(name, base, trained, make_batch, loss_of):
     p = Parameters(seed=1)
     batches = [make_batch(p.random) for _ in range(BATCHES)]
-    loss_of(p, **batches[0])  # draws the parameters
-    fresh = "output_scale" if name in ("finetune", "sam2") else "linear_b"
+    epochs = {"epoch": 0} if name == "hsam" else {}
+    loss_of(p, **batches[0], **epochs)  # draws the parameters
+    fresh = "output_scale" if name in ("finetune", "sam2", "hsam") else "linear_b"
     for n, t in p.items():
         if fresh in n:
             t.data.zero_()
+        elif name == "hsam" and n.startswith("mask_decoder") and t.dim() > 1:
+            # Of the usual size: two decoders of so wide layers would amplify rounding.
+            inputs = t.shape[0] if t.dim() == 4 else t.shape[1]
+            t.data.copy_((t.data / (0.3 * inputs**0.5)).float())
     tensors = {n: t.detach().clone() for n, t in p.items()}
     optimiser = torch.optim.AdamW([t for n, t in p.items() if trained(n)], lr=base / WARM_UP, weight_decay=0.1)
     losses = []
     for step in range(STEPS):
         optimiser.zero_grad()
-        loss = loss_of(p, **batches[step % BATCHES])
+        epochs = {n: step // STEPS_PER_EPOCH for n in epochs}
+        loss = loss_of(p, **batches[step % BATCHES], **epochs)
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
@@ -116,7 +124,7 @@ def finetune_batch(random):
 
 def finetune_loss(p, image, label):
     features, _ = sam_encoder(p, image, "zero_start")
-    return segmentation_loss(decode(p, features)[0], label)
+    return segmentation(decode(p, features)[0], label)
 
 
 def sam2_batch(random):
@@ -125,10 +133,10 @@ def sam2_batch(random):
 
 
 def sam2_loss(p, image, label):
-    return segmentation_loss(decode(p, *sam2_encoder(p, image, "zero_start"))[0], label)
+    return segmentation(decode(p, *sam2_encoder(p, image, "zero_start"))[0], label)
 
 
-def segmentation_loss(logits, label, smooth=1e-5):
+def segmentation(logits, label, smooth=1e-5):
     logits = logits.permute(0, 2, 3, 1).reshape(len(label), -1)
     probabilities, truth = logits.softmax(1), F.one_hot(label, logits.shape[1]).double()
     common = (probabilities * truth).sum(0)
@@ -136,9 +144,26 @@ def segmentation_loss(logits, label, smooth=1e-5):
     return 0.2 * F.cross_entropy(logits, label) + 0.8 * (1 - dice).mean()
 
 
+def hsam_batch(random):
+    image, label = scene(random, 2)
+    full = label.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    return {"image": image, "low_label": label.flatten(), "full_label": full.flatten()}
+
+
+def hsam_loss(p, image, low_label, full_label, epoch):
+    features, _ = sam_encoder(p, image, "zero_start", out=48)
+    low, full = decode_twice(p, features)
+    weight = 0.6**0.99**epoch
+    return (1 - weight) * segmentation(low, low_label) + weight * segmentation(full, full_label)
+
+
+def stage_two(name):
+    return name.startswith(("mask_decoder.", "mask_decoder2.")) or ".fuser." in name
+
+
 write("image", 1e-3, expert("image"), image_batch, image_loss)
 write("patch", 1e-3, expert("patch"), patch_batch, patch_loss)
 write("pixel", 1e-3, expert("pixel"), pixel_batch, pixel_loss)
-second_stage = lambda n: n.startswith("mask_decoder.") or ".fuser." in n
-write("finetune", 5e-3, second_stage, finetune_batch, finetune_loss)
-write("sam2", 5e-3, second_stage, sam2_batch, sam2_loss)
+write("finetune", 5e-3, stage_two, finetune_batch, finetune_loss)
+write("sam2", 5e-3, stage_two, sam2_batch, sam2_loss)
+write("hsam", 2.5e-3, stage_two, hsam_batch, hsam_loss)

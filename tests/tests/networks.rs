@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use samora_engine::gpu::Program;
+use samora_engine::models::hsam::{Noise, decode_twice, hsam_loss};
 use samora_engine::models::mae::{self, MaeConfig, Masking};
 use samora_engine::models::sam::{
     Adapter, Fusion, MaskDecoderConfig, SamConfig, decode_masks, encode, reconstruction_loss,
@@ -245,4 +246,37 @@ fn fine_tuning_agrees() {
             (name.contains(".fuser.") || name.starts_with("mask_decoder.")) && !unused
         });
     }
+}
+
+/// With the noise of training, which is the same on both.
+#[test]
+fn fine_tuning_of_h_sam_agrees() {
+    let decoder = MaskDecoderConfig {
+        classes: 3,
+        depth: 2,
+        heads: 4,
+        mlp_dim: 20,
+    };
+    let encoder = SamConfig {
+        out_channels: 48,
+        ..sam()
+    };
+    let build = |g: &mut Graph| {
+        let x = image(g, "image", 2);
+        let features = encode(g, &encoder, &Adapter::Lora { rank: 2 }, x).features;
+        let masks = decode_twice(g, &decoder, &Noise::default(), features);
+        let labels = [800, 12_800].map(|pixels| {
+            let class = g.coord(&[pixels], 0);
+            let third = g.scale(class, 1.0 / 3.0);
+            let floor = g.floor(third);
+            let whole = g.scale(floor, 3.0);
+            g.sub(class, whole)
+        });
+        let epoch = g.scalar(5.0);
+        hsam_loss(g, masks, labels, (0.1, 0.9), epoch).total
+    };
+    compare(&[Remat::None], build, |name| {
+        let unused = name.contains("iou_prediction_head");
+        (name.contains(".linear_") || name.starts_with("mask_decoder")) && !unused
+    });
 }

@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 
 use samora_engine::gpu::Program;
+use samora_engine::models::hsam::{Noise, decode_twice, hsam_loss};
 use samora_engine::models::mae::{self, MaeConfig};
-use samora_engine::models::sam::{Adapter, Fusion, MaskDecoderConfig, decode_masks, encode};
+use samora_engine::models::sam::{
+    Adapter, Fusion, MaskDecoderConfig, SamConfig, decode_masks, encode,
+};
 use samora_engine::models::sam2;
 use samora_engine::models::samora::{
     DenoiseOutput, Regression, image_loss, patch_loss, pixel_loss,
 };
 use samora_engine::models::simclr::{self, SimclrConfig};
-use samora_engine::nn::loss::{cross_entropy, dice_loss};
+use samora_engine::nn::loss::segmentation;
 use samora_engine::nn::{HlAttn, Level, Statistics};
-use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
+use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, epoch, minimise};
 use samora_engine::{Graph, Planning, Tensor, Value, plan};
 use samora_tests::device;
 
@@ -149,46 +152,58 @@ fn the_pixel_level_learns_as_in_pytorch() {
     });
 }
 
+const DECODER: MaskDecoderConfig = MaskDecoderConfig {
+    classes: 3,
+    depth: 2,
+    heads: 2,
+    mlp_dim: 20,
+};
+
+/// HL-Attn over three experts, and what is trained with it.
+fn stage_two() -> (Adapter, impl Fn(&str) -> bool) {
+    let fusion = Fusion::HlAttn(HlAttn::default());
+    let trains =
+        |name: &str| name.starts_with("mask_decoder") || name.contains(".samora_adapter.fuser.");
+    (Adapter::Experts { rank: 2, fusion }, trains)
+}
+
 #[test]
 fn fine_tuning_learns_as_in_pytorch() {
-    check_fine_tuning("finetune", |g, adapter, decoder, image| {
-        let features = encode(g, &small_sam(), adapter, image).features;
-        decode_masks(g, decoder, features).logits
+    let (adapter, trains) = stage_two();
+    check("finetune", 5e-3, trains, |g, input| {
+        let (image, labels) = (input(g, "image"), input(g, "label"));
+        let features = encode(g, &small_sam(), &adapter, image).features;
+        let logits = decode_masks(g, &DECODER, features).logits;
+        segmentation(g, logits, labels, (0.2, 0.8))
     });
 }
 
 #[test]
-fn fine_tuning_sam2_learns_as_in_pytorch() {
-    check_fine_tuning("sam2", |g, adapter, decoder, image| {
-        let encoded = sam2::encode(g, &small_sam2(), adapter, image);
+fn fine_tuning_of_sam2_learns_as_in_pytorch() {
+    let (adapter, trains) = stage_two();
+    check("sam2", 5e-3, trains, |g, input| {
+        let (image, labels) = (input(g, "image"), input(g, "label"));
+        let encoded = sam2::encode(g, &small_sam2(), &adapter, image);
         let embedding = sam2::embed(g, &encoded);
-        sam2::decode_masks(g, decoder, &embedding).logits
+        let logits = sam2::decode_masks(g, &DECODER, &embedding).logits;
+        segmentation(g, logits, labels, (0.2, 0.8))
     });
 }
 
-/// HL-Attn and decoder, with the logits of `segment`.
-fn check_fine_tuning(
-    name: &str,
-    segment: impl Fn(&mut Graph, &Adapter, &MaskDecoderConfig, Value) -> Value,
-) {
-    let fusion = Fusion::HlAttn(HlAttn::default());
-    let adapter = Adapter::Experts { rank: 2, fusion };
-    let decoder = MaskDecoderConfig {
-        classes: 3,
-        depth: 2,
-        heads: 2,
-        mlp_dim: 20,
+/// H-SAM's decoders without training noise, over 13 epochs of its loss.
+#[test]
+fn fine_tuning_of_h_sam_learns_as_in_pytorch() {
+    let (adapter, trains) = stage_two();
+    let encoder = SamConfig {
+        out_channels: 48,
+        ..small_sam()
     };
-    let trains =
-        |name: &str| name.starts_with("mask_decoder.") || name.contains(".samora_adapter.fuser.");
-    check(name, 5e-3, trains, |g, input| {
-        let (image, labels) = (input(g, "image"), input(g, "label"));
-        let logits = segment(g, &adapter, &decoder, image);
-        let [pixels] = g.dims(labels);
-        let logits = g.reshape(logits, &[pixels, decoder.classes]);
-        let ce = cross_entropy(g, logits, labels);
-        let dice = dice_loss(g, logits, labels);
-        let (ce, dice) = (g.scale(ce, 0.2), g.scale(dice, 0.8));
-        g.add(ce, dice)
+    check("hsam", 2.5e-3, trains, |g, input| {
+        let image = input(g, "image");
+        let labels = ["low_label", "full_label"].map(|name| input(g, name));
+        let features = encode(g, &encoder, &adapter, image).features;
+        let masks = decode_twice(g, &DECODER, &Noise::NONE, features);
+        let epoch = epoch(g, 8);
+        hsam_loss(g, masks, labels, (0.2, 0.8), epoch).total
     });
 }

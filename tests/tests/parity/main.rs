@@ -7,6 +7,7 @@ mod adamw;
 mod autograd;
 mod curves;
 mod gradients;
+mod hsam;
 mod lite_medsam;
 mod metrics;
 mod resampling;
