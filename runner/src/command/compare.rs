@@ -10,13 +10,13 @@ use super::run::{announce, execute};
 use crate::cli::CompareArgs;
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::journal::{Comparison, Report, print_result};
+use crate::journal::{Comparison, Report, StepCost, print_result, seconds_per_step};
 use crate::outputs;
 use crate::pipeline::{Pipeline, Stage};
 use crate::preflight::{Keeping, Preflight};
 use crate::provenance::{Inputs, Machine, Provenance, verify};
 use crate::run_dir::{Claim, RunDir, write_file};
-use crate::stage::Context;
+use crate::stage::{Context, plan_stage};
 
 /// Runs every pipeline with its own seed and those that follow, seed by seed, each in
 /// `OUT/NAME/seed_SEED`. Finished runs are only read. After each run the table is written to
@@ -55,7 +55,8 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
                 &finished,
                 (&device, fuse),
             )?;
-            comparison.add(index, &report);
+            let cost = cost(arm, &root, fuse)?;
+            comparison.add(index, &report, cost);
             finished.push(root);
             write_file(&table, comparison.to_string().as_bytes())?;
         }
@@ -89,6 +90,18 @@ fn last_evaluate(pipeline: &Pipeline) -> Result<&str> {
         Error::Usage(format!(
             "`{name}` has no Evaluate stage, so there is nothing to compare"
         ))
+    })
+}
+
+/// What a step of the pipeline's last fine-tuning costs.
+fn cost(pipeline: &Pipeline, run: &Path, fuse: bool) -> Result<StepCost> {
+    let mut stages = pipeline.stages.iter().rev();
+    let Some(stage) = stages.find(|s| matches!(s, Stage::Finetune(_))) else {
+        return Ok(StepCost::default());
+    };
+    Ok(StepCost {
+        seconds: seconds_per_step(run, stage.name())?,
+        bytes: plan_stage(pipeline, stage, fuse)?.bytes(),
     })
 }
 

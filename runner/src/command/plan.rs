@@ -86,7 +86,7 @@ fn row(stage: &Stage, planned: &StagePlan) -> [String; 11] {
         mib(weights + constants),
         mib(state),
         mib(slots + inputs),
-        mib(inputs + weights + state + constants + slots),
+        mib(planned.bytes()),
     ]
 }
 

@@ -7,6 +7,17 @@ use super::table::Table;
 use crate::metrics::metric::Metric;
 use crate::metrics::statistics::{mean, sample_deviation};
 
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// What a step of fine-tuning costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepCost {
+    /// Its time, if the run logged any.
+    pub seconds: Option<f64>,
+    /// What it keeps on the device.
+    pub bytes: u64,
+}
+
 /// Results of several pipelines, each with several seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -19,6 +30,10 @@ struct Arm {
     runs: usize,
     dice: Vec<f64>,
     hd95_mm: Vec<f64>,
+    /// Milliseconds that a step of fine-tuning took.
+    step_ms: Vec<f64>,
+    /// Bytes on the device in such a step.
+    step_bytes: u64,
     /// What is to be said of its runs.
     warnings: Vec<String>,
 }
@@ -31,6 +46,8 @@ impl Comparison {
             runs: 0,
             dice: Vec::new(),
             hd95_mm: Vec::new(),
+            step_ms: Vec::new(),
+            step_bytes: 0,
             warnings: Vec::new(),
         };
         Self {
@@ -38,10 +55,13 @@ impl Comparison {
         }
     }
 
-    /// Adds one run of pipeline `index`.
-    pub fn add(&mut self, index: usize, report: &Report) {
+    /// Adds one run of pipeline `index`, and what fine-tuning cost there.
+    pub fn add(&mut self, index: usize, report: &Report, cost: StepCost) {
         if let Some(arm) = self.arms.get_mut(index) {
             arm.runs += 1;
+            arm.step_ms
+                .extend(cost.seconds.map(|seconds| 1e3 * seconds));
+            arm.step_bytes = cost.bytes;
             arm.dice.push(report.mean_dice);
             arm.hd95_mm.extend(report.summary.mean(Metric::Hd95Mm));
             let (name, run) = (&arm.name, arm.runs);
@@ -53,17 +73,19 @@ impl Comparison {
 }
 
 /// One row for each pipeline: number of runs, mean ± sample standard deviation over the runs of mean
-/// Dice, and of mean HD95 in millimetres, with the number of runs that have one if not all do. Warnings of the
-/// runs follow.
+/// Dice, and of mean HD95 in millimetres, with the number of runs that have one if not all do; time and memory of a
+/// step of fine-tuning. Warnings of the runs follow.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(&["pipeline", "runs", "Dice", "HD95 mm"]);
+        let mut table = Table::new(&["pipeline", "runs", "Dice", "HD95 mm", "ms/step", "MiB"]);
         for arm in &self.arms {
             table.row([
                 arm.name.clone(),
                 arm.runs.to_string(),
                 spread(&arm.dice, 4),
                 arm.hd95(),
+                spread(&arm.step_ms, 0),
+                format!("{:.0}", arm.step_bytes as f64 / MIB),
             ]);
         }
         table.fmt(f)?;
@@ -110,6 +132,8 @@ mod tests {
             runs: 2,
             dice: vec![0.5, 0.0],
             hd95_mm: vec![3.0],
+            step_ms: Vec::new(),
+            step_bytes: 0,
             warnings: Vec::new(),
         };
         assert_eq!(arm.hd95(), "3.00 (runs: 1)");

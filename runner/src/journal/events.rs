@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::json_lines;
 
+/// The file in a run directory.
+pub const EVENTS: &str = "events.jsonl";
+
 /// One logged step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -95,6 +98,23 @@ impl EventLog {
         events.retain(|e| e.stage == stage);
         Ok(events)
     }
+}
+
+/// Seconds that a step of a stage took, the median over its logged events in the run directory `run`: pauses count for
+/// nothing. None where the stage was taken over from another run.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn seconds_per_step(run: &Path, stage: &str) -> Result<Option<f64>> {
+    let mut events: Vec<Event> = json_lines::read(&run.join(EVENTS))?;
+    events.retain(|e| e.stage == stage);
+    let mut each: Vec<f64> = events
+        .windows(2)
+        .filter(|pair| pair[1].step > pair[0].step)
+        .map(|pair| (pair[1].time - pair[0].time) / (pair[1].step - pair[0].step) as f64)
+        .collect();
+    each.sort_by(f64::total_cmp);
+    Ok(each.get(each.len() / 2).copied())
 }
 
 fn line(event: &Event) -> Result<String> {

@@ -14,9 +14,9 @@ mod summary;
 mod table;
 
 pub use alike::alike;
-pub use comparison::Comparison;
+pub use comparison::{Comparison, StepCost};
 pub use curve::draw_curve;
-pub use events::{Event, EventLog};
+pub use events::{EVENTS, Event, EventLog, seconds_per_step};
 pub use overlay::{Overlay, draw_overlay};
 pub use progress::Progress;
 pub use results::print_result;

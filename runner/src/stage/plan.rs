@@ -28,6 +28,13 @@ pub struct StagePlan {
     pub source_bytes: [u64; 4],
 }
 
+impl StagePlan {
+    /// Bytes that a step keeps on the device.
+    pub fn bytes(&self) -> u64 {
+        self.source_bytes.iter().sum::<u64>() + self.plan.slot_bytes()
+    }
+}
+
 /// What a stage would compute in one step.
 #[derive(Debug)]
 pub struct StageGraph {

@@ -18,7 +18,7 @@ use crate::data::error::DataError;
 use crate::data::loader::{Loader, Sampler};
 use crate::error::{Error, Result};
 use crate::interrupt;
-use crate::journal::{Event, EventLog, Progress, draw_curve};
+use crate::journal::{EVENTS, Event, EventLog, Progress, draw_curve};
 use crate::run_dir::State;
 
 /// Inputs of one step by name.
@@ -158,7 +158,7 @@ pub(super) fn train(
     tensors.retain(|name, _| built.saved.contains(name) && !built.trained.contains(name));
     let random = built.graph.sources().iter().any(|s| s.name == "random");
     let noise = Stream::named(ctx.pipeline.seed, stage);
-    let mut log = EventLog::open(&ctx.run.path("events.jsonl"), stage, done)?;
+    let mut log = EventLog::open(&ctx.run.path(EVENTS), stage, done)?;
     let threads = loader_threads();
     let make = Arc::new(make);
     let load = |batches: Range<usize>| {
