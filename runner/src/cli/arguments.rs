@@ -385,7 +385,7 @@ pub struct SegmentArgs {
     #[command(flatten)]
     pub training: TrainingArgs,
     /// Mask to write (.png), in the image's size: 255 on the object, else 0; without a prompt the number of each
-    /// pixel's class
+    /// pixel's class. Weights that segment classes see a picture as it is, and a slice as `predict` shows it
     #[arg(short, long)]
     pub output: PathBuf,
     /// Also write the logits of all masks (.npy) before they are resized, masks×rows×columns f32; above 0 is the

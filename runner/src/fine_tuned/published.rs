@@ -38,7 +38,7 @@ impl FineTuned {
     /// Files that cannot be read or hold no trained mask decoder, or something that must be given.
     pub fn published(given: &Published) -> Result<Self> {
         let read =
-            |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree(MaskHeads::default()));
+            |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree(MaskHeads::Fresh));
         let imports: Vec<Import> = given.weights.iter().map(read).collect::<Result<_, _>>()?;
         let tensors = Tensors(&imports);
         let Some([tokens, _]) = tensors.shape("mask_decoder.mask_tokens.weight") else {
