@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::models::sam::{Adapter, MaskDecoderConfig, Prompts};
 use crate::models::sam2::{self, Sam2Config};
-use crate::weights::{Decoder, Element, Import, WeightFile, Weights, fit};
+use crate::weights::{Decoder, Element, Import, MaskHeads, WeightFile, Weights, fit};
 use crate::{DType, Graph};
 
 type Shapes = BTreeMap<String, Vec<usize>>;
@@ -238,7 +238,10 @@ fn a_file_of_base_plus_gives_every_tensor_that_images_need() {
     assert!(report.skipped.iter().all(video), "{:?}", report.skipped);
     assert_eq!((report.missing.len(), report.unexpected.len()), (0, 0));
 
-    let report = file.fitted(Decoder::PromptFree, &network(&config, false));
+    let report = file.fitted(
+        Decoder::PromptFree(MaskHeads::Fresh),
+        &network(&config, false),
+    );
     assert_eq!(report.unexpected.len(), 0, "{:?}", report.unexpected);
     let fresh = |name: &String| {
         let parts = ["mask_tokens", "hypernetworks", "iou_prediction_head"];
