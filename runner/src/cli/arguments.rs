@@ -150,7 +150,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Pipeline file (.ron), every stage of which is timed, or a workload of fixed size: vit_b_lora,
-    /// sam_vit_b_samed, samora_stage2, samora_stage1, predict or scaling
+    /// sam_vit_b_samed, samora_stage2, samora_stage1, hsam, sam2, predict or scaling
     #[arg(value_name = "FILE|WORKLOAD")]
     pub what: String,
     /// Replace a field of the pipeline, such as `stages.finetune.batch=2`; may be given several times
