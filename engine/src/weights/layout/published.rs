@@ -17,7 +17,9 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 
 /// Name, first width, extent of the table of positions, blocks of each stage; parameters of the file and of what
 /// images need.
-const PUBLISHED: [(&str, usize, usize, [usize; 4], [usize; 2]); 4] = [
+type Size = (&'static str, usize, usize, [usize; 4], [usize; 2]);
+
+const PUBLISHED: [Size; 4] = [
     ("tiny", 96, 7, [1, 2, 7, 2], [38_962_754, 31_440_977]),
     ("small", 96, 7, [1, 2, 11, 2], [46_060_610, 38_538_833]),
     (
