@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::models::sam::{Adapter, MaskDecoderConfig, Prompts};
 use crate::models::sam2::{self, Sam2Config};
-use crate::weights::{Decoder, Element, Import, WeightFile, Weights, fit};
+use crate::weights::{Decoder, Element, Import, MaskHeads, WeightFile, Weights, fit};
 use crate::{DType, Graph};
 
 type Shapes = BTreeMap<String, Vec<usize>>;
 
 /// Name, first width, extent of the table of positions, blocks of each stage; parameters of the file and of what
 /// images need.
-const PUBLISHED: [(&str, usize, usize, [usize; 4], [usize; 2]); 4] = [
+type Size = (&'static str, usize, usize, [usize; 4], [usize; 2]);
+
+const PUBLISHED: [Size; 4] = [
     ("tiny", 96, 7, [1, 2, 7, 2], [38_962_754, 31_440_977]),
     ("small", 96, 7, [1, 2, 11, 2], [46_060_610, 38_538_833]),
     (
@@ -238,7 +240,10 @@ fn a_file_of_base_plus_gives_every_tensor_that_images_need() {
     assert!(report.skipped.iter().all(video), "{:?}", report.skipped);
     assert_eq!((report.missing.len(), report.unexpected.len()), (0, 0));
 
-    let report = file.fitted(Decoder::PromptFree, &network(&config, false));
+    let report = file.fitted(
+        Decoder::PromptFree(MaskHeads::Fresh),
+        &network(&config, false),
+    );
     assert_eq!(report.unexpected.len(), 0, "{:?}", report.unexpected);
     let fresh = |name: &String| {
         let parts = ["mask_tokens", "hypernetworks", "iou_prediction_head"];
