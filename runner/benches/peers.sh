@@ -1,11 +1,11 @@
 #!/bin/sh
-# The workload `vit_b_lora`, and on a GPU `sam_vit_b_samed`, beside other engines, in turn, so that all share what
-# else the machine does:
+# The workloads `vit_b_lora`, `hsam` and `sam2`, and on a GPU `sam_vit_b_samed`, beside other engines, in turn, so that
+# all share what else the machine does:
 #
 #     PYTHON=python3 sh runner/benches/peers.sh              # small, on the CPU
 #     PYTHON=python3 SIZE=full sh runner/benches/peers.sh    # on an NVIDIA GPU
 #
-# PYTHON has PyTorch and, for the second, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS,
+# PYTHON has PyTorch and, for ViT-B with a decoder, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS,
 # W1_TOKENS, W1_BATCHES and W1_DTYPES (all f32 on the CPU) and print a line for each case. Those that are not set
 # are left out. ROUNDS is 3 unless set.
 set -eu
@@ -52,6 +52,10 @@ for round in $(seq "${ROUNDS:-3}"); do
     if [ "$size" = small ]; then
         runner vit_b_lora exact
         torch vit_b_lora --blocks 2 --tokens 196
+        runner hsam exact
+        torch hsam --device cpu --pixels 224 --blocks 2
+        runner sam2 exact
+        torch sam2 --device cpu --pixels 224 --network small
     else
         for workload in vit_b_lora sam_vit_b_samed; do
             for precision in exact split half; do
@@ -61,6 +65,16 @@ for round in $(seq "${ROUNDS:-3}"); do
             torch "$workload" --device cuda --batch 1 4 12 --precision bf16 --compile
         done
         torch sam_vit_b_samed --device cuda --pixels 1024 --batch 1 4 --precision f32 tf32 bf16
+        for workload in hsam sam2; do
+            for precision in exact split half; do
+                runner "$workload" "$precision"
+            done
+        done
+        torch hsam --device cuda --pixels 224 --batch 8 --precision f32 tf32 bf16
+        torch hsam --device cuda --pixels 512 --batch 4 --precision f32 tf32 bf16
+        for network in base_plus large; do
+            torch sam2 --device cuda --network "$network" --batch 4 --precision f32 tf32 bf16
+        done
     fi
     peer "${BURN_W1:-}" "$burn_dtypes"
     peer "${MEGANEURA_W1:-}" "$meganeura_dtypes"

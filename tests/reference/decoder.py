@@ -17,16 +17,18 @@ def decode(p, features, fine=None, classes=3, heads=2, mlp_dim=20):
     return logits, quality if fine is None else quality.sigmoid()
 
 
-def decode_twice(p, features, classes=3, heads=2, mlp_dim=20):
-    """H-SAM without training noise: logits [b, classes, 4h, 4w] and [b, classes, 16h, 16w]."""
+def decode_twice(p, features, classes=3, heads=2, mlp_dim=20, noise=0, dropout=0):
+    """H-SAM: logits [b, classes, 4h, 4w] and [b, classes, 16h, 16w]. `noise` is a part of the features' range."""
     b, dim, grid, _ = features.shape
     low, _, pixels = decode_classes(p, features, classes, heads, mlp_dim, cross_first=True)
     mask = F.interpolate(low, size=(grid, grid), mode="bilinear").softmax(1).flatten(2)
     positions, dense = prompts(p, grid, dim)
+    if noise:
+        features = features + noise * (features.max() - features.min()) * torch.randn_like(features)
     image = 2 * (features.flatten(2).transpose(1, 2) + dense)
     name = "mask_decoder2"
     tokens = p.get(f"{name}.mask_tokens.weight", classes, dim).expand(b, -1, -1)
-    tokens, image = two_way(p, f"{name}.transformer2", tokens, image, positions, heads, mlp_dim, True, mask)
+    tokens, image = two_way(p, f"{name}.transformer2", tokens, image, positions, heads, mlp_dim, True, mask, dropout)
     x = torch.cat([upscaled(p, name, image.transpose(1, 2).reshape(b, dim, grid, grid)), pixels], 1)
     x = F.gelu(p.norm2d(f"{name}.skip_connect.1", upscale(p, f"{name}.skip_connect.0", x, dim // 8)))
     x = F.gelu(p.norm2d(f"{name}.skip_connect.4", upscale(p, f"{name}.skip_connect.3", x, dim // 16)))
@@ -74,7 +76,7 @@ def masks(p, name, tokens, pixels, widths):
     return torch.einsum("bnc,bchw->bnhw", torch.stack(vectors, 1), pixels)
 
 
-def two_way(p, name, tokens, image, positions, heads, mlp_dim, cross_first=False, mask=None):
+def two_way(p, name, tokens, image, positions, heads, mlp_dim, cross_first=False, mask=None, dropout=0):
     dim = tokens.shape[-1]
     inner = dim // 2 if mask is None else dim
     q, k = tokens, image
@@ -88,6 +90,7 @@ def two_way(p, name, tokens, image, positions, heads, mlp_dim, cross_first=False
 
     def to_image(layer, q):
         y = attention(p, f"{layer}.cross_attn_token_to_image", q + tokens, k + positions, k, inner, heads, mask)
+        y = F.dropout(y, dropout)
         return p.norm(f"{layer}.norm2", q + y, EPS)
 
     for i in range(2):

@@ -1,7 +1,5 @@
 """SAM 2's image encoder in PyTorch, written from the equations, with three LoRA experts and HL-Attn. See networks.py."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 
@@ -9,7 +7,7 @@ from networks import merge_heads, split_heads, unwindow, windows, with_experts
 
 
 def sam2_encoder(p, image, mode, dim=4, heads=1, depths=(1, 1, 2, 1), sides=(4, 2, 6, 3), global_blocks=(3,), coarse=3,
-                 out=16):
+                 out=16, mlp_ratio=2, rank=2):
     """The image's embedding [b, out, t, t], and the fine features [b, out/4, 2t, 2t] and [b, out/8, 4t, 4t]."""
     trunk = "image_encoder.trunk"
     weight = p.get(f"{trunk}.patch_embed.proj.weight", dim, 3, 7, 7)
@@ -25,7 +23,8 @@ def sam2_encoder(p, image, mode, dim=4, heads=1, depths=(1, 1, 2, 1), sides=(4, 
         for i in range(depth):
             pools = stage > 0 and i == 0
             side = grid if index in global_blocks else sides[stage - pools]
-            x = block(p, f"{trunk}.blocks.{index}", mode, x, dim << stage, heads << stage, grid, side, pools)
+            x = block(p, f"{trunk}.blocks.{index}", mode, x, dim << stage, heads << stage, grid, side, pools,
+                      mlp_ratio, rank)
             grid = grid // 2 if pools else grid
             index += 1
         maps.append(x.transpose(1, 2).reshape(len(x), -1, grid, grid))
@@ -35,7 +34,7 @@ def sam2_encoder(p, image, mode, dim=4, heads=1, depths=(1, 1, 2, 1), sides=(4, 
     return embedding, (conv1x1(p, "mask_decoder.conv_s1", f8, out // 4), conv1x1(p, "mask_decoder.conv_s0", f4, out // 8))
 
 
-def block(p, name, mode, x, out, heads, grid, side, pools):
+def block(p, name, mode, x, out, heads, grid, side, pools, mlp_ratio, rank):
     y = p.norm(f"{name}.norm1", x, 1e-6)
     if pools:
         x = halve(p.linear(f"{name}.proj", y, out), grid)
@@ -47,11 +46,10 @@ def block(p, name, mode, x, out, heads, grid, side, pools):
         if pools:
             q = halve(q, side)
         q, k, v = (split_heads(t, heads) for t in (q, k, v))
-        scores = q @ k.transpose(-1, -2) / math.sqrt(out // heads)
-        return unwindow(merge_heads(scores.softmax(-1) @ v), after, inner)
+        return unwindow(merge_heads(F.scaled_dot_product_attention(q, k, v)), after, inner)
 
-    x = x + with_experts(p, name, mode, cut, q, k, v, attend, heads, after, inner)
-    y = p.linear(f"{name}.mlp.layers.0", p.norm(f"{name}.norm2", x, 1e-6), 2 * out)
+    x = x + with_experts(p, name, mode, cut, q, k, v, attend, heads, after, inner, rank)
+    y = p.linear(f"{name}.mlp.layers.0", p.norm(f"{name}.norm2", x, 1e-6), mlp_ratio * out)
     return x + p.linear(f"{name}.mlp.layers.1", F.gelu(y), out)
 
 

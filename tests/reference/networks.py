@@ -71,7 +71,7 @@ def multi_head(p, name, q, k, v, heads, grid, window):
         p.get(f"{name}.in_proj_weight", 3 * c, c), p.get(f"{name}.in_proj_bias", 3 * c),
         None, None, False, 0.0,
         p.get(f"{name}.out_proj.weight", c, c), p.get(f"{name}.out_proj.bias", c),
-        key_padding_mask=pads, need_weights=False)
+        key_padding_mask=pads if grid % window else None, need_weights=False)
     return unwindow(out.transpose(0, 1), grid, window)
 
 

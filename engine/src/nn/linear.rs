@@ -33,6 +33,27 @@ pub fn linear_with(
     })
 }
 
+/// Outputs `first..first + count` of the layer [`linear`] of `out` in all.
+pub fn linear_part(
+    g: &mut Graph,
+    name: &str,
+    x: Value,
+    out: usize,
+    (first, count): (usize, usize),
+) -> Value {
+    let width = last(g, x);
+    let init = Init::Uniform(1.0 / (width.max(1) as f32).sqrt());
+    g.within(name, |g| {
+        let w = g.param("weight", &[out, width], init);
+        let w = g.slice(w, 0, first, count);
+        let w = g.transpose(w);
+        let y = g.matmul(x, w);
+        let b = g.param("bias", &[out], init);
+        let b = g.slice(b, 0, first, count);
+        g.add(y, b)
+    })
+}
+
 /// Two linear layers of the given names with an activation between; the width of `x` is kept.
 pub fn mlp(
     g: &mut Graph,

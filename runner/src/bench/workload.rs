@@ -12,14 +12,19 @@ use crate::pipeline::{Override, Pipeline, Stage, load_without_data};
 
 /// The pipeline whose stages most workloads are, with some fields replaced.
 const PIPELINE: &str = "pipelines/synapse_fewshot.ron";
-/// What replaces fields for a [`Size::Small`] workload: the encoder's and the teachers' widths stay, their
+/// What replaces fields for a [`Size::Small`] workload: the encoders' and the teachers' widths stay, their
 /// depths do not.
 const SMALL: &[&str] = &["encoder.depth=2", "encoder.global_blocks=[1]"];
+const SMALL_SAM2: &[&str] = &["encoder.depths=(1, 1, 2, 1)", "encoder.global_blocks=[3]"];
 const SMALL_TEACHERS: &[&str] = &[
     "stages.simclr.objective.network.blocks=[1, 1, 1, 1]",
     "stages.mae.objective.network.depth=2",
 ];
 const SAMED: &[&str] = &["adapter=Lora"];
+const HSAM: &[&str] = &["adapter=Lora", "decoder=HSam"];
+const HSAMORA: &[&str] = &["decoder=HSam"];
+const SAM2_BASE_PLUS: &[&str] = &[r#"encoder=include("fragments/sam2_base_plus.ron")"#];
+const SAM2_LARGE: &[&str] = &[r#"encoder=include("fragments/sam2_large.ron")"#];
 
 /// A fixed amount of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +38,10 @@ pub enum Workload {
     SamoraStage2,
     /// Stage 1 of SAMora: each expert at 224 pixels with teachers of full size
     SamoraStage1,
+    /// H-SAM and H-SAMora: ViT-B with LoRA, or with three experts and HL-Attn, and both decoders
+    Hsam,
+    /// Stage 2 of SAMora on SAM 2's Hiera, base+ and large at 512 pixels
+    Sam2,
     /// A volume of 512×512×128, NIfTI in, NIfTI out, with ViT-B at 512 pixels
     Predict,
     /// `vit_b_lora` with more images, tokens and blocks, and stage 2 without and with experts
@@ -93,15 +102,21 @@ impl Workload {
 
     fn works(self, size: Size) -> Vec<(String, Work)> {
         let small = size == Size::Small;
-        let stage = |stage: &'static str, pixels: usize, batch: usize, sets: &[&str]| {
+        let step = |stage: &'static str, pixels: usize, batch: usize, sets: &[&str]| {
             let mut sets: Vec<String> = sets.iter().map(|set| (*set).to_string()).collect();
             sets.extend(of_size(pixels));
             sets.push("recompute=None".into());
             sets.push(format!("stages.{stage}.batch={batch}"));
-            if small {
-                sets.extend(SMALL.iter().map(|set| (*set).to_string()));
-            }
-            (format!("{stage}, {pixels} px"), Work::Stage(stage, sets))
+            Work::Stage(stage, sets)
+        };
+        let stage = |stage, pixels, batch, sets: &[&str]| {
+            let shrunk = if small { SMALL } else { &[] };
+            let work = step(stage, pixels, batch, &[sets, shrunk].concat());
+            (format!("{stage}, {pixels} px"), work)
+        };
+        let variant = |name: &str, pixels, batch, sets| {
+            let (_, work) = stage("finetune", pixels, batch, sets);
+            (format!("{name}, {pixels} px"), work)
         };
         let (blocks, tokens) = match size {
             Size::Full => (12, 1024),
@@ -155,6 +170,24 @@ impl Workload {
                 ["image", "patch", "pixel"]
                     .map(|level| stage(level, 224, batch, sets))
                     .into()
+            }
+            (Self::Hsam, _) => {
+                let sizes: &[(usize, usize)] = match size {
+                    Size::Full => &[(224, 8), (512, 4)],
+                    Size::Small => &[(224, 1)],
+                };
+                let case = |&(pixels, batch)| {
+                    [("H-SAM", HSAM), ("H-SAMora", HSAMORA)]
+                        .map(|(name, sets)| variant(name, pixels, batch, sets))
+                };
+                sizes.iter().flat_map(case).collect()
+            }
+            (Self::Sam2, Size::Full) => [("base+", SAM2_BASE_PLUS), ("large", SAM2_LARGE)]
+                .map(|(name, sets)| variant(&format!("SAM 2 {name}"), 512, 4, sets))
+                .into(),
+            (Self::Sam2, Size::Small) => {
+                let sets = [SAM2_BASE_PLUS, SMALL_SAM2].concat();
+                vec![("SAM 2, 224 px".into(), step("finetune", 224, 1, &sets))]
             }
             (Self::Predict, Size::Full) => {
                 let sets = of_size(512).into();

@@ -150,7 +150,7 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Pipeline file (.ron), every stage of which is timed, or a workload of fixed size: vit_b_lora,
-    /// sam_vit_b_samed, samora_stage2, samora_stage1, predict or scaling
+    /// sam_vit_b_samed, samora_stage2, samora_stage1, hsam, sam2, predict or scaling
     #[arg(value_name = "FILE|WORKLOAD")]
     pub what: String,
     /// Replace a field of the pipeline, such as `stages.finetune.batch=2`; may be given several times
@@ -386,7 +386,7 @@ pub struct SegmentArgs {
     #[command(flatten)]
     pub training: TrainingArgs,
     /// Mask to write (.png), in the image's size: 255 on the object, else 0; without a prompt the number of each
-    /// pixel's class
+    /// pixel's class. Weights that segment classes see a picture as it is, and a slice as `predict` shows it
     #[arg(short, long)]
     pub output: PathBuf,
     /// Also write the logits of all masks (.npy) before they are resized, masks×rows×columns f32; above 0 is the

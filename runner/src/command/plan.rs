@@ -42,9 +42,13 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
         "total MiB",
     ]);
     let mut peaks = Vec::new();
+    let mut parts = Vec::new();
     for stage in &pipeline.stages {
         let planned = plan_stage(&pipeline, stage, !args.no_fuse)?;
         table.row(row(stage, &planned));
+        if let Stage::Finetune(_) = stage {
+            parts.push((stage.name(), parts_of(&planned)));
+        }
         if args.peak {
             peaks.push((stage.name(), peak(&planned.plan)));
         }
@@ -57,6 +61,10 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
         pipeline.name, pipeline.seed
     ));
     print_result(&table);
+    for (stage, table) in parts {
+        print_result(format_args!("\n{stage}, parameters:\n\n"));
+        print_result(&table);
+    }
     for (stage, table) in peaks {
         print_result(format_args!("\n{stage}, when most is kept\n"));
         print_result(&table);
@@ -88,6 +96,19 @@ fn row(stage: &Stage, planned: &StagePlan) -> [String; 11] {
         mib(slots + inputs),
         mib(planned.bytes()),
     ]
+}
+
+/// The parameters of each part of a network.
+fn parts_of(planned: &StagePlan) -> Table {
+    let mut table = Table::new(&["part", "parameters", "trained"]);
+    for part in &planned.parts {
+        table.row([
+            part.name.to_string(),
+            part.parameters.to_string(),
+            part.trained.to_string(),
+        ]);
+    }
+    table
 }
 
 /// What takes most room in slots when most is kept; values of blocks of the same kind together.

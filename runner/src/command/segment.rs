@@ -12,8 +12,8 @@ use super::{expect_ending, open_device, prepare_outputs};
 use crate::cli::SegmentArgs;
 use crate::data::decode;
 use crate::data::formats::{self, numpy};
-use crate::data::slice::depth;
-use crate::data::source::Intensity;
+use crate::data::slice::{depth, slice};
+use crate::data::source::{Axis, Intensity};
 use crate::error::{Error, Result};
 use crate::fine_tuned::{FineTuned, Published};
 use crate::journal::print_result;
@@ -104,14 +104,26 @@ fn segment_classes(args: &SegmentArgs) -> Result<()> {
     })?;
     let scan = formats::scan(&image.path, model.series.as_deref())?;
     let volume = decode::scan(&scan, &network.source)?;
-    let count = depth(volume.grid.shape, network.source.slice_axis());
+    let axis = network.source.slice_axis();
+    let count = depth(volume.grid.shape, axis);
     let index = image.slice.unwrap_or(count / 2);
+    let Some(plane) = slice(&volume, axis, index) else {
+        let path = image.path.display();
+        let message = format!("{path} has no slice {index}; choose one of 0…{}", count - 1);
+        return Err(Error::Usage(message));
+    };
+    // A picture is shown to the network as it is.
+    let plane = match is_volume {
+        true => plane,
+        false => plane.radiological(axis),
+    };
     let device = open_device(&model.device, Precision::Exact)?;
     let mut segmenter = network.segmenter(&device, !model.device.no_fuse)?;
-    let (labels, logits) = segmenter.slice(&volume, index)?;
-    let labels = match is_volume {
-        true => labels.neurological(),
-        false => labels.radiological(),
+    let (labels, logits) = segmenter.plane(&image.path, &plane)?;
+    let labels = match (is_volume, axis) {
+        (false, _) => labels,
+        (true, Axis::Axial) => labels.neurological(),
+        (true, _) => labels.radiological(axis),
     };
     let drawn = GrayImage::from_fn(labels.width as u32, labels.height as u32, |x, y| {
         Luma([labels.at(y as usize, x as usize)])

@@ -59,8 +59,8 @@ fn folders_pair_and_divide() {
     assert_eq!(data.slices(Part::Train).len(), 6);
     assert_eq!(data.division().test, [3]);
     let id = SliceId { case: 3, index: 1 };
-    assert_eq!(data.image_slice(id).unwrap().at(2, 3), 1.0);
-    assert_eq!(data.label_slice(id).unwrap().at(0, 1), 1);
+    assert_eq!(data.image_slice(id).unwrap().at(2, 0), 1.0);
+    assert_eq!(data.label_slice(id).unwrap().at(0, 2), 1);
     assert!(data.image_slice(SliceId { case: 3, index: 2 }).is_err());
     assert!(data.image(9).is_err());
 }

@@ -20,7 +20,7 @@ use bytemuck::Pod;
 use super::slice::Plane;
 use crate::whole_file::write_whole_by;
 
-const MAGIC: &[u8; 16] = b"samora planes 1\n";
+const MAGIC: &[u8; 16] = b"samora planes 2\n";
 const HEADER_BYTES: usize = MAGIC.len() + 32 + 4 * size_of::<u64>();
 
 /// Where a file of planes is or will be, and what it must hold.

@@ -78,15 +78,18 @@ impl<T: Copy + Default> Plane<T> {
         Self::from_fn(h, w, |r, c| self.at(row + r, column + c))
     }
 
-    /// The plane seen from above the head: front up, the patient's left on the left (numpy's `rot90` of
-    /// an axial slice in RAS+).
+    /// An axial slice seen from above the head: front up, the patient's left on the left (numpy's `rot90` of
+    /// a slice in RAS+).
     pub fn neurological(&self) -> Self {
-        self.flip(0)
+        self.rot90(2)
     }
 
-    /// The plane as radiologists view it: head or front up, the patient's right on the left.
-    pub fn radiological(&self) -> Self {
-        self.rot90(2)
+    /// A slice as radiologists view it: head or front up, the patient's right, or the front, on the left.
+    pub fn radiological(&self, axis: Axis) -> Self {
+        match axis {
+            Axis::Axial => self.flip(0),
+            Axis::Coronal | Axis::Sagittal => self.rot90(2),
+        }
     }
 }
 
@@ -114,9 +117,10 @@ pub fn slice<T: Copy + Default>(volume: &Volume<T>, axis: Axis, index: usize) ->
     let mut pixels = Vec::with_capacity(height * width);
     for row in 0..height {
         let line = &volume.voxels[index * strides[across] + row * strides[rows]..];
-        match strides[columns] {
-            1 => pixels.extend_from_slice(&line[..width]),
-            stride => pixels.extend(line.iter().step_by(stride).take(width)),
+        match (axis, strides[columns]) {
+            (Axis::Axial, _) => pixels.extend(line[..width].iter().rev()),
+            (_, 1) => pixels.extend_from_slice(&line[..width]),
+            (_, stride) => pixels.extend(line.iter().step_by(stride).take(width)),
         }
     }
     Some(Plane {
@@ -141,11 +145,24 @@ pub fn set_slice<T: Copy + Default>(
     let strides = [1, shape[0], shape[0] * shape[1]];
     for r in 0..plane.height {
         for c in 0..plane.width {
+            let c_of_plane = match axis {
+                Axis::Axial => plane.width - 1 - c,
+                Axis::Coronal | Axis::Sagittal => c,
+            };
             let at = index * strides[across] + r * strides[rows] + c * strides[columns];
-            volume.voxels[at] = plane.at(r, c);
+            volume.voxels[at] = plane.at(r, c_of_plane);
         }
     }
     true
+}
+
+/// How rows and columns of slices run: networks know no other way.
+pub fn directions(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Sagittal => "rows superior, columns anterior",
+        Axis::Coronal => "rows superior, columns right",
+        Axis::Axial => "rows anterior, columns left",
+    }
 }
 
 /// Volume axes along the columns, along the rows and across.
@@ -170,7 +187,7 @@ mod tests {
         let volume = Volume::new(grid.clone(), (0..24).collect::<Vec<u8>>(), PathBuf::new());
         let volume = volume.unwrap();
         for (axis, first, size) in [
-            (Axis::Axial, [6, 7], (3, 2)),
+            (Axis::Axial, [7, 6], (3, 2)),
             (Axis::Coronal, [2, 3], (4, 2)),
             (Axis::Sagittal, [1, 3], (4, 3)),
         ] {

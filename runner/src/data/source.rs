@@ -374,7 +374,8 @@ pub enum Axis {
     Sagittal,
     /// Across anterior–posterior: rows run superior, columns right.
     Coronal,
-    /// Across superior–inferior: rows run anterior, columns right.
+    /// Across superior–inferior: rows run anterior, columns left, as in TransUNet's, SAMed's and H-SAM's files of
+    /// Synapse.
     #[default]
     Axial,
 }

@@ -9,10 +9,11 @@ use ron::ser::PrettyConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::assemble::{Assembled, Variables, assemble, parse_source, resolve_paths};
+use super::assemble::{Assembled, assemble, parse_source};
 use super::describe::describe;
 use super::diagnostic::Diagnostic;
 use super::overrides::Override;
+use super::paths::{Variables, resolve_paths};
 use super::schema::Pipeline;
 use super::source::{Origin, Source};
 use super::validate::validate;

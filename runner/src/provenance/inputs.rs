@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::data::dataset::{Dataset, Part};
+use crate::data::slice::directions;
 use crate::data::split::SliceId;
 use crate::error::{Error, Result};
 use crate::file_hash::{FileHashes, hex};
@@ -16,6 +17,8 @@ use crate::stage::{foundations, published_files};
 
 /// Changed files that a message lists.
 const LISTED: usize = 5;
+/// The setting that says how slices lie.
+pub(super) const SLICES: &str = "slices";
 
 /// What decides the result of a stage: its settings, published weights, data as far as the stage sees it, and
 /// the stages it builds on.
@@ -209,8 +212,9 @@ fn settings(pipeline: &Pipeline, stage: &Stage) -> Result<BTreeMap<String, Strin
 fn see(stage: &Stage, data: &Dataset, hashes: &FileHashes, inputs: &mut Inputs) -> Result<()> {
     let read = format!("{:?} {:?}", data.intensity(), data.arrays());
     inputs.settings.insert("intensity".into(), read);
-    let axis = format!("{:?}", data.source().slice_axis());
-    inputs.settings.insert("slices".into(), axis);
+    let axis = data.source().slice_axis();
+    let slices = format!("{axis:?}, {}", directions(axis));
+    inputs.settings.insert(SLICES.into(), slices);
     let with_labels = matches!(stage, Stage::Finetune(_) | Stage::Evaluate(_));
     if with_labels {
         let classes = format!("{:?} {:?}", data.classes(), data.label_values());

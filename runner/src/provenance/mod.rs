@@ -9,10 +9,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::slice::directions;
+use crate::data::source::Axis;
 use crate::error::{Error, Result};
 use crate::file_hash::FileHashes;
 use crate::pipeline::Stage;
 use crate::run_dir::RunDir;
+use inputs::SLICES;
 
 pub use inputs::{HashedFile, Inputs, inputs};
 pub use machine::Machine;
@@ -147,12 +150,27 @@ pub fn verify(run: &RunDir, stages: &[Stage], now: &BTreeMap<String, Inputs>) ->
     })
 }
 
-/// Refuses published weights other than those that a stage of the run directory `root` was trained on.
+/// Refuses published weights other than those that a stage of the run directory `root` was trained on, and slices
+/// across `axis` that lie otherwise than there.
 ///
 /// # Errors
-/// Which file is another, or cannot be read.
-pub fn verify_weights(root: &Path, stage: &str, files: &[&Path]) -> Result<()> {
+/// Which file is another or cannot be read, or how slices lie.
+pub fn verify_weights(root: &Path, stage: &str, axis: Axis, files: &[&Path]) -> Result<()> {
     let history = Provenance::read(root);
+    let seen = history
+        .of(stage)
+        .and_then(|record| record.inputs.settings.get(SLICES));
+    if let Some(seen) = seen
+        && !seen.ends_with(directions(axis))
+    {
+        return Err(Error::RunDirectory {
+            path: root.to_path_buf(),
+            problem: format!(
+                "{stage} was trained on slices that lay otherwise than this runner shows them ({}); train it again",
+                directions(axis)
+            ),
+        });
+    }
     let recorded = history.of(stage).map(|record| &record.inputs.weights);
     let hashes = FileHashes::default();
     for (file, before) in files.iter().zip(recorded.into_iter().flatten()) {

@@ -241,9 +241,9 @@ fn draw(
         return Ok(());
     };
     let (mut image, truth, predicted) = (
-        image.radiological(),
-        truth.radiological(),
-        predicted.radiological(),
+        image.radiological(axis),
+        truth.radiological(axis),
+        predicted.radiological(axis),
     );
     if data.intensity() == Intensity::ZScore {
         normalize(&mut image.pixels, Intensity::default());

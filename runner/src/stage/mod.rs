@@ -28,7 +28,7 @@ use crate::pipeline::{Pipeline, Stage};
 use crate::provenance::{Inputs, Machine, Provenance, Session};
 use crate::run_dir::RunDir;
 
-pub use plan::{StageGraph, StagePlan, plan_stage, stage_graph};
+pub use plan::{Part, StageGraph, StagePlan, plan_stage, stage_graph};
 pub use segment::Segmenter;
 pub use weights::{
     check_intensity, finetuned_weights, foundations, network_files, network_sha256,

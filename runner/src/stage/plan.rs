@@ -24,6 +24,8 @@ pub struct StagePlan {
     pub trained: usize,
     /// Elements of parameters that stay as they are.
     pub frozen: usize,
+    /// Each part of the network, in the order of its layers.
+    pub parts: Vec<Part>,
     /// Bytes of inputs, parameters, state and constants.
     pub source_bytes: [u64; 4],
 }
@@ -34,6 +36,40 @@ impl StagePlan {
         self.source_bytes.iter().sum::<u64>() + self.plan.slot_bytes()
     }
 }
+
+/// The parameters of a part of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is called.
+    pub name: &'static str,
+    /// Elements of its parameters.
+    pub parameters: usize,
+    /// Elements of those that the stage trains.
+    pub trained: usize,
+}
+
+/// Parts by what the names of their parameters begin with or hold, the first that fits.
+const PARTS: [(&str, &str); 8] = [
+    ("HL-Attn", ".samora_adapter.fuser."),
+    ("experts", ".samora_adapter."),
+    ("LoRA", ".attn.qkv.linear_"),
+    ("image encoder", "image_encoder."),
+    ("image encoder", "no_mem_embed"),
+    ("prompt encoder", "prompt_encoder."),
+    ("mask decoder", "mask_decoder."),
+    ("second mask decoder", "mask_decoder2."),
+];
+/// The order in which they are shown.
+const SHOWN: [&str; 8] = [
+    "image encoder",
+    "LoRA",
+    "experts",
+    "HL-Attn",
+    "prompt encoder",
+    "mask decoder",
+    "second mask decoder",
+    "others",
+];
 
 /// What a stage would compute in one step.
 #[derive(Debug)]
@@ -65,6 +101,7 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
     Ok(StagePlan {
         trained: elements(&is_trained),
         frozen: elements(&|name| !is_trained(name)),
+        parts: parts(&graph, &is_trained),
         source_bytes: plan.source_bytes(&graph),
         plan,
     })
@@ -109,6 +146,23 @@ fn training(built: Built) -> StageGraph {
         trained: built.trained,
         saved: built.saved,
     }
+}
+
+fn parts(graph: &Graph, is_trained: &dyn Fn(&str) -> bool) -> Vec<Part> {
+    let part_of = |name: &str| {
+        let found = PARTS.iter().find(|(_, mark)| name.contains(mark));
+        found.map_or("others", |(part, _)| *part)
+    };
+    let part = |shown: &&'static str| {
+        let is_own = |name: &str| part_of(name) == *shown;
+        Part {
+            name: shown,
+            parameters: elements(graph, &is_own),
+            trained: elements(graph, &|name| is_own(name) && is_trained(name)),
+        }
+    };
+    let parts = SHOWN.iter().map(part);
+    parts.filter(|part| part.parameters > 0).collect()
 }
 
 fn elements(graph: &Graph, chosen: &dyn Fn(&str) -> bool) -> usize {

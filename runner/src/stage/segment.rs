@@ -143,25 +143,20 @@ impl<'d> Segmenter<'d> {
         Ok((labels, volumes))
     }
 
-    /// Segments one slice, and also returns the logits of every class on the decoder's grid,
-    /// `[classes + 1, grid, grid]`.
+    /// Segments one slice of the scan at `path`, and also returns the logits of every class on the decoder's grid,
+    /// `[classes + 1, extent, extent]`.
     ///
     /// # Errors
-    /// A slice that the volume does not have, a device that fails, or the user interrupts.
-    pub fn slice(&mut self, image: &Volume<f32>, index: usize) -> Result<(Plane<u8>, Tensor)> {
-        let Some(plane) = slice(image, self.axis, index) else {
-            let last = depth(image.grid.shape, self.axis).saturating_sub(1);
-            let problem = format!("there is no slice {index}; choose one of 0…{last}");
-            return Err(DataError::content(&image.path, problem).into());
-        };
-        let logits = self.logits(&image.path, index, std::slice::from_ref(&plane))?;
+    /// A device that fails.
+    pub fn plane(&mut self, path: &Path, plane: &Plane<f32>) -> Result<(Plane<u8>, Tensor)> {
+        let logits = self.logits(path, 0, std::slice::from_ref(plane))?;
         let low = self.low(&logits, 0);
         let grid = low.grid;
-        let classes: Vec<f32> = low
-            .planes(Plane::clone)
+        let planes = low.planes(Plane::clone);
+        let classes = planes
             .into_iter()
             .flat_map(|p| p.pixels)
-            .collect();
+            .collect::<Vec<f32>>();
         let count = classes.len() / (grid * grid).max(1);
         let labels = mask(&low, (plane.height, plane.width), &self.quirks);
         Ok((labels, Tensor::f32(&[count, grid, grid], classes)))

@@ -7,6 +7,7 @@ use samora_engine::weights::{Decoder, Import, WeightFile, Weights, fit};
 use sha2::{Digest, Sha256};
 
 use super::segment;
+use crate::data::source::{Axis, Source};
 use crate::error::{Error, Result};
 use crate::file_hash::{files_sha256, hex};
 use crate::pipeline::{Finetune, Level, Objective, Pipeline, Stage, to_ron};
@@ -170,7 +171,11 @@ pub fn finetuned_weights(pipeline: &Pipeline, root: &Path, stage: &Finetune) -> 
     let mut stages = foundations(pipeline, &stage);
     stages.push(&stage);
     let published = published_files(pipeline, &stage);
-    verify_weights(root, stage.name(), &published)?;
+    let axis = pipeline
+        .data
+        .get(stage.data())
+        .map_or(Axis::default(), Source::slice_axis);
+    verify_weights(root, stage.name(), axis, &published)?;
     given(pipeline, &published, root, &graph, &stages)
 }
 

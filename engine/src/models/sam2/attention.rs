@@ -5,7 +5,7 @@ use samora_shaders::Tokens;
 
 use super::config::Block;
 use crate::models::sam::{Adapter, adapted_attention};
-use crate::nn::linear;
+use crate::nn::{linear, linear_part};
 use crate::ops::attention::Attend;
 use crate::{Graph, Init, Value};
 
@@ -20,6 +20,13 @@ impl Block {
             true => self.pad(g, y),
             false => y,
         };
+        if self.pools && *adapter == Adapter::None {
+            // Together they would be the largest value of all: at 1024 pixels more than some adapters bind.
+            let qkv = [0, 1, 2]
+                .map(|i| linear_part(g, "attn.qkv", y, 3 * self.out, (i * self.out, self.out)));
+            let y = self.attend_pooled(g, qkv);
+            return linear(g, "attn.proj", y, self.out);
+        }
         let qkv = linear(g, "attn.qkv", y, 3 * self.out);
         adapted_attention(g, adapter, fusing, y, qkv, |g, qkv| match self.pools {
             true => self.attend_pooled(g, qkv),

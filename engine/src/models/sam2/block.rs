@@ -7,6 +7,8 @@ use crate::{Graph, Value};
 
 /// Of `LayerNorm` in blocks.
 const EPS: f32 = 1e-6;
+/// Most elements of a hidden layer: the least that adapters bind as one buffer.
+const MOST_HIDDEN: usize = 1 << 25;
 
 impl Block {
     /// The block on `x [batch, grid², dim]`, in the current scope: `[batch, n, out]` with the `n` tokens of the
@@ -20,8 +22,7 @@ impl Block {
         let y = self.attention(g, adapter, y);
         let x = g.add(shortcut, y);
         let y = layer_norm(g, "norm2", x, EPS);
-        let names = ["mlp.layers.0", "mlp.layers.1"];
-        let y = mlp(g, names, y, mlp_ratio * self.out, Graph::gelu);
+        let y = perceptron(g, y, mlp_ratio * self.out);
         g.add(x, y)
     }
 
@@ -44,4 +45,21 @@ impl Block {
         let count = self.grid_out() * self.grid_out();
         g.reshape(pooled, &[batch, count, self.out])
     }
+}
+
+/// The block's MLP on `y [batch, n, c]`, over as many tokens at a time as keep its hidden layer small enough.
+fn perceptron(g: &mut Graph, y: Value, hidden: usize) -> Value {
+    let [batch, count, _] = g.dims(y);
+    let names = ["mlp.layers.0", "mlp.layers.1"];
+    let parts = (batch * count * hidden).div_ceil(MOST_HIDDEN);
+    if parts < 2 || count % parts != 0 {
+        return mlp(g, names, y, hidden, Graph::gelu);
+    }
+    let each = count / parts;
+    let part = |i: usize| {
+        let y = g.slice(y, 1, i * each, each);
+        mlp(g, names, y, hidden, Graph::gelu)
+    };
+    let parts: Vec<Value> = (0..parts).map(part).collect();
+    g.concat(&parts, 1)
 }

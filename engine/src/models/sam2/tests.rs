@@ -7,7 +7,7 @@ use super::*;
 use crate::models::sam::{Adapter, Fusion, MaskDecoderConfig, Prompts};
 use crate::nn::{HlAttn, HlAttnMode};
 use crate::weights::Weights;
-use crate::{DType, Graph, Init, Tensor, Value, cpu};
+use crate::{DType, Graph, Init, Planning, Tensor, Value, cpu, plan};
 
 /// Windows that overhang their grid where queries are pooled, a global block, and positions of another extent.
 fn small() -> Sam2Config {
@@ -197,4 +197,33 @@ fn mistakes_are_named() {
     encode(&mut g, &untiled, &Adapter::None, x);
     let message = g.check().unwrap_err().to_string();
     assert!(message.contains("windows_tokens"), "{message}");
+}
+
+/// WebGPU's least: a buffer of 128 MiB.
+#[test]
+fn published_sizes_at_1024_pixels_fit_what_every_adapter_binds() {
+    for config in [
+        Sam2Config::tiny(1024),
+        Sam2Config::small(1024),
+        Sam2Config::base_plus(1024),
+        Sam2Config::large(1024),
+    ] {
+        let mut g = Graph::new();
+        let image = image(&mut g, &config, 1);
+        let encoded = encode(&mut g, &config, &Adapter::None, image);
+        let embedding = embed(&mut g, &encoded);
+        let boxes = Some(g.input("box", &[1, 4], DType::F32));
+        let prompts = Prompts {
+            boxes,
+            ..Prompts::default()
+        };
+        let decoder = MaskDecoderConfig::sam();
+        let masks = decode_prompted(&mut g, &decoder, &embedding, 1024, &prompts).masks;
+        let wanted = [masks.logits, masks.quality, embedding.image];
+        let planning = Planning {
+            binding_bytes: 128 << 20,
+            ..Planning::exact(true)
+        };
+        plan(&g, &wanted, planning).unwrap();
+    }
 }

@@ -213,8 +213,8 @@ fn preprocessed_synapse_stacks_its_training_slices() {
     assert_eq!(data.slices(Part::Labelled).len(), 3);
     // Intensities are as the files have them.
     let slice = data.image_slice(SliceId { case: 1, index: 2 }).unwrap();
-    // Columns of the files run to the left.
-    assert_eq!(slice.pixels, [0.4, 0.2, 0.0, 1.0, 0.8, 0.6]);
+    // Networks see them as they lie in the files.
+    assert_eq!(slice.pixels, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
     assert_eq!(data.label(0).unwrap().voxels, [7; 24]);
     assert!(data.warnings()[0].contains("no spacing"));
     // TransUNet's 7 is the spleen, 1 the aorta.
