@@ -19,7 +19,7 @@ const STAGES: &str = r#"
 fn failure(folder: &Path, steps: usize) -> String {
     tiny::write(
         folder,
-        "Nothing",
+        "adapter: Nothing",
         &STAGES.replace("STEPS", &steps.to_string()),
     );
     let out = tiny::run(folder, &format!("run{steps}")).output().unwrap();

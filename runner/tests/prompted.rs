@@ -2,6 +2,7 @@
 //! and LiteMedSAM's recorded features where `SAMORA_DATA` names the folder that has them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -9,8 +10,9 @@ use image::{GrayImage, Luma, RgbImage};
 use samora_engine::models::sam::{
     Adapter, MaskDecoderConfig, Prompts, SamConfig, decode_prompted, encode,
 };
+use samora_engine::models::sam2::{self, Sam2Config};
 use samora_engine::weights::Weights;
-use samora_engine::{DType, Graph, Tensor};
+use samora_engine::{DType, Graph, Tensor, Value, cpu};
 use samora_runner::data::formats::{nifti, numpy};
 use samora_runner::data::volume::{Grid, Volume};
 
@@ -280,6 +282,196 @@ fn features_and_masks_have_the_promised_sizes() {
         "volume.nii.gz:3",
         &["--point", "4,5,1", "--window", "100,50"],
         (10, 8),
+    );
+}
+
+/// Hiera-T with a twelfth of its channels, as in `tests/reference/sam2.py`.
+const HIERA_T: &str = "Sam2(image_size_px: 224, dim: 8, heads: 1, depths: (1, 2, 7, 2), windows_tokens: (8, 4, 14, 7), \
+     global_blocks: [5, 7, 9], positions_tokens: 7, out_channels: 16)";
+
+/// Numbers of `sam2.py`, `[1, 3, size, size]`.
+fn computed(size: usize) -> Tensor {
+    let value = |i: usize| {
+        let (c, y, x) = (i / size / size, i / size % size, i % size);
+        ((3 * y * y + 5 * x * x + 7 * x * y + 31 * c) % 251) as f32 / 251.0 - 0.5
+    };
+    Tensor::f32(
+        &[1, 3, size, size],
+        (0..3 * size * size).map(value).collect(),
+    )
+}
+
+/// Largest difference as a part of the largest number wanted, `[1, channels, rows, columns]` against
+/// `[1, rows, columns, channels]`.
+fn error(got: &Tensor, want: &Tensor) -> f32 {
+    let &[1, rows, columns, channels] = want.shape.as_slice() else {
+        panic!("{:?}", want.shape);
+    };
+    assert_eq!(got.shape, [1, channels, rows, columns]);
+    let pixels = rows * columns;
+    let got = |i: usize| got.as_f32()[i % channels * pixels + i / channels];
+    let want = want.as_f32();
+    let largest = want.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+    let errors = want.iter().enumerate().map(|(i, w)| (got(i) - w).abs());
+    errors.max_by(f32::total_cmp).unwrap() / largest
+}
+
+/// From a file with Hugging Face's names, as Hugging Face's model has them.
+#[test]
+fn sam_2_embeds_as_recorded() {
+    let scene = Scene::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+    let weights = fixtures.join("sam2_tiny.safetensors");
+    let golden = Weights::read(&fixtures.join("sam2.safetensors")).unwrap();
+    // The image's size is that of the model, or --size.
+    let other = HIERA_T.replace("image_size_px: 224", "image_size_px: 96");
+    numpy::write_tensor(&scene.path("in.npy"), &computed(224)).unwrap();
+    for model in [&[HIERA_T][..], &[&other, "--size", "224"]] {
+        let weights = ["--weights", weights.to_str().unwrap(), "--model"];
+        let files = ["--image", "in.npy", "-o", "all.safetensors", "--overwrite"];
+        let parts = ["(hf_sam2_hiera)", "high_res_feats.1: [1, 4, 28, 28]"];
+        scene.says("embed", &[&weights, model, &files].concat(), 0, &parts);
+        let all = Weights::read(&scene.path("all.safetensors"))
+            .unwrap()
+            .tensors;
+        assert_eq!(all.len(), 3);
+        for (name, recorded) in [
+            ("image_embed", "embedding"),
+            ("high_res_feats.0", "s0"),
+            ("high_res_feats.1", "s1"),
+        ] {
+            let error = error(&all[name], &golden.tensors[&format!("tiny_224.{recorded}")]);
+            println!("{name}: {error:.1e} of at most 1e-4");
+            assert!(error <= 1e-4, "{name} is off by {error:e}");
+        }
+    }
+}
+
+/// A small SAM 2, as `--model` takes it.
+const SAM2: &str = "Sam2(image_size_px: 64, dim: 8, heads: 1, depths: (1, 1, 2, 1), windows_tokens: (8, 4, 4, 2), \
+     global_blocks: [3], positions_tokens: 4, out_channels: 16)";
+const SAM2_SIZE: usize = 64;
+
+/// [`SAM2`] by a point or a box: masks' logits and qualities.
+fn small_sam2(is_point: bool) -> (Graph, [Value; 2]) {
+    let config = Sam2Config {
+        dim: 8,
+        heads: 1,
+        depths: [1, 1, 2, 1],
+        windows_tokens: [8, 4, 4, 2],
+        global_blocks: vec![3],
+        positions_tokens: 4,
+        out_channels: 16,
+        ..Sam2Config::tiny(SAM2_SIZE)
+    };
+    let mut g = Graph::new();
+    let image = g.input("image", &[1, SAM2_SIZE, SAM2_SIZE, 3], DType::F32);
+    let encoded = sam2::encode(&mut g, &config, &Adapter::None, image);
+    let embedding = sam2::embed(&mut g, &encoded);
+    let none = Prompts::default();
+    let prompts = match is_point {
+        true => {
+            let places = g.input("points", &[1, 1, 2], DType::F32);
+            let labels = g.input("labels", &[1, 1], DType::F32);
+            Prompts {
+                points: Some((places, labels)),
+                ..none
+            }
+        }
+        false => Prompts {
+            boxes: Some(g.input("box", &[1, 4], DType::F32)),
+            ..none
+        },
+    };
+    let decoder = MaskDecoderConfig::sam();
+    let found = sam2::decode_prompted(&mut g, &decoder, &embedding, SAM2_SIZE, &prompts);
+    (g, [found.masks.logits, found.masks.quality])
+}
+
+/// Of a prepared image all logits and qualities are those of the engine's reference, prompts being in its pixels; a
+/// picture is stretched over the square.
+#[test]
+fn sam_2_segments_prepared_images_and_pictures() {
+    let scene = Scene::new();
+    let mut weights = Weights::default();
+    for is_point in [true, false] {
+        let drawn = Weights::default().draw(&small_sam2(is_point).0, 3);
+        weights.tensors.extend(drawn.unwrap().tensors);
+    }
+    weights.write(&scene.path("sam2.safetensors")).unwrap();
+    let image = computed(SAM2_SIZE);
+    numpy::write_tensor(&scene.path("in.npy"), &image).unwrap();
+    let pixels = SAM2_SIZE * SAM2_SIZE;
+    let value = |i: usize| image.as_f32()[i % 3 * pixels + i / 3];
+    let interleaved = Tensor::f32(
+        &[1, SAM2_SIZE, SAM2_SIZE, 3],
+        (0..3 * pixels).map(value).collect(),
+    );
+    let places = vec![
+        ("image", interleaved),
+        ("points", Tensor::f32(&[1, 1, 2], vec![20.0, 31.0])),
+        ("labels", Tensor::f32(&[1, 1], vec![1.0])),
+        ("box", Tensor::f32(&[1, 4], vec![5.0, 8.0, 40.0, 33.0])),
+    ];
+    let mut feeds: HashMap<String, Tensor> = weights.tensors.into_iter().collect();
+    feeds.extend(
+        places
+            .into_iter()
+            .map(|(name, tensor)| (name.to_owned(), tensor)),
+    );
+    for (is_point, prompt) in [
+        (true, ["--point", "20,31,1"]),
+        (false, ["--box", "5,8,40,33"]),
+    ] {
+        let (g, wanted) = small_sam2(is_point);
+        let want = cpu::evaluate(&g, &feeds, &wanted).unwrap();
+        for (file, size) in [("in.npy", (64, 64)), ("image.png", (48, 36))] {
+            let network = ["--weights", "sam2.safetensors", "--model", SAM2];
+            let files = ["--image", file, "-o", "mask.png", "--logits", "logits.npy"];
+            let arguments = [&network[..], &files, &["--overwrite"], &prompt].concat();
+            let said = scene.says("segment", &arguments, 0, &["predicted IoU", "mask area"]);
+            let mask = image::open(scene.path("mask.png")).unwrap();
+            assert_eq!((mask.width(), mask.height()), size);
+            let logits = numpy::read_tensor(&scene.path("logits.npy"), &[4, 16, 16]).unwrap();
+            let ious = said.split("predicted IoUs ").nth(1).unwrap();
+            let ious = ious.lines().next().unwrap().split(' ');
+            let ious: Vec<f32> = ious.map(|iou| iou.parse().unwrap()).collect();
+            assert_eq!(ious.len(), 4);
+            if file == "in.npy" {
+                let logits = Tensor::f32(&[1, 4, 16, 16], logits.as_f32().to_vec());
+                assert!(error(&logits, &want[0]) < 1e-4);
+                for (iou, want) in ious.iter().zip(want[1].as_f32()) {
+                    assert!((iou - want).abs() < 1e-5, "{iou} {want}");
+                }
+            }
+        }
+    }
+    let far = [
+        "--image",
+        "in.npy",
+        "-o",
+        "mask.png",
+        "--overwrite",
+        "--box",
+        "5,8,50,65",
+    ];
+    let network = ["--weights", "sam2.safetensors", "--model", SAM2];
+    scene.says("segment", &[&network[..], &far].concat(), 2, &["64×64"]);
+    let larger = [
+        "--size",
+        "96",
+        "--image",
+        "in.npy",
+        "-o",
+        "mask.png",
+        "--overwrite",
+    ];
+    let arguments = [&network[..], &larger, &["--box", "5,8,40,33"]].concat();
+    scene.says(
+        "segment",
+        &arguments,
+        1,
+        &["(1, 3, 64, 64)", "(1, 3, 96, 96)"],
     );
 }
 

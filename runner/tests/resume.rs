@@ -42,6 +42,16 @@ const STAGES: [&str; 7] = [
     "encoder", "simclr", "mae", "image", "patch", "pixel", "finetune",
 ];
 
+/// Noise, dropout, and a loss that depends on the epoch, of which there are several.
+const HSAM: &str = r#"
+    Pretrain(name: "encoder", objective: Masked(), max_steps: 4),
+    Finetune(
+        name: "finetune", batch: 8, epochs: 4, max_steps: 24,
+        loss: (cross_entropy: 0.2, dice: 0.8), augmentation: HSam,
+    ),
+    Evaluate(name: "test", model: "finetune", batch: 4, overlays: 1),
+"#;
+
 /// Longest time a stage may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -54,7 +64,9 @@ fn start(folder: &Path, out: &str) -> Child {
 }
 
 fn finish(folder: &Path, out: &str) {
-    assert!(start(folder, out).wait().unwrap().success());
+    let run = tiny::run(folder, out).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
 }
 
 /// Stops a run with `signal` as soon as it has logged a step of `stage`. Returns how
@@ -83,21 +95,28 @@ fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> ExitStatus {
 }
 
 /// Everything a run leaves that must not depend on when it was stopped.
-fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let stages = STAGES.map(|stage| format!("checkpoints/{stage}.safetensors"));
-    let names = stages
-        .into_iter()
-        .chain(["summary.json".into(), "summary.csv".into()]);
+fn results(root: &Path, stages: &[&str]) -> BTreeMap<String, Vec<u8>> {
+    let stages = stages.iter();
+    let checkpoints = stages.map(|stage| format!("checkpoints/{stage}.safetensors"));
+    let names = checkpoints.chain(["summary.json".into(), "summary.csv".into()]);
     names
         .map(|name| (name.clone(), fs::read(root.join(&name)).expect(&name)))
         .collect()
+}
+
+/// Two runs in the same folder end in the same.
+fn assert_same(folder: &Path, stages: &[&str]) {
+    let [whole, stopped] = ["whole", "stopped"].map(|run| results(&folder.join(run), stages));
+    for (name, bytes) in whole {
+        assert!(stopped[&name] == bytes, "{name} differs");
+    }
 }
 
 #[test]
 fn stopping_in_every_stage_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    tiny::write(folder, "Experts(rank: 2)", ALL_KINDS);
+    tiny::write(folder, "adapter: Experts(rank: 2)", ALL_KINDS);
     finish(folder, "whole");
     for stage in STAGES {
         let status = stop_in(folder, "stopped", stage, "-KILL");
@@ -111,11 +130,21 @@ fn stopping_in_every_stage_changes_nothing() {
         }
     }
     finish(folder, "stopped");
-    let (whole, stopped) = (
-        results(&folder.join("whole")),
-        results(&folder.join("stopped")),
-    );
-    for (name, bytes) in whole {
-        assert!(stopped[&name] == bytes, "{name} differs");
+    assert_same(folder, &STAGES);
+}
+
+#[test]
+fn stopping_changes_nothing_of_what_h_sam_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    tiny::write(folder, "adapter: Lora(rank: 2), decoder: HSam", HSAM);
+    finish(folder, "whole");
+    let log = fs::read_to_string(folder.join("whole/events.jsonl")).unwrap();
+    assert!(log.matches("\"stage\":\"finetune\"").count() > 2, "{log}");
+    for (signal, code) in [("-KILL", None), ("-INT", Some(130)), ("-INT", Some(130))] {
+        let status = stop_in(folder, "stopped", "finetune", signal);
+        assert_eq!(status.code(), code, "{status}");
     }
+    finish(folder, "stopped");
+    assert_same(folder, &["encoder", "finetune"]);
 }

@@ -10,7 +10,7 @@ use samora_runner::data::slice::{Plane, depth, slice};
 use samora_runner::data::source::Axis;
 use samora_runner::data::volume::Volume;
 use samora_runner::metrics::overlap::dice;
-use samora_runner::prompted::{PictureFile, Prompts, Rectangle, Segmenter, Window, import};
+use samora_runner::prompted::{Image, PictureFile, Prompts, Rectangle, Segmenter, Window, import};
 use samora_tests::device;
 
 /// PyTorch's Dice of the organs in the order of their labels.
@@ -49,7 +49,8 @@ fn boxes_around_organs_reach_pytorchs_dice() {
             points: Vec::new(),
             rectangle: Some(around(&truth)),
         };
-        let found = segmenter.segment(&picture, &prompts).unwrap();
+        let image = Image::Picture(picture);
+        let found = segmenter.segment(&image, &prompts).unwrap();
         let dice = overlap(&found.mask, &truth);
         let iou = found.predicted_ious[found.chosen];
         println!("{organ:<14} {index:>5}  {pytorch:.3}    {dice:.3}  {iou:.3}");

@@ -9,6 +9,8 @@ use crate::{Error, Result, Tensor};
 
 const ADAPTER: &str = ".samora_adapter.";
 const EXPERTS: &str = ".samora_adapter.experts.";
+/// HL-Attn as SAMora's wrapper calls it, and as H-SAMora's does.
+const FUSERS: [&str; 2] = [".samora_adapter.fuser.", ".samora_adapter.hl_attn."];
 
 /// SAMed's file: `w_a_000`, `w_b_000`, … for q and v of each block, and the prompt encoder's and mask
 /// decoder's tensors under SAM's names. A single expert is written like SAMed's update, its learnt
@@ -53,16 +55,26 @@ pub fn hsam(weights: &Weights, image_size_px: usize) -> Result<Weights> {
     Ok(exported)
 }
 
-/// The tensors that SAMora's payload keeps: experts with their factors, HL-Attn and mask decoder. See
-/// [`samora_payload`] for what stands beside them.
+/// The tensors that SAMora's payload keeps: experts with their factors, HL-Attn and mask decoder, and what there is of
+/// the prompt encoder, which is in SAM's own file only where the network started from one. With a second mask decoder
+/// HL-Attn is called as in H-SAMora's wrapper. See [`samora_payload`] for what stands beside them.
 ///
 /// # Errors
 /// Weights without experts.
 pub fn samora(weights: &Weights) -> Result<Weights> {
-    let keeps = |name: &str| name.contains(ADAPTER) || name.starts_with("mask_decoder");
+    let keeps = |name: &str| {
+        let whole = ["mask_decoder", "prompt_encoder."];
+        name.contains(ADAPTER) || whole.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let is_second = |name: &String| name.starts_with("mask_decoder2.");
+    let has_two = weights.tensors.keys().any(is_second);
+    let named = |name: &String| match has_two {
+        true => name.replace(FUSERS[0], FUSERS[1]),
+        false => name.clone(),
+    };
     let kept = weights.tensors.iter().filter(|(name, _)| keeps(name));
     let tensors: BTreeMap<String, Tensor> = kept
-        .map(|(name, tensor)| (name.clone(), tensor.clone()))
+        .map(|(name, tensor)| (named(name), tensor.clone()))
         .collect();
     if experts(weights).is_empty() {
         return Err(refused(
@@ -87,7 +99,8 @@ pub fn samora_payload(weights: &Weights) -> Item<'_> {
     let text = |text: &str| Item::Text(text.into());
     let mut items = Vec::new();
     let mut say = |key: &str, item| items.push((key.to_string(), item));
-    let is_first_stage = experts.len() == 1 && !any("mask_decoder.") && !any(".fuser.");
+    let is_fused = FUSERS.into_iter().any(any);
+    let is_first_stage = experts.len() == 1 && !any("mask_decoder.") && !is_fused;
     match experts.keys().next() {
         Some(expert) if is_first_stage => {
             say("state_dict_type", text("samora_stage1"));
@@ -95,8 +108,9 @@ pub fn samora_payload(weights: &Weights) -> Item<'_> {
         }
         _ => {
             say("state_dict_type", text("samora_stage2"));
-            say("use_hl_attn", Item::Bool(any(".fuser.")));
-            say("train_prompt_encoder_in_stage2", Item::Bool(false));
+            say("use_hl_attn", Item::Bool(is_fused));
+            let has_prompts = any("prompt_encoder.");
+            say("train_prompt_encoder_in_stage2", Item::Bool(has_prompts));
         }
     }
     say("rank", Item::Int(rank.unwrap_or(0)));

@@ -360,7 +360,8 @@ pub struct ModelArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("prompt").multiple(true))]
 pub struct SegmentArgs {
-    /// Network and image.
+    /// Network and image; with a prompt the image may also be a .npy file of 1×3×size×size f32, which is taken as the
+    /// encoder's input without any preparation, prompts and mask being in its pixels.
     #[command(flatten)]
     pub model: ModelArgs,
     /// What encloses the object, in pixels from the image's upper left corner; the edges of the image

@@ -9,8 +9,8 @@ use samora_engine::weights::Weights;
 use super::{expect_ending, open_device, prepare_outputs};
 use crate::cli::EmbedArgs;
 use crate::data::formats::numpy;
-use crate::error::{Error, Result};
-use crate::prompted::{Embedder, IMAGE_EMBED, import};
+use crate::error::Result;
+use crate::prompted::{Embedder, IMAGE_EMBED, Image, import};
 
 /// Writes what the mask decoder sees of an image: the neck's output `[1, channels, rows, columns]`, or with all other
 /// features by name.
@@ -24,22 +24,14 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
     let model = &args.model;
     let (import, network) = import(&model.weights, model.model.as_deref(), model.size)?;
     let size = network.image_size_px();
-    let path = &model.image.path;
-    let features = if path.extension().is_some_and(|e| e == "npy") {
-        if model.window.is_some() {
-            let message = format!("{}: --window is for volumes; leave it out", path.display());
-            return Err(Error::Usage(message));
-        }
-        let image = numpy::read_tensor(path, &[1, 3, size, size])?;
-        let device = open_device(&model.device, Precision::Exact)?;
-        let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
-        embedder.embed_prepared(&image)?
-    } else {
-        let picture = model.image.read(model.window, model.series.as_deref())?;
-        let device = open_device(&model.device, Precision::Exact)?;
-        let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
-        embedder.embed(&picture)?
+    let file = &model.image;
+    let image = match file.is_npy() {
+        true => file.read_prepared(model.window, size)?,
+        false => Image::Picture(file.read(model.window, model.series.as_deref())?),
     };
+    let device = open_device(&model.device, Precision::Exact)?;
+    let mut embedder = Embedder::new(&device, !model.device.no_fuse, network, import)?;
+    let features = embedder.embed(&image)?;
     for (name, features) in &features {
         eprintln!("{name}: {:?}", features.shape);
     }

@@ -17,7 +17,7 @@ use crate::data::source::{Axis, Intensity};
 use crate::error::{Error, Result};
 use crate::fine_tuned::{FineTuned, Published};
 use crate::journal::print_result;
-use crate::prompted::{Prompts, Segmenter, Window, import};
+use crate::prompted::{Image, Prompts, Segmenter, Window, import};
 use crate::run_dir::write_file;
 
 /// Writes the mask that the prompts mean and, on request, the logits of all masks; prints their predicted IoUs and
@@ -42,13 +42,23 @@ pub fn segment(args: &SegmentArgs) -> Result<()> {
         return segment_classes(args);
     }
     let model = &args.model;
-    let picture = model.image.read(model.window, model.series.as_deref())?;
-    prompts.check(picture.size())?;
+    let file = &model.image;
+    let picture = match file.is_prepared() {
+        true => None,
+        false => Some(file.read(model.window, model.series.as_deref())?),
+    };
+    if let Some(picture) = &picture {
+        prompts.check(picture.size())?;
+    }
     let (import, network) = import(&model.weights, model.model.as_deref(), model.size)?;
+    let image = match picture {
+        Some(picture) => Image::Picture(picture),
+        None => file.read_prepared(model.window, network.image_size_px())?,
+    };
     let device = open_device(&model.device, Precision::Exact)?;
     let fuse = !model.device.no_fuse;
     let mut segmenter = Segmenter::new(&device, fuse, network, import, &prompts)?;
-    let found = segmenter.segment(&picture, &prompts)?;
+    let found = segmenter.segment(&image, &prompts)?;
     let mask = &found.mask;
     let drawn = GrayImage::from_fn(mask.width as u32, mask.height as u32, |x, y| {
         Luma([u8::from(mask.at(y as usize, x as usize)) * 255])

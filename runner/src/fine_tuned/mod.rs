@@ -12,7 +12,7 @@ pub use published::Published;
 use crate::data::quirk::Quirk;
 use crate::data::source::Source;
 use crate::error::{Error, Result};
-use crate::pipeline::{Evaluate, Finetune, Pipeline, Stage};
+use crate::pipeline::{Finetune, Pipeline, Stage};
 use crate::run_dir::pipeline_of;
 use crate::stage::{Segmenter, finetuned_weights, network_files, published_weights};
 
@@ -49,18 +49,13 @@ impl FineTuned {
     /// A folder that is no run, or a run that is not finished.
     pub fn of_run(run: &Path) -> Result<Self> {
         let pipeline = pipeline_of(run)?;
-        let last = pipeline.stages.iter().rev().find_map(|stage| match stage {
-            Stage::Finetune(s) => Some((s.clone(), pipeline.data.get(&s.data)?.clone())),
-            _ => None,
-        });
+        let last = tuned(&pipeline);
+        let last = last.and_then(|s| Some((s.clone(), pipeline.data.get(&s.data)?.clone())));
         let (stage, source) = last.ok_or_else(|| Error::RunDirectory {
             path: run.to_owned(),
             problem: "its pipeline has no Finetune stage".into(),
         })?;
-        let (batch, quirks) = match evaluation(&pipeline, &stage) {
-            Some(evaluate) => (evaluate.batch, evaluate.quirks.clone()),
-            None => (BATCH, stage.quirks.clone()),
-        };
+        let (batch, quirks) = measured(&pipeline, &stage);
         Ok(Self {
             classes: source.classes(),
             files: network_files(&pipeline, run, &stage)?,
@@ -92,10 +87,22 @@ impl FineTuned {
     }
 }
 
-/// The stage that measures a network last.
-fn evaluation<'a>(pipeline: &'a Pipeline, network: &Finetune) -> Option<&'a Evaluate> {
+/// The stage that a pipeline's network is fine-tuned in last.
+fn tuned(pipeline: &Pipeline) -> Option<&Finetune> {
     pipeline.stages.iter().rev().find_map(|stage| match stage {
-        Stage::Evaluate(s) if s.model == network.name => Some(s),
+        Stage::Finetune(s) => Some(s),
         _ => None,
     })
+}
+
+/// Slices at a time and how they are resized in the stage that measures a network last.
+fn measured(pipeline: &Pipeline, network: &Finetune) -> (usize, Vec<Quirk>) {
+    let evaluation = pipeline.stages.iter().rev().find_map(|stage| match stage {
+        Stage::Evaluate(s) if s.model == network.name => Some(s),
+        _ => None,
+    });
+    match evaluation {
+        Some(stage) => (stage.batch, stage.quirks.clone()),
+        None => (BATCH, network.quirks.clone()),
+    }
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use samora_engine::nn::HlAttnMode;
+use samora_engine::nn::{HlAttn, HlAttnMode, Level};
 use samora_engine::weights::{self, Import, MaskHeads};
 
-use super::{BATCH, FineTuned, Trained};
+use super::{BATCH, FineTuned, Trained, measured, tuned};
 use crate::data::formats::Arrays;
 use crate::data::source::{Axis, Intensity, Labelled, Source, Split};
 use crate::error::{Error, Result};
-use crate::pipeline::{Adapter, Decoder, Pipeline, Stage, WeightFiles, load_without_data};
+use crate::pipeline::{Adapter, Decoder, Pipeline, WeightFiles, load_without_data};
 use crate::prompted::Model;
 
 /// What the files of a published network do not say.
@@ -37,8 +37,9 @@ impl FineTuned {
     /// # Errors
     /// Files that cannot be read or hold no trained mask decoder, or something that must be given.
     pub fn published(given: &Published) -> Result<Self> {
-        let read =
-            |path: &PathBuf| Import::read(path, weights::Decoder::PromptFree(MaskHeads::Fresh));
+        // The tokens of SAM's own masks are those of no classes.
+        let decoder = weights::Decoder::PromptFree(MaskHeads::Fresh);
+        let read = |path: &PathBuf| Import::read(path, decoder);
         let imports: Vec<Import> = given.weights.iter().map(read).collect::<Result<_, _>>()?;
         let tensors = Tensors(&imports);
         let Some([tokens, _]) = tensors.shape("mask_decoder.mask_tokens.weight") else {
@@ -64,6 +65,10 @@ impl FineTuned {
             );
             return Err(Error::Usage(message));
         }
+        let (batch, quirks) = match tuned(&base) {
+            Some(stage) => measured(&base, stage),
+            None => (BATCH, Vec::new()),
+        };
         let mut encoder = base.encoder;
         if let Some(size) = given.size_px {
             encoder.set_image_size_px(size);
@@ -74,8 +79,8 @@ impl FineTuned {
         let pipeline = Pipeline {
             name: "published".into(),
             encoder,
-            adapter: tensors.adapter(),
-            decoder: tensors.decoder(),
+            adapter: tensors.adapter(&base.adapter)?,
+            decoder: tensors.decoder(base.decoder),
             weights: Some(WeightFiles(given.weights.clone())),
             ..base
         };
@@ -84,8 +89,8 @@ impl FineTuned {
             source,
             classes,
             files: given.weights.clone(),
-            batch: BATCH,
-            quirks: Vec::new(),
+            batch,
+            quirks,
             weights: Trained::Published(imports),
         })
     }
@@ -117,11 +122,7 @@ impl Published {
 
     /// How scans are read: as the pipeline's network is fine-tuned, else as the options say.
     fn source(&self, pipeline: &Pipeline, count: usize) -> Result<Source> {
-        let tuned = pipeline.stages.iter().rev().find_map(|stage| match stage {
-            Stage::Finetune(s) => pipeline.data.get(&s.data),
-            _ => None,
-        });
-        if let Some(source) = tuned {
+        if let Some(source) = tuned(pipeline).and_then(|stage| pipeline.data.get(&stage.data)) {
             return Ok(source.clone());
         }
         let Some(intensity) = self.intensity else {
@@ -173,39 +174,71 @@ impl Tensors<'_> {
         found.shape.as_slice().try_into().ok()
     }
 
-    /// What the encoder carries, by the names of the updates.
-    fn adapter(&self) -> Adapter {
+    /// What the encoder carries, by the names of the updates; the order of fusion that no file says is `given`'s.
+    ///
+    /// # Errors
+    /// An order without one of the levels.
+    fn adapter(&self, given: &Adapter) -> Result<Adapter> {
         let name = self
             .names()
             .find(|name| name.ends_with("linear_a_q.weight"));
         let Some([rank, _]) = name.and_then(|name| self.shape(name)) else {
-            return Adapter::Nothing {};
+            return Ok(Adapter::Nothing {});
         };
-        let order = || {
-            self.0
-                .iter()
-                .find_map(|import| import.weights.metadata.get("fusion_order"))
-        };
-        match (self.any(".experts."), self.any(".fuser.")) {
+        Ok(match (self.any(".experts."), self.any(".fuser.")) {
             (false, _) => Adapter::Lora { rank },
             (true, false) => Adapter::SummedExperts { rank },
-            (true, true) => Adapter::experts(
+            (true, true) => Adapter::Experts {
                 rank,
-                match self.any(".fuser.final_norm.") {
+                hl_attn: match self.any(".fuser.final_norm.") {
                     true => HlAttnMode::Released,
                     false => HlAttnMode::ZeroStart,
                 },
-                order().map(String::as_str),
-            ),
-        }
+                order: self.order(given)?,
+            },
+        })
     }
 
-    fn decoder(&self) -> Decoder {
-        match self.any("mask_decoder2.") {
-            true => Decoder::hsam(),
-            false => Decoder::default(),
+    /// The order in which levels are fused.
+    fn order(&self, given: &Adapter) -> Result<[Level; 3]> {
+        let said = self.0.iter().rev().find_map(|import| {
+            let names = import.weights.metadata.get("fusion_order")?;
+            Some((names, &import.report.file))
+        });
+        let default = match *given {
+            Adapter::Experts { order, .. } => order,
+            _ => HlAttn::default().order,
+        };
+        said.map_or(Ok(default), |(names, file)| {
+            fusion_order(names).ok_or_else(|| {
+                let levels = Level::ALL.map(Level::name).join(", ");
+                Error::Usage(format!(
+                    "{file}: fuses {names}; only networks that fuse each of {levels} once are known"
+                ))
+            })
+        })
+    }
+
+    /// H-SAM's two decoders predict as `given` says, if it has them.
+    fn decoder(&self, given: Decoder) -> Decoder {
+        match (self.any("mask_decoder2."), given) {
+            (true, Decoder::HSam { .. }) => given,
+            (true, Decoder::Sam {}) => Decoder::hsam(),
+            (false, _) => Decoder::default(),
         }
     }
+}
+
+/// Levels by their names with commas between.
+fn fusion_order(names: &str) -> Option<[Level; 3]> {
+    let level = |name: &str| Level::ALL.into_iter().find(|level| level.name() == name);
+    let levels: Option<Vec<Level>> = names.split(',').map(level).collect();
+    let order = levels?.try_into().ok()?;
+    let fused = HlAttn {
+        order,
+        ..HlAttn::default()
+    };
+    fused.check().is_ok().then_some(order)
 }
 
 fn listed(files: &[PathBuf]) -> String {

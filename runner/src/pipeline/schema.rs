@@ -93,23 +93,31 @@ impl Pipeline {
         }
     }
 
-    /// Leaves out experts and their teachers where the adapter takes no trained experts.
-    pub(super) fn leave_out_unneeded(&mut self) {
+    /// Names of the experts and their teachers where the adapter takes no trained experts.
+    pub(super) fn unneeded(&self) -> Vec<String> {
         if self.adapter.takes_experts() {
-            return;
+            return Vec::new();
         }
         let experts = self.stages.iter().filter_map(|stage| match stage {
             Stage::Expert(expert) => Some(expert),
             _ => None,
         });
-        let teachers: Vec<String> = experts.filter_map(|e| e.level.teacher().cloned()).collect();
-        let is_needed = |stage: &mut Stage| match stage {
-            Stage::Pretrain(s) => !teachers.contains(&s.name),
+        let teachers: Vec<&String> = experts.filter_map(|e| e.level.teacher()).collect();
+        let is_needed = |stage: &&Stage| match stage {
+            Stage::Pretrain(s) => !teachers.contains(&&s.name),
             Stage::Expert(_) => false,
             Stage::Finetune(_) | Stage::Evaluate(_) => true,
         };
-        let unneeded = self.stages.extract_if(.., |stage| !is_needed(stage));
-        self.left_out = unneeded.map(|stage| stage.name().to_owned()).collect();
+        let unneeded = self.stages.iter().filter(|stage| !is_needed(stage));
+        unneeded.map(|stage| stage.name().to_owned()).collect()
+    }
+
+    /// Leaves out what is unneeded.
+    pub(super) fn leave_out_unneeded(&mut self) {
+        self.left_out = self.unneeded();
+        let left_out = &self.left_out;
+        self.stages
+            .retain(|stage| !left_out.iter().any(|name| name == stage.name()));
     }
 
     /// Whether a stage trains the encoder itself.

@@ -34,8 +34,12 @@ pub(super) fn validate(
     check.names()?;
     check.sizes()?;
     check.intensities()?;
-    for index in 0..pipeline.stages.len() {
-        check.stage(index)?;
+    let unneeded = pipeline.unneeded();
+    for (index, stage) in pipeline.stages.iter().enumerate() {
+        // What this variant leaves out need not fit it.
+        if !unneeded.iter().any(|name| name == stage.name()) {
+            check.stage(index)?;
+        }
     }
     Ok(())
 }
@@ -87,9 +91,12 @@ impl Check<'_> {
             noise.check().map_err(|(field, rule)| {
                 self.fault(&["decoder", "noise", field], format!("{field}: {rule}"))
             })?;
-            if !encoder.out_channels().is_multiple_of(16) {
-                let channels = encoder.out_channels();
-                let message = format!("H-SAM divides the encoder's {channels} channels by 16");
+            let channels = encoder.out_channels();
+            // LayerNorm of a sixteenth of fewer, two channels, keeps their order alone and has next to no gradient.
+            if !channels.is_multiple_of(16) || channels < 64 {
+                let message = format!(
+                    "H-SAM divides the encoder's {channels} channels by 16; they must be a multiple, and at least 64"
+                );
                 return Err(self.fault(&["decoder"], message));
             }
             if let Encoder::Sam2(_) = encoder {

@@ -57,26 +57,6 @@ impl Default for Adapter {
 }
 
 impl Adapter {
-    /// Trained experts fused by HL-Attn in its default order, or in the one given by the names of the levels with
-    /// commas between.
-    pub fn experts(rank: usize, hl_attn: HlAttnMode, given: Option<&str>) -> Self {
-        let level = |name: &str| {
-            nn::Level::ALL
-                .into_iter()
-                .find(|level| level.name() == name)
-        };
-        let given: Option<Vec<nn::Level>> =
-            given.and_then(|names| names.split(',').map(level).collect());
-        let order = given
-            .and_then(|levels| levels.try_into().ok())
-            .unwrap_or_else(order);
-        Self::Experts {
-            rank,
-            hl_attn,
-            order,
-        }
-    }
-
     /// The adapter of the network that is fine-tuned.
     pub fn network(&self) -> sam::Adapter {
         let fused = |rank, mode, order| sam::Adapter::Experts {

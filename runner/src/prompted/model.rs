@@ -6,7 +6,7 @@ use samora_engine::models::tiny_vit::{Stem, TinyVitConfig};
 use samora_engine::{Graph, Tensor, Value};
 
 use super::frame::{Frame, Intensities};
-use super::{IMAGE_EMBED, Picture};
+use super::{IMAGE_EMBED, Image};
 use crate::error::{Error, Result};
 use crate::pipeline::{Encoder, read_part};
 
@@ -110,13 +110,32 @@ impl Model {
         self.intensities() != Intensities::UnitRange
     }
 
-    /// The picture as the encoder takes it.
-    pub(super) fn frame(&self, picture: &Picture) -> Frame {
+    /// The image in the encoder's square, and the encoder's input `[1, size, size, 3]`.
+    ///
+    /// # Errors
+    /// A prepared image of another size.
+    pub(super) fn input(&self, image: &Image) -> Result<(Frame, Tensor)> {
         let size = self.image_size_px();
-        match self.encoder {
-            Encoder::Sam2(_) => Frame::stretched(picture.size(), size),
-            Encoder::Sam(_) | Encoder::TinyVit(_) => Frame::new(picture.size(), size),
-        }
+        let frame = match self.encoder {
+            Encoder::Sam2(_) => Frame::stretched(image.size(), size),
+            Encoder::Sam(_) | Encoder::TinyVit(_) => Frame::new(image.size(), size),
+        };
+        let input = match image {
+            Image::Picture(picture) => frame.input(picture, self.intensities()),
+            Image::Prepared(planes) if planes.shape == [1, 3, size, size] => {
+                let value = |i: usize| planes.as_f32()[i % 3 * size * size + i / 3];
+                let interleaved = (0..3 * size * size).map(value).collect();
+                Tensor::f32(&[1, size, size, 3], interleaved)
+            }
+            Image::Prepared(planes) => {
+                let message = format!(
+                    "the encoder takes 1×3×{size}×{size}, not {:?}",
+                    planes.shape
+                );
+                return Err(Error::Usage(message));
+            }
+        };
+        Ok((frame, input))
     }
 
     /// The mask that answers clear prompts: SAM's first, SAM 2's by the stability of that. `logits` are
@@ -129,7 +148,7 @@ impl Model {
     }
 
     /// What the encoder expects of intensities.
-    pub(super) fn intensities(&self) -> Intensities {
+    fn intensities(&self) -> Intensities {
         match &self.encoder {
             Encoder::TinyVit(config) if config.stem == Stem::Pointwise => Intensities::UnitRange,
             Encoder::Sam(_) | Encoder::TinyVit(_) => Intensities::Standardised,

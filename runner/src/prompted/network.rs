@@ -9,7 +9,7 @@ use samora_engine::weights::{Decoder, Import, Weights, fit};
 use samora_engine::{DType, Graph, Tensor, Value, plan};
 
 use super::frame::Frame;
-use super::{Model, Picture, Prompts};
+use super::{Image, Model, Prompts};
 use crate::data::slice::Plane;
 use crate::error::{Error, Result};
 
@@ -78,45 +78,24 @@ impl<'d> Embedder<'d> {
         })
     }
 
-    /// All that the mask decoder sees of a picture, by name: `image_embed [1, out_channels, grid, grid]`, and of SAM 2
+    /// All that the mask decoder sees of an image, by name: `image_embed [1, out_channels, grid, grid]`, and of SAM 2
     /// `high_res_feats.0 [1, out_channels/8, 4·grid, 4·grid]` and `.1 [1, out_channels/4, 2·grid, 2·grid]`.
     ///
     /// # Errors
-    /// A device that fails.
-    pub fn embed(&mut self, picture: &Picture) -> Result<BTreeMap<String, Tensor>> {
-        let frame = self.model.frame(picture);
-        self.run(&frame.input(picture, self.model.intensities()))
-    }
-
-    /// As [`Embedder::embed`], for an image `[1, 3, size, size]` as the encoder expects it.
-    ///
-    /// # Errors
-    /// An image of another shape, or a device that fails.
-    pub fn embed_prepared(&mut self, image: &Tensor) -> Result<BTreeMap<String, Tensor>> {
-        let size = self.model.image_size_px();
-        let pixels = size * size;
-        let planes = image.as_f32();
-        if image.shape != [1, 3, size, size] {
-            let message = format!("the encoder takes 1×3×{size}×{size}, not {:?}", image.shape);
-            return Err(Error::Usage(message));
-        }
-        let value = |i: usize| planes[i % 3 * pixels + i / 3];
-        let interleaved = (0..3 * pixels).map(value).collect();
-        self.run(&Tensor::f32(&[1, size, size, 3], interleaved))
-    }
-
-    fn run(&mut self, image: &Tensor) -> Result<BTreeMap<String, Tensor>> {
-        self.program.step(&[("image", image)])?;
+    /// A prepared image of another size, or a device that fails.
+    pub fn embed(&mut self, image: &Image) -> Result<BTreeMap<String, Tensor>> {
+        let (_, input) = self.model.input(image)?;
+        self.program.step(&[("image", &input)])?;
         let read =
             |(name, value): &(&str, Value)| Ok((name.to_string(), self.program.read(*value)?));
         self.features.iter().map(read).collect()
     }
 }
 
-/// What SAM makes of a picture and prompts.
+/// What SAM makes of an image and prompts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segmentation {
-    /// The mask, in the picture's size.
+    /// The mask, in the image's size.
     pub mask: Plane<bool>,
     /// Which of all masks it is.
     pub chosen: usize,
@@ -162,16 +141,17 @@ impl<'d> Segmenter<'d> {
         })
     }
 
-    /// Segments what the prompts mean in a picture. A single click gets the best of SAM's three masks for ambiguous
+    /// Segments what the prompts mean in an image. A single click gets the best of SAM's three masks for ambiguous
     /// prompts, all else its one mask for clear ones, or with SAM 2 another if that one is not stable.
     ///
     /// # Errors
-    /// Prompts outside the picture or of another form than the network's, or a device that fails.
-    pub fn segment(&mut self, picture: &Picture, prompts: &Prompts) -> Result<Segmentation> {
-        prompts.check(picture.size())?;
-        let frame = self.model.frame(picture);
+    /// Prompts outside the image or of another form than the network's, a prepared image of another size, or a device
+    /// that fails.
+    pub fn segment(&mut self, image: &Image, prompts: &Prompts) -> Result<Segmentation> {
+        prompts.check(image.size())?;
+        let (frame, input) = self.model.input(image)?;
         let mut feeds = feeds(prompts, &frame);
-        feeds.push(("image", frame.input(picture, self.model.intensities())));
+        feeds.push(("image", input));
         let feeds: Vec<(&str, &Tensor)> = feeds.iter().map(|(name, t)| (*name, t)).collect();
         self.program.step(&feeds)?;
         let logits = self.program.read(self.masks.logits)?;

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use image::ImageReader;
 
+use super::Image;
 use crate::data::error::DataError;
-use crate::data::formats::{self, Arrays, Scan};
+use crate::data::formats::{self, Arrays, Scan, numpy};
 use crate::data::intensity::normalize;
 use crate::data::slice::{Plane, depth, slice};
 use crate::data::source::{Axis, Intensity};
@@ -121,6 +122,31 @@ impl PictureFile {
             return Err(Error::Usage(message));
         }
         Ok(read_colours(&self.path)?)
+    }
+
+    /// Whether it is a `.npy` file of four axes, as an encoder's input has them.
+    pub fn is_prepared(&self) -> bool {
+        self.is_npy() && numpy::axes(&self.path).is_ok_and(|axes| axes == 4)
+    }
+
+    /// Whether it is a `.npy` file.
+    pub fn is_npy(&self) -> bool {
+        let extension = self.path.extension();
+        self.slice.is_none() && extension.is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+    }
+
+    /// Reads the input of an encoder of images of `size_px`, a `.npy` file of `1×3×size_px×size_px`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds something else, or a window, which would change it.
+    pub fn read_prepared(&self, window: Option<Window>, size_px: usize) -> Result<Image> {
+        if window.is_some() {
+            let path = self.path.display();
+            let message = format!("{path}: --window is for volumes; leave it out");
+            return Err(Error::Usage(message));
+        }
+        let tensor = numpy::read_tensor(&self.path, &[1, 3, size_px, size_px])?;
+        Ok(Image::Prepared(tensor))
     }
 
     fn read_slice(&self, scan: &Scan, window: Option<Window>) -> Result<Picture> {

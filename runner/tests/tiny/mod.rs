@@ -8,17 +8,17 @@ const PIPELINE: &str = r#"Pipeline(
     name: "tiny",
     seed: 7,
     data: {"phantom": Synapse(root: "phantom", phantoms: 3, split: First(train: 2, test: 1))},
-    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 16),
-    adapter: ADAPTER,
+    encoder: Sam(image_size_px: 32, patch_size_px: 8, dim: 16, depth: 1, heads: 2, out_channels: 64),
+    VARIANT,
     transformer: (depth: 1, heads: 2, mlp_dim: 16),
     common: (data: "phantom", batch: 2, epochs: 2, optimiser: (learning_rate: 1e-3)),
     stages: [STAGES],
 )"#;
 
-/// Writes the pipeline of these stages.
-pub(crate) fn write(folder: &Path, adapter: &str, stages: &str) {
+/// Writes the pipeline of a variant, `adapter: …, decoder: …`, and these stages.
+pub(crate) fn write(folder: &Path, variant: &str, stages: &str) {
     let text = PIPELINE.replace("STAGES", stages);
-    let text = text.replace("ADAPTER", adapter);
+    let text = text.replace("VARIANT", variant);
     fs::write(folder.join("tiny.ron"), text).unwrap();
 }
 

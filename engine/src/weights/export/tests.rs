@@ -115,4 +115,24 @@ fn payloads_say_which_stage_they_are() {
     has(&second, "use_hl_attn", Item::Bool(true));
     let order = ["pixel", "image"].map(|level| Item::Text(level.into()));
     has(&second, "fusion_order", Item::List(order.to_vec()));
+    has(&second, "train_prompt_encoder_in_stage2", Item::Bool(false));
+}
+
+/// H-SAMora's wrapper takes what its names say and passes over all else.
+#[test]
+fn with_a_second_decoder_payloads_are_h_samoras() {
+    let fuser = format!("{BLOCK}.samora_adapter.fuser.low_gate");
+    let prompts = "prompt_encoder.no_mask_embed.weight";
+    let names = [&fuser, "mask_decoder2.mask_tokens.weight", prompts];
+    let more = names.map(|name| (name.to_string(), Tensor::full(&[1], 1.0)));
+    let payload = samora(&weights([expert("pixel", 1.0), more.to_vec()].concat())).unwrap();
+    let renamed = format!("{BLOCK}.samora_adapter.hl_attn.low_gate");
+    assert!(payload.tensors.contains_key(&renamed));
+    assert!(!payload.tensors.contains_key(&fuser));
+    // A network that did not start from a SAM has a prompt encoder of its own.
+    assert!(payload.tensors.contains_key(prompts));
+    let said = said(&payload);
+    for key in ["use_hl_attn", "train_prompt_encoder_in_stage2"] {
+        assert!(said.contains(&(key.to_string(), Item::Bool(true))), "{key}");
+    }
 }

@@ -49,6 +49,17 @@ pub fn read_tensor(path: &Path, shape: &[usize]) -> Result<Tensor> {
     Ok(Tensor::f32(shape, values))
 }
 
+/// How many axes an array has.
+///
+/// # Errors
+/// A file that cannot be read or is no `.npy` file.
+pub fn axes(path: &Path) -> Result<usize> {
+    let mut source = Source::open(path)?;
+    let header = Header::read(source.plain());
+    let header = header.map_err(|problem| DataError::content(path, problem))?;
+    Ok(header.shape.len())
+}
+
 /// Writes an f32 tensor.
 ///
 /// # Errors

@@ -187,6 +187,35 @@ fn a_variant_brings_its_own_settings_along() {
 }
 
 #[test]
+fn what_a_variant_leaves_out_need_not_fit_it() {
+    let larger = "encoder=Sam(image_size_px: 128, patch_size_px: 16, dim: 96, depth: 4, heads: 4)";
+    let message = refusal(GOOD, &[larger]);
+    assert!(
+        message.contains("image_size_px: 96 differs from the encoder's 128"),
+        "{message}"
+    );
+    let pipeline = load_text(GOOD, &[larger, "adapter=Lora"]).unwrap();
+    let names: Vec<&str> = pipeline.stages.iter().map(Stage::name).collect();
+    assert_eq!(names, ["finetune", "test"]);
+    assert_eq!(
+        pipeline.left_out,
+        ["simclr", "image", "mae", "patch", "pixel"]
+    );
+}
+
+#[test]
+fn h_sam_needs_channels_that_it_can_divide() {
+    for channels in [32, 48] {
+        let set = format!(
+            "encoder=Sam(image_size_px: 96, patch_size_px: 8, dim: 96, depth: 4, heads: 4, out_channels: {channels})"
+        );
+        let message = refusal(GOOD, &[&set, "decoder=HSam"]);
+        let part = format!("H-SAM divides the encoder's {channels} channels by 16");
+        assert!(message.contains(&part), "{message}");
+    }
+}
+
+#[test]
 fn stages_share_what_is_common_and_their_own_counts() {
     let common = "common: (batch: 4, epochs: 3, data: \"scans\"),\n    stages: [";
     let text = GOOD
