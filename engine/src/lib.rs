@@ -14,6 +14,8 @@ mod graph;
 mod init;
 mod lower;
 pub mod models;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod nn;
 mod op;
 pub mod ops;
@@ -21,6 +23,8 @@ pub mod optim;
 mod plan;
 pub mod random;
 mod remat;
+#[cfg(feature = "native")]
+mod sources;
 mod tensor;
 pub mod weights;
 

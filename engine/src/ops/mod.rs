@@ -2,7 +2,7 @@
 
 pub mod affine;
 pub mod attention;
-mod attention_cases;
+pub(crate) mod attention_cases;
 mod attention_gradient;
 mod attention_reference;
 pub mod batch_norm;

@@ -88,8 +88,8 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
     }
 }
 
-/// The two source rows of output `c` and the weight of the second.
-fn taps(c: usize, from: usize, to: usize) -> (usize, usize, f64) {
+/// The two source rows, of `from`, that row `c` of `to` is interpolated from, and the weight of the second.
+pub fn taps(c: usize, from: usize, to: usize) -> (usize, usize, f64) {
     let s = ((c as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
     let low = (s as usize).min(from - 1);
     (low, (low + 1).min(from - 1), s - low as f64)

@@ -6,6 +6,8 @@
 mod attention;
 mod leaf;
 
+pub use leaf::taps;
+
 use crate::{
     Binary, Expr, Gemm, Id, Kernel, Leaf, Operand, Reduce, Rows, RowsOutput, Scalar, Unary,
 };

@@ -1,0 +1,22 @@
+//! Execution on the processor: the kernels of a plan on threads and vector units, without a driver.
+//!
+//! Work is cut into pieces that depend on the kernel alone, and sums follow fixed trees, so that any number of
+//! threads gives the same bytes.
+
+mod attention;
+mod code;
+mod device;
+mod gemm;
+mod kernel;
+mod lanes;
+mod leaf;
+mod map;
+mod math;
+mod memory;
+mod micro;
+mod pack;
+mod program;
+mod rows;
+
+pub use device::Device;
+pub use program::Program;

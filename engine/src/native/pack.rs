@@ -1,0 +1,129 @@
+//! Operands of products as panels: a few rows of the left one, or columns of the right one, side by side for each
+//! summed position, so that a kernel reads them in order.
+
+use samora_shaders::{Operand, View};
+
+/// Summed positions of a pass: a panel of the right operand then stays in the first-level cache.
+pub(super) const DEPTH: usize = 256;
+
+/// An operand seen as one matrix for each batch, lines × summed extent.
+#[derive(Debug)]
+pub(super) struct Matrix {
+    pub(super) buffer: usize,
+    /// Where the matrix of each batch starts.
+    starts: Vec<usize>,
+    lines: usize,
+    depth: usize,
+    /// Elements from one line to the next, and from one summed position to the next.
+    steps: [usize; 2],
+    /// Lines of a panel.
+    pub(super) width: usize,
+}
+
+impl Matrix {
+    /// `lines` and `depth` are the dimensions of the view that are kept and summed.
+    pub(super) fn new(operand: &Operand, batch: usize, dims: [usize; 2], width: usize) -> Self {
+        let View {
+            shape,
+            strides,
+            offset,
+        } = &operand.view;
+        let outer = shape.len() - 2;
+        let of_batch = View {
+            shape: shape[..outer].to_vec(),
+            strides: strides[..outer].to_vec(),
+            offset: *offset,
+        };
+        let [lines, depth] = dims.map(|d| outer + d);
+        // Batches that read the same share it.
+        let batches = if of_batch
+            .strides
+            .iter()
+            .zip(&of_batch.shape)
+            .all(|(s, n)| *s == 0 || *n == 1)
+        {
+            1
+        } else {
+            batch
+        };
+        Self {
+            buffer: operand.buffer,
+            starts: (0..batches).map(|b| of_batch.index(b)).collect(),
+            lines: shape[lines],
+            depth: shape[depth],
+            steps: [strides[lines], strides[depth]],
+            width,
+        }
+    }
+
+    /// Matrices that differ.
+    pub(super) fn batches(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Panels of one matrix.
+    pub(super) fn panels(&self) -> usize {
+        self.lines.div_ceil(self.width)
+    }
+
+    /// Words of one packed matrix.
+    pub(super) fn words(&self) -> usize {
+        self.panels() * self.width * self.depth
+    }
+
+    /// Where the panels of a pass start in a packed matrix.
+    pub(super) fn pass(&self, first: usize) -> usize {
+        first * self.panels() * self.width
+    }
+
+    /// Packs panel `panel` of the matrix of `batch`, positions `first..first + depth`.
+    pub(super) fn pack(
+        &self,
+        source: &[f32],
+        batch: usize,
+        panel: usize,
+        (first, depth): (usize, usize),
+        mut put: impl FnMut(usize, f32),
+    ) {
+        let line = panel * self.width;
+        let used = self.width.min(self.lines - line);
+        let [line_step, depth_step] = self.steps;
+        let start = self.starts[batch] + line * line_step + first * depth_step;
+        if line_step == 1 {
+            for k in 0..depth {
+                let row = &source[start + k * depth_step..][..used];
+                row.iter()
+                    .enumerate()
+                    .for_each(|(l, x)| put(k * self.width + l, *x));
+            }
+        } else {
+            for l in 0..used {
+                let line = source[start + l * line_step..]
+                    .iter()
+                    .step_by(depth_step.max(1));
+                for (k, x) in line.take(depth).enumerate() {
+                    put(k * self.width + l, *x);
+                }
+            }
+        }
+        for l in used..self.width {
+            (0..depth).for_each(|k| put(k * self.width + l, 0.0));
+        }
+    }
+
+    /// All matrices packed.
+    pub(super) fn packed(&self, source: &[f32]) -> Vec<f32> {
+        let mut all = vec![0.0; self.words() * self.batches()];
+        for batch in 0..self.batches() {
+            for first in (0..self.depth).step_by(DEPTH) {
+                let depth = DEPTH.min(self.depth - first);
+                for panel in 0..self.panels() {
+                    let at = batch * self.words() + self.pass(first) + panel * self.width * depth;
+                    let to = &mut all[at..at + self.width * depth];
+                    self.pack(source, batch, panel, (first, depth), |i, x| to[i] = x);
+                }
+            }
+        }
+        all
+    }
+}
