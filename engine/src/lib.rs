@@ -23,7 +23,6 @@ pub mod optim;
 mod plan;
 pub mod random;
 mod remat;
-#[cfg(feature = "native")]
 mod sources;
 mod tensor;
 pub mod weights;

@@ -8,12 +8,13 @@ use samora_shaders::Shader;
 use super::device::Device;
 use super::pipeline::pipelines;
 use super::selftest::{Candidate, Passed};
-use super::source::{Role, SourceBuffer, allocate, tensor_error};
+use super::source::{SourceBuffer, allocate};
 use super::submission::submissions;
 use super::textures::{BYTES, Textures};
 use super::tuning::Tuning;
 use super::upload::Upload;
 use crate::plan::limits;
+use crate::sources::{Sources, tensor_error};
 use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
 
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
@@ -22,10 +23,9 @@ use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value}
 pub struct Program<'d> {
     pub(super) device: &'d Device,
     pub(super) plan: Plan,
-    sources: Vec<SourceBuffer>,
-    by_name: HashMap<String, usize>,
-    /// Inputs that kernels read and nobody has fed yet.
-    unfed: HashSet<usize>,
+    sources: Sources,
+    /// Of each source.
+    buffers: Vec<SourceBuffer>,
     slots: Vec<wgpu::Buffer>,
     textures: Textures,
     pub(super) dispatches: Vec<Dispatch>,
@@ -62,9 +62,10 @@ impl<'d> Program<'d> {
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         limits::check(graph, &plan, &device.planning(true))?;
+        let (sources, starts) = Sources::new(graph, &plan, tensors)?;
         // First, while the memory that they are tried in is free.
         let kernels = Kernels::new(device, &plan)?;
-        let (sources, input_bytes) = allocate(device, graph, &plan.half_sources, tensors)?;
+        let (buffers, input_bytes) = allocate(device, &sources, &starts, &plan.half_sources)?;
         let slots = plan
             .slots
             .iter()
@@ -73,23 +74,14 @@ impl<'d> Program<'d> {
             .collect::<Result<Vec<_>>>()?;
         let outputs = plan.outputs.keys();
         let types: HashMap<Value, Type> = outputs.map(|v| (*v, graph.ty(*v).clone())).collect();
-        let readable = types.values().chain(sources.iter().map(|s| &s.ty));
+        let readable = types.values().chain(sources.all().iter().map(|s| &s.ty));
         let largest = readable.map(Type::len).max().unwrap_or(1);
-        let named = sources.iter().enumerate();
-        let by_name = named.map(|(i, s)| (s.name.clone(), i)).collect();
-        let is_input = |i: &usize| matches!(sources[*i].role, Role::Input { .. });
-        let read = plan.steps.iter().flat_map(|s| &s.places);
-        let read = read.filter_map(|p| match p {
-            Place::Source(i) => Some(*i),
-            Place::Slot { .. } => None,
-        });
         let mut program = Self {
             device,
-            unfed: read.filter(is_input).collect(),
             submissions: submissions(&plan.steps),
             plan,
             sources,
-            by_name,
+            buffers,
             slots,
             textures: Textures::default(),
             dispatches: Vec::new(),
@@ -159,14 +151,13 @@ impl<'d> Program<'d> {
     /// # Errors
     /// An unknown name, a parameter that never changes and is kept as f16, or a failed device.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
-        match self.by_name.get(name).map(|&i| &self.sources[i]) {
-            Some(s) if matches!(s.role, Role::Half) => {
-                let message = "is rounded to f16; no step changes it, so take what was given";
-                tensor_error(name, message.into())
-            }
-            Some(s) => self.download((&s.buffer, 0), &s.ty),
-            None => tensor_error(name, "is not part of this program".into()),
+        let i = self.sources.find(name)?;
+        let (source, ty) = (&self.buffers[i], &self.sources.all()[i].ty);
+        if source.half {
+            let message = "is rounded to f16; no step changes it, so take what was given";
+            return tensor_error(name, message.into());
         }
+        self.download((&source.buffer, 0), ty)
     }
 
     pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
@@ -181,27 +172,16 @@ impl<'d> Program<'d> {
         inputs: &[(&str, &Tensor)],
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<()> {
-        let mut fed = Vec::with_capacity(inputs.len());
-        for (name, tensor) in inputs {
-            let source = self.by_name.get(*name).map(|&i| (i, &self.sources[i]));
-            let Some((i, source, offset)) = source.and_then(|(i, s)| match s.role {
-                Role::Input { offset } => Some((i, s, offset)),
-                Role::Kept | Role::Constant | Role::Half => None,
-            }) else {
-                return tensor_error(name, "is not an input of this program".into());
-            };
-            source.check(tensor)?;
-            fed.push((i, offset, tensor.bytes()));
-        }
-        let missing = |i: &&usize| fed.iter().all(|f| f.0 != **i);
-        if let Some(&i) = self.unfed.iter().filter(missing).min() {
-            return tensor_error(&self.sources[i].name, "was never fed".into());
-        }
-        self.unfed.clear();
+        self.sources.feed(inputs)?;
+        let fed = inputs.iter().filter_map(|(name, tensor)| {
+            let i = self.sources.input(name)?;
+            Some((i, self.buffers[i].offset, tensor.bytes()))
+        });
+        let fed: Vec<(usize, u64, &[u8])> = fed.collect();
         let parts: Vec<(u64, &[u8])> = fed.iter().map(|f| (f.1, f.2)).collect();
         self.upload.fill(&parts)?;
         for (i, offset, bytes) in fed {
-            let (from, to) = (self.upload.buffer(), &self.sources[i].buffer);
+            let (from, to) = (self.upload.buffer(), &self.buffers[i].buffer);
             encoder.copy_buffer_to_buffer(from, offset, to, 0, bytes.len() as u64);
             self.textures.written(Place::Source(i));
         }
@@ -244,8 +224,8 @@ impl<'d> Program<'d> {
 
     pub(super) fn encode_copies(&mut self, encoder: &mut wgpu::CommandEncoder) {
         for (from, to) in &self.plan.copies {
-            let target = &self.sources[*to];
-            let bytes = 4 * target.ty.len() as u64;
+            let target = &self.buffers[*to];
+            let bytes = 4 * self.sources.all()[*to].ty.len() as u64;
             let (buffer, offset) = self.place(*from);
             encoder.copy_buffer_to_buffer(buffer, offset, &target.buffer, 0, bytes);
             self.textures.written(Place::Source(*to));
@@ -255,7 +235,7 @@ impl<'d> Program<'d> {
     /// The buffer of a place and the byte where it starts.
     fn place(&self, place: Place) -> (&wgpu::Buffer, u64) {
         match place {
-            Place::Source(i) => (&self.sources[i].buffer, 0),
+            Place::Source(i) => (&self.buffers[i].buffer, 0),
             Place::Slot { slot, first } => (&self.slots[slot], 4 * first as u64),
         }
     }
