@@ -108,6 +108,23 @@ fn pictures_and_slices_are_segmented_by_class() {
         assert!(logits.as_f32().iter().all(|x| x.is_finite()));
         fs::remove_file(scene.path("logits.npy")).unwrap();
     }
+    // A picture's black and white are its own, whatever the pipeline's scans have; options win over the pipeline.
+    let logits = || {
+        let given = format!("{WEIGHTS} lora.pth --pipeline small.ron --classes x,y");
+        let said = scene.says(
+            &format!("segment {given} --image picture.png -o p.png --logits p.npy --overwrite"),
+            0,
+        );
+        holds(&said, &["1 x: area", "2 y: area"]);
+        numpy::read_tensor(&scene.path("p.npy"), &[3, 16, 16]).unwrap()
+    };
+    let before = logits();
+    scene.change(
+        "split: First",
+        "intensity: Window(low: 3000, high: 4000), split: First",
+    );
+    assert_eq!(logits(), before);
+    scene.change("intensity: Window(low: 3000, high: 4000), ", "");
     // The slice is that of the volume.
     scene.says("predict out images/c.nii -o own.nii", 0);
     let own = voxels(&scene, "own.nii");

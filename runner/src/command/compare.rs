@@ -39,6 +39,8 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     found.refuse()?;
     let machine = Machine::of(&device, fuse)?;
     let mut comparison = Comparison::new(arms.iter().map(|arm| arm.name.clone()));
+    let bytes = arms.iter().map(|arm| step_bytes(arm, fuse));
+    let bytes: Vec<u64> = bytes.collect::<Result<_>>()?;
     for nth in 0..args.seeds {
         let mut finished: Vec<PathBuf> = Vec::new();
         for (index, arm) in arms.iter().enumerate() {
@@ -55,7 +57,11 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
                 &finished,
                 (&device, fuse),
             )?;
-            let cost = cost(arm, &root, fuse)?;
+            let cost = StepCost {
+                seconds: last_finetune(arm)
+                    .map_or(Ok(None), |s| seconds_per_step(&root, s.name()))?,
+                bytes: bytes[index],
+            };
             comparison.add(index, &report, cost);
             finished.push(root);
             write_file(&table, comparison.to_string().as_bytes())?;
@@ -93,16 +99,16 @@ fn last_evaluate(pipeline: &Pipeline) -> Result<&str> {
     })
 }
 
-/// What a step of the pipeline's last fine-tuning costs.
-fn cost(pipeline: &Pipeline, run: &Path, fuse: bool) -> Result<StepCost> {
+/// The stage whose steps are compared.
+fn last_finetune(pipeline: &Pipeline) -> Option<&Stage> {
     let mut stages = pipeline.stages.iter().rev();
-    let Some(stage) = stages.find(|s| matches!(s, Stage::Finetune(_))) else {
-        return Ok(StepCost::default());
-    };
-    Ok(StepCost {
-        seconds: seconds_per_step(run, stage.name())?,
-        bytes: plan_stage(pipeline, stage, fuse)?.bytes(),
-    })
+    stages.find(|s| matches!(s, Stage::Finetune(_)))
+}
+
+/// What a step of that stage keeps on the device.
+fn step_bytes(pipeline: &Pipeline, fuse: bool) -> Result<u64> {
+    let planned = last_finetune(pipeline).map(|stage| plan_stage(pipeline, stage, fuse));
+    Ok(planned.transpose()?.map_or(0, |planned| planned.bytes()))
 }
 
 /// The report of the run in `root`, which is finished first if it is not.

@@ -229,6 +229,30 @@ impl Source {
         }
     }
 
+    /// The same data set with its intensities scaled otherwise.
+    ///
+    /// # Errors
+    /// Synapse, whose intensities are those of a window, given something else.
+    pub fn with_intensity(mut self, new: Intensity) -> std::result::Result<Self, String> {
+        match (&mut self, new) {
+            (Self::Synapse { window_hu, .. }, Intensity::Window { low, high }) => {
+                *window_hu = (low, high);
+            }
+            (Self::Synapse { .. }, _) => {
+                return Err("the pipeline's data set is Synapse, which takes a --window".into());
+            }
+            (
+                Self::La { intensity, .. }
+                | Self::Promise12 { intensity, .. }
+                | Self::NnUnet { intensity, .. }
+                | Self::Folder { intensity, .. }
+                | Self::Images { intensity, .. },
+                new,
+            ) => *intensity = new,
+        }
+        Ok(self)
+    }
+
     /// Axis across the slices.
     pub fn slice_axis(&self) -> Axis {
         match self {

@@ -5,7 +5,7 @@ mod published;
 use std::path::{Path, PathBuf};
 
 use samora_engine::gpu::Device;
-use samora_engine::weights::{Import, Weights};
+use samora_engine::weights::Weights;
 
 pub use published::Published;
 
@@ -14,7 +14,7 @@ use crate::data::source::Source;
 use crate::error::{Error, Result};
 use crate::pipeline::{Finetune, Pipeline, Stage};
 use crate::run_dir::pipeline_of;
-use crate::stage::{Segmenter, finetuned_weights, network_files, published_weights};
+use crate::stage::{Segmenter, finetuned_weights, network_files};
 
 /// Slices segmented at a time where nothing else is said.
 const BATCH: usize = 4;
@@ -39,7 +39,7 @@ pub struct FineTuned {
 #[derive(Debug)]
 enum Trained {
     Run(PathBuf, Box<Finetune>),
-    Published(Vec<Import>),
+    Published(Weights),
 }
 
 impl FineTuned {
@@ -73,17 +73,15 @@ impl FineTuned {
     /// Weights that are missing, damaged or of another configuration, or a device that fails.
     pub fn segmenter<'d>(&self, device: &'d Device, fuse: bool) -> Result<Segmenter<'d>> {
         let sizes = (self.classes.len(), self.source.slice_axis(), self.batch);
-        let weights = self.weights()?;
-        Segmenter::new(device, fuse, &self.pipeline, sizes, &self.quirks, &weights)
-    }
-
-    fn weights(&self) -> Result<Weights> {
-        match &self.weights {
-            Trained::Run(run, stage) => finetuned_weights(&self.pipeline, run, stage),
-            Trained::Published(imports) => {
-                published_weights(&self.pipeline, imports.clone(), self.classes.len())
+        let of_run;
+        let weights = match &self.weights {
+            Trained::Run(run, stage) => {
+                of_run = finetuned_weights(&self.pipeline, run, stage)?;
+                &of_run
             }
-        }
+            Trained::Published(weights) => weights,
+        };
+        Segmenter::new(device, fuse, &self.pipeline, sizes, &self.quirks, weights)
     }
 }
 

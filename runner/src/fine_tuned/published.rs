@@ -13,6 +13,7 @@ use crate::data::source::{Axis, Intensity, Labelled, Source, Split};
 use crate::error::{Error, Result};
 use crate::pipeline::{Adapter, Decoder, Pipeline, WeightFiles, load_without_data};
 use crate::prompted::Model;
+use crate::stage::published_weights;
 
 /// What the files of a published network do not say.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +22,7 @@ pub struct Published {
     pub weights: Vec<PathBuf>,
     /// The encoder, if its file does not tell: a preset's name, or RON.
     pub model: Option<String>,
-    /// A pipeline that says it all.
+    /// A pipeline that says what the rest leaves open.
     pub pipeline: Option<PathBuf>,
     /// Height and width in pixels of the images it was trained on.
     pub size_px: Option<usize>,
@@ -55,8 +56,8 @@ impl FineTuned {
             Some(path) => load_without_data(path, &[])?,
             None => given.pipeline(&imports)?,
         };
-        let source = given.source(&base, count)?;
-        let classes = source.classes();
+        let source = given.source(&base)?;
+        let classes = given.class_names(&source, count);
         if classes.len() != count {
             let message = format!(
                 "the weights are for {count} classes beside the background, not the {} of {}",
@@ -69,7 +70,10 @@ impl FineTuned {
             Some(stage) => measured(&base, stage),
             None => (BATCH, Vec::new()),
         };
-        let mut encoder = base.encoder;
+        let mut encoder = match &given.model {
+            Some(name) => Model::named(name)?.encoder().clone(),
+            None => base.encoder,
+        };
         if let Some(size) = given.size_px {
             encoder.set_image_size_px(size);
         }
@@ -84,6 +88,7 @@ impl FineTuned {
             weights: Some(WeightFiles(given.weights.clone())),
             ..base
         };
+        let weights = published_weights(&pipeline, imports, count)?;
         Ok(Self {
             pipeline,
             source,
@@ -91,7 +96,7 @@ impl FineTuned {
             files: given.weights.clone(),
             batch,
             quirks,
-            weights: Trained::Published(imports),
+            weights: Trained::Published(weights),
         })
     }
 }
@@ -120,34 +125,42 @@ impl Published {
         Ok(Pipeline::of_network(model.encoder().clone()))
     }
 
-    /// How scans are read: as the pipeline's network is fine-tuned, else as the options say.
-    fn source(&self, pipeline: &Pipeline, count: usize) -> Result<Source> {
-        if let Some(source) = tuned(pipeline).and_then(|stage| pipeline.data.get(&stage.data)) {
-            return Ok(source.clone());
+    /// How scans are read: as the pipeline's network is fine-tuned, with the intensities that are given.
+    fn source(&self, pipeline: &Pipeline) -> Result<Source> {
+        let tuned = tuned(pipeline).and_then(|stage| pipeline.data.get(&stage.data));
+        match (tuned.cloned(), self.intensity) {
+            (Some(source), None) => Ok(source),
+            (Some(source), Some(intensity)) => {
+                source.with_intensity(intensity).map_err(Error::Usage)
+            }
+            (None, Some(intensity)) => Ok(Source::Folder {
+                images: PathBuf::new(),
+                labels: None,
+                names: None,
+                classes: Vec::new(),
+                label_map: BTreeMap::new(),
+                split: Split::default(),
+                labelled: Labelled::default(),
+                intensity,
+                slices: Axis::Axial,
+                arrays: Arrays::default(),
+            }),
+            (None, None) => {
+                let message = "the weights do not say how intensities were scaled: give --window, such as 75,400 (−125 \
+                               to 275 HU, Synapse), or --percentiles, such as 1,99 for MRI, or a pipeline that does";
+                Err(Error::Usage(message.into()))
+            }
         }
-        let Some(intensity) = self.intensity else {
-            let message = "the weights do not say how intensities were scaled: give --window, such as 75,400 (−125 to \
-                           275 HU, Synapse), or --percentiles, such as 1,99 for MRI, or a pipeline that does";
-            return Err(Error::Usage(message.into()));
-        };
-        let named = !self.classes.is_empty();
-        let numbers = (1..=count).map(|class| format!("class {class}"));
-        Ok(Source::Folder {
-            images: PathBuf::new(),
-            labels: None,
-            names: None,
-            classes: if named {
-                self.classes.clone()
-            } else {
-                numbers.collect()
-            },
-            label_map: BTreeMap::new(),
-            split: Split::default(),
-            labelled: Labelled::default(),
-            intensity,
-            slices: Axis::Axial,
-            arrays: Arrays::default(),
-        })
+    }
+
+    /// Names of the classes: those given, else the data set's, else their numbers.
+    fn class_names(&self, source: &Source, count: usize) -> Vec<String> {
+        let of_data = source.classes();
+        match (self.classes.is_empty(), of_data.is_empty()) {
+            (false, _) => self.classes.clone(),
+            (true, false) => of_data,
+            (true, true) => (1..=count).map(|class| format!("class {class}")).collect(),
+        }
     }
 }
 
