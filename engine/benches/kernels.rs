@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Instant;
 
-use samora_engine::gpu::{Device, DeviceOptions, Program};
+use samora_engine::DeviceOptions;
+use samora_engine::gpu::{Device, Program};
 use samora_engine::ops::attention::Attend;
 use samora_engine::{Graph, Init, Planning, Tensor, Value, plan};
 use samora_shaders::Tokens;
@@ -29,7 +30,7 @@ fn main() {
     let device = Device::open(&DeviceOptions::default()).expect("an adapter");
     println!(
         "adapter: {} ({}, {})",
-        device.adapter.name, device.adapter.backend, device.adapter.driver
+        device.adapter.info.name, device.adapter.info.backend, device.adapter.info.driver
     );
     let baseline = baseline::RegisterTile::new(&device);
     let matmul = |m: usize, n: usize, k: usize| 2e-9 * (m * n * k) as f64;

@@ -10,7 +10,9 @@ use std::time::Instant;
 use samora_engine::nn::{LowRank, add_low_rank_update, layer_norm, linear, loss, mlp};
 use samora_engine::ops::attention::Attend;
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
-use samora_engine::{DType, Graph, Init, Planning, SourceKind, Tensor, Value, gpu, native, plan};
+use samora_engine::{
+    DType, DeviceOptions, Graph, Init, Planning, SourceKind, Tensor, Value, gpu, native, plan,
+};
 use samora_shaders::Tokens;
 
 const ROUNDS: usize = 15;
@@ -20,12 +22,12 @@ const RANK: usize = 4;
 const EPS: f32 = 1e-6;
 
 fn main() {
-    let adapter = gpu::Device::open(&gpu::DeviceOptions::default()).expect("an adapter");
+    let adapter = gpu::Device::open(&DeviceOptions::default()).expect("an adapter");
     let processor = native::Device::new(None).expect("threads");
     println!(
         "{} threads beside {}",
         processor.threads(),
-        adapter.adapter.name
+        adapter.adapter.info.name
     );
     for [m, k, n] in [
         [TOKENS, DIM, 4 * DIM],

@@ -6,6 +6,8 @@
 //! and obviously right; it is the reference of every test.
 
 pub mod cpu;
+mod device;
+mod device_info;
 mod differentiate;
 mod error;
 mod fuse;
@@ -14,24 +16,29 @@ mod graph;
 mod init;
 mod lower;
 pub mod models;
-#[cfg(feature = "native")]
 pub mod native;
 pub mod nn;
 mod op;
 pub mod ops;
 pub mod optim;
+mod options;
 mod plan;
+mod program;
 pub mod random;
 mod remat;
 mod sources;
 mod tensor;
 pub mod weights;
 
+pub use device::{Device, Found, devices};
+pub use device_info::DeviceInfo;
 pub use differentiate::differentiate;
 pub use error::{Error, Result, io_reason};
 pub use graph::{Graph, Node, Source, SourceKind, Value};
 pub use init::Init;
 pub use op::{Gradient, Lowering, Op};
+pub use options::{DeviceOptions, Precision, Tune};
 pub use plan::{Place, Plan, Planning, Step, plan};
+pub use program::{Program, Timed};
 pub use remat::Remat;
 pub use tensor::{DType, Data, Tensor, Type};

@@ -8,10 +8,12 @@ pub mod training;
 
 use std::sync::OnceLock;
 
-use samora_engine::gpu::{Device, DeviceOptions};
+use samora_engine::DeviceOptions;
+use samora_engine::gpu::Device;
 use samora_shaders::Caps;
 
-/// The adapter under test: `SAMORA_ADAPTER` (index or part of a name), else by rule.
+/// The adapter whose shaders are tested: `SAMORA_ADAPTER` (part of a name), else the first GPU, else one that is
+/// software.
 ///
 /// # Panics
 /// Without any adapter: these tests never skip.
@@ -22,6 +24,22 @@ pub fn device() -> &'static Device {
         let adapter = std::env::var("SAMORA_ADAPTER").ok();
         Device::open(&DeviceOptions {
             adapter,
+            ..Default::default()
+        })
+        .unwrap_or_else(|e| panic!("{e}"))
+    })
+}
+
+/// What users get: the GPU, else the processor; or what `SAMORA_ADAPTER` names.
+///
+/// # Panics
+/// When it does not open.
+#[allow(clippy::panic)]
+pub fn default_device() -> &'static samora_engine::Device {
+    static DEVICE: OnceLock<samora_engine::Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        samora_engine::Device::open(&DeviceOptions {
+            adapter: std::env::var("SAMORA_ADAPTER").ok(),
             ..Default::default()
         })
         .unwrap_or_else(|e| panic!("{e}"))

@@ -56,7 +56,7 @@ fn portable_kernels_on_the_adapter_agree_with_the_reference() {
 /// others on request; other adapters have one width, which the tests above run at.
 #[test]
 fn plans_agree_at_every_vector_width_of_the_software_adapter() {
-    let name = &device().adapter.name;
+    let name = &device().adapter.info.name;
     if vector_bits().is_some() || !name.contains("llvmpipe") {
         println!("{name} has vectors of one width: others are not tested");
         return;

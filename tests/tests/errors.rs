@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use samora_engine::gpu::{Device, DeviceOptions, Program, adapters};
+use samora_engine::DeviceOptions;
+use samora_engine::gpu::{Device, Program, adapters};
 use samora_engine::{DType, Error, Graph, Init, Planning, Result, Tensor, Value, plan};
 use samora_tests::device;
 
@@ -200,7 +201,7 @@ fn an_unknown_adapter_is_answered_with_the_known_ones() {
         ..DeviceOptions::default()
     };
     let known = adapters();
-    let names: Vec<&str> = known.iter().map(|a| a.name.as_str()).collect();
+    let names: Vec<&str> = known.iter().map(|a| a.info.name.as_str()).collect();
     let parts = [&["`no such adapter`"], names.as_slice()].concat();
     assert_says(Device::open(&options), &parts);
 }

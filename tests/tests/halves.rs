@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use samora_engine::gpu::{Device, Precision, Program};
+use samora_engine::Precision;
+use samora_engine::gpu::{Device, Program};
 use samora_engine::models::sam::{Adapter, SamConfig, encode};
 use samora_engine::nn::loss::mse;
 use samora_engine::ops::attention::Attend;
@@ -78,7 +79,7 @@ fn results_differ_by_rounding_alone() {
     let (g, wanted) = training();
     for device in [device(), gpu_device()] {
         if !device.adapter.f16 {
-            println!("{} has no f16: not tested", device.adapter.name);
+            println!("{} has no f16: not tested", device.adapter.info.name);
             continue;
         }
         let [exact, rounded] = [false, true].map(|halves| {

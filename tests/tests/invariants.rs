@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use samora_engine::gpu::{Device, DeviceOptions, Program};
+use samora_engine::DeviceOptions;
+use samora_engine::gpu::{Device, Program};
 use samora_engine::optim::Rule;
 use samora_engine::{Planning, Remat, Tensor, Value, cpu, differentiate, plan};
 use samora_tests::device;

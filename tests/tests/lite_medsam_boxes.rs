@@ -11,7 +11,7 @@ use samora_runner::data::source::Axis;
 use samora_runner::data::volume::Volume;
 use samora_runner::metrics::overlap::dice;
 use samora_runner::prompted::{Image, PictureFile, Prompts, Rectangle, Segmenter, Window, import};
-use samora_tests::device;
+use samora_tests::default_device;
 
 /// PyTorch's Dice of the organs in the order of their labels.
 const PYTORCH: [f64; 8] = [0.928, 0.910, 0.942, 0.957, 0.972, 0.949, 0.857, 0.697];
@@ -35,7 +35,7 @@ fn boxes_around_organs_reach_pytorchs_dice() {
         points: Vec::new(),
         rectangle: Some(around(&Plane::from_fn(1, 1, |_, _| true))),
     };
-    let mut segmenter = Segmenter::new(device(), true, model, import, &form).unwrap();
+    let mut segmenter = Segmenter::new(default_device(), true, model, import, &form).unwrap();
     println!("organ          slice  PyTorch  here   predicted IoU");
     let mut furthest = 0.0f64;
     for ((class, organ), pytorch) in (1..).zip(SYNAPSE_CLASSES).zip(PYTORCH) {

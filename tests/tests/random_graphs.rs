@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use samora_engine::gpu::Precision;
+use samora_engine::Precision;
 use samora_engine::random::Stream;
 use samora_engine::{
     Graph, Init, Planning, Remat, Source, Tensor, Value, cpu, differentiate, plan,

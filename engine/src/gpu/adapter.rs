@@ -3,6 +3,7 @@
 use samora_shaders::{Caps, Products};
 
 use super::textures::height;
+use crate::device_info::{DeviceInfo, pick};
 use crate::fuse::{LEAST_BINDINGS, MAX_BINDINGS};
 use crate::{Error, Result};
 
@@ -13,14 +14,8 @@ pub(super) const COOPERATIVE: wgpu::Features =
 /// An adapter and what it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterSummary {
-    /// Name reported by the driver.
-    pub name: String,
-    /// `Vulkan`, `Metal` or `Dx12`.
-    pub backend: String,
-    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
-    pub kind: &'static str,
-    /// Driver name and version.
-    pub driver: String,
+    /// What it is.
+    pub info: DeviceInfo,
     /// What kernel emission depends on.
     pub caps: Caps,
     /// Whether 16-bit floats are offered.
@@ -38,7 +33,7 @@ impl AdapterSummary {
         if self.caps.bindings < needed {
             return Err(Error::Adapter(format!(
                 "{} binds {} storage buffers per kernel, {needed} are needed; choose another with --adapter",
-                self.name, self.caps.bindings
+                self.info.name, self.caps.bindings
             )));
         }
         Ok(())
@@ -53,7 +48,6 @@ pub fn adapters() -> Vec<AdapterSummary> {
 /// Chooses by rule, or by index into [`adapters`] or part of a name (ignoring case).
 pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
     let mut found = enumerate();
-    let names: Vec<String> = found.iter().map(|a| a.get_info().name).collect();
     if found.is_empty() {
         return Err(Error::Adapter(
             "no Vulkan, Metal or DX12 adapter found; on Debian or Ubuntu install a driver for your GPU, \
@@ -63,33 +57,17 @@ pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
     }
     let index = match wanted {
         None => 0,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|i| *i < found.len())
-            .or_else(|| {
-                names
-                    .iter()
-                    .position(|n| n.to_lowercase().contains(&text.to_lowercase()))
-            })
-            .ok_or_else(|| {
-                let list: Vec<String> = names
-                    .iter()
-                    .enumerate()
-                    .map(|(i, n)| format!("{i}: {n}"))
-                    .collect();
-                Error::Adapter(format!(
-                    "no adapter matches `{text}`; found {}",
-                    list.join(", ")
-                ))
-            })?,
+        Some(wanted) => {
+            let infos: Vec<DeviceInfo> = found.iter().map(|a| info(&a.get_info())).collect();
+            pick(wanted, infos.iter())?
+        }
     };
     Ok(found.swap_remove(index))
 }
 
 /// What an adapter offers.
 pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
-    let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
+    let (about, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
     let binding_bytes = limits
         .max_storage_buffer_binding_size
         .min(limits.max_buffer_size);
@@ -97,24 +75,16 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         limits.max_storage_buffers_per_shader_stage,
         limits.max_storage_textures_per_shader_stage,
     );
-    let texels = info.device_type == wgpu::DeviceType::Cpu
+    let texels = about.device_type == wgpu::DeviceType::Cpu
         && textures as usize >= MAX_BINDINGS
         && height(binding_bytes as usize / 4) <= limits.max_texture_dimension_2d;
     let subgroups = features
         .contains(wgpu::Features::SUBGROUP)
-        .then(|| lanes(&info));
+        .then(|| lanes(&about));
     AdapterSummary {
-        kind: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => "discrete",
-            wgpu::DeviceType::IntegratedGpu => "integrated",
-            wgpu::DeviceType::VirtualGpu => "virtual",
-            wgpu::DeviceType::Cpu => "software",
-            wgpu::DeviceType::Other => "other",
-        },
-        backend: format!("{:?}", info.backend),
-        driver: format!("{} {}", info.driver, info.driver_info),
+        info: info(&about),
         caps: Caps {
-            cpu: info.device_type == wgpu::DeviceType::Cpu,
+            cpu: about.device_type == wgpu::DeviceType::Cpu,
             subgroups,
             texels,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
@@ -133,7 +103,21 @@ pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
         f16: features.contains(wgpu::Features::SHADER_F16),
         cooperative: cooperative(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
-        name: info.name,
+    }
+}
+
+fn info(adapter: &wgpu::AdapterInfo) -> DeviceInfo {
+    DeviceInfo {
+        name: adapter.name.clone(),
+        backend: format!("{:?}", adapter.backend),
+        kind: match adapter.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        },
+        driver: format!("{} {}", adapter.driver, adapter.driver_info),
     }
 }
 
@@ -196,7 +180,7 @@ fn enumerate() -> Vec<wgpu::Adapter> {
 mod tests {
     use samora_shaders::Caps;
 
-    use super::AdapterSummary;
+    use super::{AdapterSummary, DeviceInfo};
 
     /// Metal tells 4 to 64 lanes for every GPU.
     #[test]
@@ -216,10 +200,12 @@ mod tests {
     #[test]
     fn an_adapter_with_too_few_bindings_is_refused_by_name() {
         let mut adapter = AdapterSummary {
-            name: "Old GPU".into(),
-            backend: "Vulkan".into(),
-            kind: "integrated",
-            driver: String::new(),
+            info: DeviceInfo {
+                name: "Old GPU".into(),
+                backend: "Vulkan".into(),
+                kind: "integrated",
+                driver: String::new(),
+            },
             caps: Caps::portable(),
             f16: false,
             cooperative: Err("none".into()),

@@ -74,9 +74,9 @@ pub(super) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
 pub(super) fn identity(device: &Device) -> String {
     let adapter = &device.adapter;
     let mut parts = vec![
-        adapter.backend.clone(),
-        adapter.name.clone(),
-        adapter.driver.clone(),
+        adapter.info.backend.clone(),
+        adapter.info.name.clone(),
+        adapter.info.driver.clone(),
     ];
     if cfg!(target_os = "macos") {
         // Metal's compiler comes with the system and tells no version.

@@ -7,58 +7,15 @@ use std::sync::{Arc, Mutex};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use samora_shaders::Products;
-use serde::{Deserialize, Serialize};
 
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::source::try_allocate;
 use super::textures;
-use super::tuning::Tune;
-use crate::fuse::BUNDLE_BINDINGS;
+use crate::options::{DeviceOptions, Precision};
 use crate::{Error, Graph, Plan, Planning, Result};
 
 /// What makes a plan smaller.
 const LESS: &str = "reduce the batch or the image size, or recompute more in the backward pass";
-
-/// Choices made when a device is opened.
-#[derive(Clone, Debug, Default)]
-pub struct DeviceOptions {
-    /// Index or part of the name of the adapter; by rule when absent.
-    pub adapter: Option<String>,
-    /// Keep WGSL's bounds checks in every kernel (slower; for hunting a fault).
-    pub checked: bool,
-    /// How large matrix products are computed.
-    pub precision: Precision,
-    /// What is done about kernels that come in variants.
-    pub tune: Tune,
-    /// Where the self-test remembers kernels that passed and tuning what it measured; nothing is kept when
-    /// absent.
-    pub cache: Option<PathBuf>,
-}
-
-/// How large matrix products are computed; all else is in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Precision {
-    /// In f32.
-    #[default]
-    Exact,
-    /// From operands rounded to f16, summed in f32; what products and attention read is kept as f16. Operands
-    /// beyond ±65504 give infinities.
-    Half,
-    /// From operands as the sum of two f16 each, summed in f32: nearly as precise as f32, with the same
-    /// limit.
-    Split,
-}
-
-impl Precision {
-    /// How plans for GPUs of this precision are made, where no device is open.
-    pub fn planning(self, fuse: bool) -> Planning {
-        Planning {
-            halves: self == Self::Half,
-            bindings: BUNDLE_BINDINGS,
-            ..Planning::exact(fuse)
-        }
-    }
-}
 
 /// An open device.
 #[derive(Debug)]
@@ -82,12 +39,7 @@ impl Device {
     /// No adapter, one that binds too few buffers, or a driver that refuses.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
         let adapter = choose(options.adapter.as_deref())?;
-        let device = Self::on(adapter, options)?;
-        if device.adapter.caps.cpu {
-            let name = &device.adapter.name;
-            log::warn!("no GPU in use: {name} runs on the CPU and is slow");
-        }
-        Ok(device)
+        Self::on(adapter, options)
     }
 
     /// Another device on the same adapter.
@@ -119,7 +71,7 @@ impl Device {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .map_err(|e| Error::Adapter(format!("{} refuses to open: {e}", about.name)))?;
+            .map_err(|e| Error::Adapter(format!("{} refuses to open: {e}", about.info.name)))?;
         let failure = Arc::new(Mutex::new(None));
         let (on_error, on_lost) = (Arc::clone(&failure), Arc::clone(&failure));
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
@@ -221,7 +173,7 @@ impl Device {
             return Err(Error::Plan(format!(
                 "{label} needs {} MiB, {} binds at most {} MiB; {LESS}",
                 size >> 20,
-                self.adapter.name,
+                self.adapter.info.name,
                 self.adapter.caps.binding_bytes >> 20
             )));
         }
@@ -380,7 +332,7 @@ fn products(adapter: &AdapterSummary, precision: Precision) -> Result<Products> 
         Error::Adapter(format!(
             "{} cannot compute with precision {precision:?}: {reason}; use precision Exact, or choose another with \
              --adapter",
-            adapter.name
+            adapter.info.name
         ))
     });
     match precision {

@@ -17,8 +17,6 @@ mod tuning;
 mod upload;
 
 pub use adapter::{AdapterSummary, adapters};
-pub use device::{Device, DeviceOptions, Precision};
-pub use profile::Timed;
+pub use device::Device;
 pub use program::Program;
 pub use selftest::testable;
-pub use tuning::Tune;

@@ -1,7 +1,7 @@
 //! How long each kernel of a step takes, by the device's clock.
 
 use super::program::Program;
-use crate::{Error, Result, Tensor};
+use crate::{Error, Result, Tensor, Timed};
 
 /// Steps that are timed.
 const STEPS: usize = 3;
@@ -9,17 +9,6 @@ const STEPS: usize = 3;
 const KERNELS: usize = 2048;
 /// Bytes of a time.
 const TICK: u64 = 8;
-
-/// What [`Program::profile`] says of a kernel.
-#[derive(Clone, Debug)]
-pub struct Timed {
-    /// Label of its step in the plan.
-    pub label: String,
-    /// Name of the kernel.
-    pub name: String,
-    /// Median of three steps.
-    pub seconds: f64,
-}
 
 impl Program<'_> {
     /// Runs three steps, each kernel in a pass of its own, and returns how long each took, in order. Copies to
@@ -31,7 +20,7 @@ impl Program<'_> {
         if !self.device.adapter.timestamps {
             return Err(Error::Adapter(format!(
                 "{} cannot time kernels; leave out --profile, or choose another with --adapter",
-                self.device.adapter.name
+                self.device.adapter.info.name
             )));
         }
         let mut times = vec![Vec::with_capacity(STEPS); self.dispatches.len()];

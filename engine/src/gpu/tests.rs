@@ -14,7 +14,7 @@ use super::selftest::{Candidate, Passed};
 use super::textures::Textures;
 use super::tuning::Tuning;
 use super::*;
-use crate::{Error, Place, Result, Step};
+use crate::{DeviceOptions, Error, Place, Result, Step, Tune};
 
 const LEN: usize = 37;
 
@@ -73,7 +73,7 @@ fn wrong_results_are_refused_with_the_kernel_and_adapter() {
     };
     for part in [
         "kernel map",
-        &device.adapter.name,
+        &device.adapter.info.name,
         "miscompiles",
         "--adapter",
     ] {

@@ -13,6 +13,7 @@ use super::pins::Pins;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
 use crate::Result;
+use crate::options::Tune;
 
 /// A measurement takes so many rounds, through all variants in turn.
 const ROUNDS: usize = 3;
@@ -20,18 +21,6 @@ const ROUNDS: usize = 3;
 const LONG: Duration = Duration::from_millis(2);
 /// How long a GPU takes to raise its clocks.
 const WARM_UP: Duration = Duration::from_millis(50);
-
-/// What is done about kernels that come in variants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tune {
-    /// The rules choose.
-    Off,
-    /// The fastest where it was measured before; else the rules choose.
-    #[default]
-    Read,
-    /// Measures what was not measured before.
-    Write,
-}
 
 /// What was measured of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,13 +7,15 @@ use pulp::Arch;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::info::info;
 use super::leaf::Run;
-use crate::{Error, Result};
+use crate::{DeviceInfo, DeviceOptions, Error, Precision, Result};
 
 /// The processor as a device: threads of its own and the widest vectors it offers.
 #[derive(Debug)]
 pub struct Device {
     pool: ThreadPool,
+    info: DeviceInfo,
     pub(super) arch: Arch,
 }
 
@@ -38,23 +40,40 @@ pub(super) struct Scratch {
 pub(super) type Scratches = Vec<Mutex<Scratch>>;
 
 impl Device {
-    /// A device with so many threads; without a number, as many as the processor runs at once.
+    /// The processor with as many threads as it runs at once, or as `RAYON_NUM_THREADS` says.
+    ///
+    /// # Errors
+    /// A precision other than f32, or the operating system refuses threads.
+    pub fn open(options: &DeviceOptions) -> Result<Self> {
+        match options.precision {
+            Precision::Exact => Self::new(None),
+            other => Err(Error::Adapter(format!(
+                "{} computes in f32, not with precision {other:?}; use precision Exact, or choose a GPU with --adapter",
+                info().name
+            ))),
+        }
+    }
+
+    /// A device with so many threads; without a number, as [`Device::open`].
     ///
     /// # Errors
     /// The operating system refuses threads.
     pub fn new(threads: Option<NonZero<usize>>) -> Result<Self> {
-        let threads = match threads {
-            Some(threads) => threads.get(),
-            None => std::thread::available_parallelism().map_or(1, NonZero::get),
-        };
+        let threads = threads.map_or_else(rayon::current_num_threads, NonZero::get);
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("samora-{i}"))
             .build();
         Ok(Self {
             pool: pool.map_err(|e| Error::Device(format!("cannot start threads: {e}")))?,
+            info: info(),
             arch: Arch::new(),
         })
+    }
+
+    /// What it is.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
     }
 
     /// Number of threads.

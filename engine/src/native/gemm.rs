@@ -100,6 +100,11 @@ impl GemmRunner {
         }
     }
 
+    /// Words of operands that are packed once.
+    pub(super) fn frozen(&self) -> usize {
+        self.frozen.iter().flatten().map(Vec::len).sum()
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) {
         let [a, b] = &self.operands;
         if self.frozen[0].is_none() {

@@ -94,6 +94,14 @@ impl Runner {
         }
     }
 
+    /// Words of operands that are packed once.
+    pub(super) fn frozen(&self) -> usize {
+        match self {
+            Self::Gemm(g) => g.frozen(),
+            Self::Map(_) | Self::Rows(_) | Self::Attention(_) => 0,
+        }
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) {
         match self {
             Self::Map(m) => m.run(context),

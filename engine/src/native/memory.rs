@@ -20,6 +20,11 @@ impl Words {
         Self(vec![Cell::new(0.0); len].into())
     }
 
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The cells from `first` on.
     pub(super) fn cells(&self, first: usize, len: usize) -> Cells<'_> {
         Cells(&self.0[first..first + len])

@@ -7,6 +7,7 @@ mod attention;
 mod code;
 mod device;
 mod gemm;
+mod info;
 mod kernel;
 mod lanes;
 mod leaf;
@@ -15,8 +16,10 @@ mod math;
 mod memory;
 mod micro;
 mod pack;
+mod profile;
 mod program;
 mod rows;
 
 pub use device::Device;
+pub use info::info;
 pub use program::Program;

@@ -11,11 +11,11 @@ use crate::{DType, Error, Graph, Place, Plan, Result, Tensor, Type, Value};
 /// A plan ready to run. Everything is allocated by [`Program::new`].
 #[derive(Debug)]
 pub struct Program<'d> {
-    device: &'d Device,
-    plan: Plan,
+    pub(super) device: &'d Device,
+    pub(super) plan: Plan,
     sources: Sources,
     memory: Memory,
-    kernels: Vec<Runner>,
+    pub(super) kernels: Vec<Runner>,
     /// Which bindings each kernel writes.
     writes: Vec<Vec<bool>>,
     packed: Words,
@@ -95,24 +95,22 @@ impl<'d> Program<'d> {
         &self.plan
     }
 
+    /// Bytes of the weights that are packed for products.
+    pub fn packed_bytes(&self) -> u64 {
+        let words = self.kernels.iter().map(Runner::frozen).sum::<usize>() + self.packed.len();
+        4 * words as u64
+    }
+
     /// Runs one step with the given inputs; one that is not given keeps its last value.
     ///
     /// # Errors
     /// An unknown or missing input, one of another type or length or with an index beyond what it indexes.
     pub fn step(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
-        self.sources.feed(inputs)?;
-        for (name, tensor) in inputs {
-            if let Some(i) = self.sources.input(name) {
-                fill(&self.memory.sources[i], tensor);
-            }
-        }
+        self.feed(inputs)?;
         let this = &*self;
-        self.device.enter(|| this.run());
-        for (from, to) in &self.plan.copies {
-            let target = &self.memory.sources[*to];
-            let len = self.sources.all()[*to].ty.len();
-            target.cells(0, len).copy(self.memory.cells(*from, len));
-        }
+        self.device
+            .enter(|| (0..this.kernels.len()).for_each(|k| this.run(k)));
+        self.copy();
         Ok(())
     }
 
@@ -138,19 +136,39 @@ impl<'d> Program<'d> {
         Ok(self.tensor_at(Place::Source(i), &self.sources.all()[i].ty))
     }
 
-    fn run(&self) {
-        let steps = self.plan.steps.iter().zip(&self.kernels).zip(&self.writes);
-        for ((step, kernel), writes) in steps {
-            // SAFETY: kernels run one after another; a plan gives what a kernel writes no place that it reads, but
-            // for updates in place, which are bound as written.
-            #[allow(unsafe_code)]
-            let bound = unsafe { Bound::new(&self.memory, &step.places, &step.lens, writes) };
-            kernel.run(&Context {
-                arch: self.device.arch,
-                scratches: &self.scratches,
-                bound,
-                packed: &self.packed,
-            });
+    /// Takes over inputs.
+    pub(super) fn feed(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
+        self.sources.feed(inputs)?;
+        for (name, tensor) in inputs {
+            if let Some(i) = self.sources.input(name) {
+                fill(&self.memory.sources[i], tensor);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a kernel, on a thread of the device.
+    pub(super) fn run(&self, kernel: usize) {
+        let step = &self.plan.steps[kernel];
+        let (places, lens, writes) = (&step.places, &step.lens, &self.writes[kernel]);
+        // SAFETY: kernels run one after another; a plan gives what a kernel writes no place that it reads, but for
+        // updates in place, which are bound as written.
+        #[allow(unsafe_code)]
+        let bound = unsafe { Bound::new(&self.memory, places, lens, writes) };
+        self.kernels[kernel].run(&Context {
+            arch: self.device.arch,
+            scratches: &self.scratches,
+            bound,
+            packed: &self.packed,
+        });
+    }
+
+    /// Makes the copies that end a step.
+    pub(super) fn copy(&self) {
+        for (from, to) in &self.plan.copies {
+            let target = &self.memory.sources[*to];
+            let len = self.sources.all()[*to].ty.len();
+            target.cells(0, len).copy(self.memory.cells(*from, len));
         }
     }
 

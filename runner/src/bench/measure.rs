@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use samora_engine::gpu::{Device, Program};
+use samora_engine::{Device, Program};
 use samora_engine::{Graph, Init, Plan, Planning, Step, Tensor, plan};
 
 use super::Case;
@@ -63,7 +63,7 @@ pub struct Memory {
     pub activations: u64,
     /// Inputs, and most bytes of computed values alive at once: no plan of this order needs less.
     pub alive: u64,
-    /// Copies of buffers in textures, where the adapter reads those faster.
+    /// Copies of buffers in textures, where the adapter reads those faster, and packed weights.
     pub copies: u64,
 }
 
@@ -155,7 +155,7 @@ pub fn measure(
         seconds,
         host: median(&host),
         ceiling: median(&rates),
-        memory: Memory::new(&case.graph, planned, program.texture_bytes()),
+        memory: Memory::new(&case.graph, planned, program.copy_bytes()),
         losses,
         profile,
     })
@@ -175,14 +175,14 @@ pub struct Ceiling<'d> {
 }
 
 impl<'d> Ceiling<'d> {
-    /// A product of f32 matrices, smaller on software adapters.
+    /// A product of f32 matrices, smaller on processors.
     ///
     /// # Errors
     /// A device that fails.
     pub fn new(device: &'d Device) -> Result<Self> {
-        let n = match device.adapter.kind {
-            "software" => 512,
-            _ => 4096,
+        let n = match device.info().is_processor() {
+            true => 512,
+            false => 4096,
         };
         let mut graph = Graph::new();
         let [a, b] = ["a", "b"].map(|name| graph.param(name, &[n, n], Init::Uniform(1.0)));

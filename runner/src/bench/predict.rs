@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 use samora_engine::weights::Weights;
 
 use super::measure::median;
@@ -88,7 +88,7 @@ pub fn predict(
         seconds,
         host: f64::NAN,
         ceiling: median(&rates),
-        memory: Memory::new(&graph, planned, program.texture_bytes()),
+        memory: Memory::new(&graph, planned, program.copy_bytes()),
         losses: Vec::new(),
         profile: Vec::new(),
     })

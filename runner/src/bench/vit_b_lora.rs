@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use samora_engine::gpu::Precision;
+use samora_engine::Precision;
 use samora_engine::nn::{LowRank, add_low_rank_update, layer_norm, linear, mlp};
 use samora_engine::ops::attention::Attend;
 use samora_engine::optim::{Backward, OptimConfig, Rule, Schedule, minimise};
@@ -185,7 +185,7 @@ fn numbers(name: &str, count: usize, deviation: f32) -> Vec<f32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use samora_engine::gpu::{Device, DeviceOptions};
+    use samora_engine::{Device, DeviceOptions};
 
     use super::*;
     use crate::bench::{Ceiling, measure};

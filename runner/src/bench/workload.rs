@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use samora_engine::gpu::{Device, Precision};
+use samora_engine::{Device, Precision};
 
 use super::growth::grown;
 use super::vit_b_lora::{self, Sizes};

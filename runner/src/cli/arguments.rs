@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use samora_engine::gpu::{Precision, Tune};
+use samora_engine::{Precision, Tune};
 
 use crate::bench::Size;
 use crate::data::source::Intensity;

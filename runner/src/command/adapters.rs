@@ -1,23 +1,16 @@
 //! `runner adapters`.
 
-use samora_engine::gpu;
+use samora_engine::devices;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journal::{Table, print_result};
 
-/// Prints the adapters of this machine in the order they are preferred, with what they offer.
+/// Prints the devices of this machine in the order they are preferred, with what they offer.
 ///
 /// # Errors
 /// There is none.
 pub fn adapters() -> Result<()> {
-    let found = gpu::adapters();
-    if found.is_empty() {
-        return Err(Error::Engine(samora_engine::Error::Adapter(
-            "no Vulkan, Metal or DX12 adapter found; on Debian or Ubuntu `apt-get install \
-             libvulkan1 mesa-vulkan-drivers` gives a software adapter"
-                .into(),
-        )));
-    }
+    let found = devices();
     let mut table = Table::new(&[
         "adapter",
         "kind",
@@ -30,27 +23,37 @@ pub fn adapters() -> Result<()> {
         "binding",
     ]);
     let offered = |yes: bool| if yes { "yes" } else { "no" }.to_string();
-    for (index, adapter) in found.iter().enumerate() {
-        let subgroups = adapter.caps.subgroups;
+    let none = || "–".to_string();
+    for (index, device) in found.iter().enumerate() {
+        let (info, gpu) = (&device.info, device.gpu.as_ref());
+        let subgroups = gpu.map(|gpu| gpu.caps.subgroups);
+        let matrices = gpu.map(|gpu| gpu.cooperative.as_ref().ok());
         table.row([
-            format!("{index}: {}", adapter.name),
-            adapter.kind.to_string(),
-            adapter.backend.clone(),
-            adapter.driver.clone(),
-            subgroups.map_or("no".into(), |(low, high)| format!("{low}–{high}")),
-            offered(adapter.f16),
-            match adapter.cooperative {
-                Ok(size) => format!("{size}×{size}"),
-                Err(_) => "no".into(),
-            },
-            offered(adapter.timestamps),
-            format!("{} MiB", adapter.caps.binding_bytes >> 20),
+            format!("{index}: {}", info.name),
+            info.kind.to_string(),
+            info.backend.clone(),
+            info.driver.clone(),
+            subgroups.map_or_else(none, |lanes| {
+                lanes.map_or("no".into(), |(low, high)| format!("{low}–{high}"))
+            }),
+            gpu.map_or_else(none, |gpu| offered(gpu.f16)),
+            matrices.map_or_else(none, |size| {
+                size.map_or("no".into(), |size| format!("{size}×{size}"))
+            }),
+            offered(gpu.is_none_or(|gpu| gpu.timestamps)),
+            gpu.map_or_else(none, |gpu| format!("{} MiB", gpu.caps.binding_bytes >> 20)),
         ]);
     }
     print_result(&table);
-    for (index, adapter) in found.iter().enumerate() {
-        if let Err(reason) = &adapter.cooperative {
-            print_result(format!("{index}: no precision Half or Split: {reason}\n"));
+    for (index, device) in found.iter().enumerate() {
+        let reason = match &device.gpu {
+            Some(gpu) => gpu.cooperative.as_ref().err().map(String::as_str),
+            None => Some("it computes in f32"),
+        };
+        if let Some(reason) = reason {
+            print_result(format_args!(
+                "{index}: no precision Half or Split: {reason}\n"
+            ));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 
 use super::open_device;
 use crate::bench::{
@@ -65,17 +65,18 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     };
     let device = open_device(&args.device, precision)?;
     // Before anything is measured.
-    if how(args).2 && !device.adapter.timestamps {
-        let name = &device.adapter.name;
+    if how(args).2 && !device.times_kernels() {
+        let name = &device.info().name;
         let message = format!("{name} cannot time kernels; leave out --profile and --trace");
         return Err(Error::Usage(message));
     }
     if let Subject::Pipeline(pipeline) = &subject {
         stages_on(pipeline, (&device, how(args).0))?;
     }
+    let info = device.info();
     print_result(format_args!(
         "{} ({}, {})\n\n",
-        device.adapter.name, device.adapter.backend, device.adapter.driver
+        info.name, info.backend, info.driver
     ));
     let mut ceiling = Ceiling::new(&device)?;
     let mut rows = Vec::new();
@@ -133,9 +134,9 @@ fn of_workload(
     (device, ceiling): (&Device, &mut Ceiling<'_>),
     rows: &mut Vec<Measured>,
 ) -> Result<()> {
-    let size = args.size.unwrap_or(match device.adapter.kind {
-        "software" => Size::Small,
-        _ => Size::Full,
+    let size = args.size.unwrap_or(match device.info().is_processor() {
+        true => Size::Small,
+        false => Size::Full,
     });
     workload.measure(size, (device, ceiling), how(args), rows)
 }
@@ -209,7 +210,7 @@ fn memory(rows: &[Measured]) -> Table {
         "optimiser",
         "activations",
         "at least",
-        "texture copies",
+        "copies",
         "total",
     ]);
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 
 use super::open_device;
 use super::run::{announce, execute};

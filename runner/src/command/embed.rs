@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
-use samora_engine::gpu::Precision;
+use samora_engine::Precision;
 use samora_engine::weights::Weights;
 
 use super::{expect_ending, open_device, prepare_outputs};

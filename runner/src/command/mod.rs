@@ -30,7 +30,7 @@ pub use segment::segment;
 
 use std::path::{Path, PathBuf};
 
-use samora_engine::gpu::{Device, DeviceOptions, Precision};
+use samora_engine::{Device, DeviceInfo, DeviceOptions, Precision};
 
 use crate::cli::{DeviceArgs, ModelArgs};
 use crate::data::formats;
@@ -46,13 +46,18 @@ fn open_device(args: &DeviceArgs, precision: Precision) -> Result<Device> {
         cache: cache_folder(),
         ..DeviceOptions::default()
     })?;
-    let adapter = &device.adapter;
-    eprintln!(
-        "adapter: {} ({}, {})",
-        adapter.name, adapter.kind, adapter.backend
-    );
-    if adapter.kind == "software" {
-        eprintln!("warning: no GPU was found; this software adapter computes on the CPU");
+    let DeviceInfo {
+        name,
+        backend,
+        kind,
+        driver,
+    } = device.info();
+    match *kind {
+        "processor" => eprintln!("adapter: {name} ({backend}, {driver}); no GPU is in use"),
+        _ => eprintln!("adapter: {name} ({kind}, {backend})"),
+    }
+    if *kind == "software" {
+        eprintln!("warning: this adapter is software; `--adapter cpu` is several times as fast");
     }
     Ok(device)
 }

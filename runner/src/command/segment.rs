@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use image::{GrayImage, ImageFormat, Luma};
 
+use samora_engine::Precision;
 use samora_engine::Tensor;
-use samora_engine::gpu::Precision;
 
 use super::{expect_ending, open_device, prepare_outputs};
 use crate::cli::SegmentArgs;

@@ -4,7 +4,7 @@ mod published;
 
 use std::path::{Path, PathBuf};
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 use samora_engine::weights::Weights;
 
 pub use published::Published;

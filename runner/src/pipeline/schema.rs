@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use samora_engine::Precision;
 use samora_engine::Remat;
-use samora_engine::gpu::Precision;
 use samora_engine::optim::Backward;
 use samora_engine::weights::MaskHeads;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Whether the device can hold what the stages need.
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 use samora_engine::plan;
 
 use super::Findings;
@@ -21,8 +21,8 @@ pub(super) fn examine(
         };
         let fits = plan(&built.graph, &built.wanted, device.planning(fuse)).and_then(|plan| {
             let bytes = plan.source_bytes(&built.graph).iter().sum::<u64>() + plan.slot_bytes();
-            // A software adapter would be given what the machine does not have, and be killed for it.
-            if device.adapter.kind == "software" && bytes > memory::of_machine() {
+            // What computes on the processor would be given what the machine does not have, and be killed for it.
+            if device.info().is_processor() && bytes > memory::of_machine() {
                 let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
                 return Err(samora_engine::Error::Plan(format!(
                     "needs {:.1} GiB, the machine has {:.1} GiB; reduce the batch or the image size, or \

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 
 use crate::data::dataset::Dataset;
 use crate::error::{Error, Result};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use samora_engine::gpu::{Device, Program};
 use samora_engine::models::sam::{self, Masks};
 use samora_engine::weights::{Decoder, Import, Weights, fit};
 use samora_engine::{DType, Graph, Tensor, Value, plan};
+use samora_engine::{Device, Program};
 
 use super::frame::Frame;
 use super::{Image, Model, Prompts};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl Machine {
     pub fn of(device: &Device, fused: bool) -> Result<Self> {
         let failed = |e| Error::file(Path::new("the executable"), "read", e);
         let executable = std::env::current_exe().map_err(failed)?;
-        let adapter = &device.adapter;
+        let adapter = device.info();
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").into(),
             executable_sha256: hex(&file_hash(&executable).map_err(failed)?),

@@ -15,7 +15,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use samora_engine::gpu::Device;
+use samora_engine::Device;
 use samora_engine::weights::Weights;
 use samora_engine::{Graph, Tensor, Value};
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use samora_engine::gpu::{Device, Program};
 use samora_engine::models::hsam::{HsamMasks, Noise, Prediction};
 use samora_engine::models::{hsam, sam, sam2};
 use samora_engine::weights::Weights;
+use samora_engine::{Device, Program};
 use samora_engine::{Graph, Tensor, Value, plan};
 
 use super::seen_image;

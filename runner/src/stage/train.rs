@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use samora_engine::gpu::Program;
+use samora_engine::Program;
 use samora_engine::optim::{Backward, LOSS_SCALE, OptimConfig, SKIPPED_STEPS, STEPS, minimise};
 use samora_engine::random::Stream;
 use samora_engine::weights::Weights;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use samora_engine::gpu::{Precision, Program};
+use samora_engine::Precision;
+use samora_engine::gpu::Program;
 use samora_engine::ops::attention::Attend;
 use samora_engine::{Graph, Init, Remat, Value, cpu, differentiate, plan};
 use samora_shaders::Tokens;

@@ -8,7 +8,8 @@ mod products;
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use samora_engine::gpu::{Device, DeviceOptions, Precision, adapters};
+use samora_engine::gpu::{Device, adapters};
+use samora_engine::{DeviceOptions, Precision};
 use samora_engine::{Graph, Init, Tensor, Value};
 
 /// Devices stay open, and one test at a time has one: NVIDIA's driver 580 crashed when they came and went on
@@ -45,7 +46,10 @@ fn device(precision: Precision) -> Option<Held> {
                 ..Default::default()
             };
             let device = Device::open(&options).unwrap_or_else(|e| panic!("{e}"));
-            println!("{} with {:?}", device.adapter.name, device.adapter.caps);
+            println!(
+                "{} with {:?}",
+                device.adapter.info.name, device.adapter.caps
+            );
             open.push(Box::leak(Box::new(device)));
             open[open.len() - 1]
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use samora_engine::gpu::{Device, Precision, Program};
+use samora_engine::Precision;
+use samora_engine::gpu::{Device, Program};
 use samora_engine::{Graph, Value, cpu, plan};
 use samora_tests::cases::{compare, parameters, run};
 

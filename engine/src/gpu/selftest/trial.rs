@@ -133,8 +133,8 @@ impl<'a> Trial<'a> {
                     wrong.got,
                     wrong.want,
                     wrong.element,
-                    device.adapter.name,
-                    device.adapter.driver
+                    device.adapter.info.name,
+                    device.adapter.info.driver
                 )));
             }
         }
