@@ -2,7 +2,7 @@
 # Formatting, lints, documentation and every test, on whatever adapter the machine has.
 set -eu
 cd "$(dirname "$0")/.."
-sh runner/setup.sh --tests
+sh tests/setup.sh
 # Where these cannot be had, tests say so and go on; here they must be there.
 [ "$(uname -s)" != Linux ] || export SAMORA_FRONT_ENDS=required
 cargo fmt --all --check

@@ -83,7 +83,7 @@ impl Device {
     pub fn planning(&self, fuse: bool) -> Planning {
         match self {
             Self::Gpu(device) => device.planning(fuse),
-            Self::Native(_) => Planning::exact(fuse),
+            Self::Native(device) => device.planning(fuse),
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::remat::{Recompute, is_view};
-use crate::{Gradient, Graph, Remat, Value};
+use crate::{Gradient, Graph, Phase, Remat, Value};
 
 /// Appends the gradient of the scalar `loss` with respect to each of `wrt`; `None` where the loss
 /// does not depend on it.
@@ -54,7 +54,7 @@ fn gradients(
     mut recompute: Recompute,
 ) -> Vec<Option<Value>> {
     let end = g.nodes().len();
-    g.begin_backward();
+    let phase = g.replace_phase(Phase::Backward);
     let mut reach = vec![false; end];
     wrt.iter().for_each(|v| reach[v.node] = true);
     for n in 0..end {
@@ -97,5 +97,6 @@ fn gradients(
         }
         g.replace_scope(outer);
     }
+    g.replace_phase(phase);
     wrt.iter().map(|v| grads.get(v).copied()).collect()
 }

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ops::source::SourceOp;
 use crate::{DType, Error, Init, Op, Result, Tensor, Type};
 
 /// An output of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Value {
     /// Index of the node.
     pub node: usize,
@@ -29,6 +31,22 @@ pub struct Node {
     pub types: Vec<Type>,
     /// Scope path, such as `image_encoder.blocks.3.attn`.
     pub scope: Arc<str>,
+    /// Which part of a step it belongs to.
+    pub phase: Phase,
+}
+
+/// A part of a training step.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Phase {
+    /// Up to the loss.
+    #[default]
+    Forward,
+    /// Gradients.
+    Backward,
+    /// What is stored for the next step.
+    Update,
 }
 
 /// What a source node stands for.
@@ -62,15 +80,12 @@ pub struct Graph {
     sources: Vec<Source>,
     by_name: BTreeMap<String, usize>,
     assigns: Vec<(Value, Value)>,
-    /// What assignments depend on.
-    condition: Option<Value>,
     scope: Vec<String>,
+    phase: Phase,
     error: Option<Error>,
     random_sites: u32,
     /// Of the nodes that hold indices, what the indices must stay below.
     index_limits: BTreeMap<usize, usize>,
-    /// Nodes before the first backward pass.
-    forward: Option<usize>,
 }
 
 impl Graph {
@@ -124,6 +139,11 @@ impl Graph {
     /// Stores `value` into the parameter or state `target` at the end of each step, once per target.
     /// Everything else in the graph sees the target's value from before the step.
     pub fn assign(&mut self, target: Value, value: Value) {
+        self.assign_if(None, target, value);
+    }
+
+    /// As [`Graph::assign`]; the target keeps its value in steps where the scalar `condition` is 0.
+    pub fn assign_if(&mut self, condition: Option<Value>, target: Value, value: Value) {
         let Some(source) = self.sources.iter().find(|s| s.value == target) else {
             return self.fail("assign", "the target is computed, not stored".into());
         };
@@ -142,7 +162,7 @@ impl Graph {
             Some(message) => self.fail("assign", message),
             None => {
                 // At once, so that the choice becomes part of the kernel that computes the value.
-                let value = match self.condition {
+                let value = match condition {
                     Some(condition) => self.select(condition, value, target),
                     None => value,
                 };
@@ -169,15 +189,12 @@ impl Graph {
         self.index_limits.get(&ids.node).copied()
     }
 
-    /// Runs `body`. Its assignments, and all before it, keep the target's value where the scalar `condition` is 0.
-    pub(crate) fn assigning_if(&mut self, condition: Value, body: impl FnOnce(&mut Self)) {
+    /// Makes all assignments so far depend on the scalar `condition`, as [`Graph::assign_if`] does.
+    pub(crate) fn restrict_assigns(&mut self, condition: Value) {
         for k in 0..self.assigns.len() {
             let (target, value) = self.assigns[k];
             self.assigns[k].1 = self.select(condition, value, target);
         }
-        let outer = self.condition.replace(condition);
-        body(self);
-        self.condition = outer;
     }
 
     /// Appends a node with one output.
@@ -217,11 +234,15 @@ impl Graph {
             }
         };
         let scope = self.scope.join(".").into();
+        // What follows from a gradient is no part of the forward pass, wherever it is appended.
+        let earlier = inputs.iter().map(|v| self.nodes[v.node].phase);
+        let phase = earlier.fold(self.phase, Phase::max);
         self.nodes.push(Node {
             op,
             inputs,
             types,
             scope,
+            phase,
         });
         self.nodes.len() - 1
     }
@@ -234,6 +255,15 @@ impl Graph {
                 scope: self.scope.join("."),
                 message,
             });
+        }
+    }
+
+    /// Scope path and op of what computes a value.
+    pub fn label(&self, value: Value) -> String {
+        let node = &self.nodes[value.node];
+        match &*node.scope {
+            "" => node.op.name().to_string(),
+            scope => format!("{scope}.{}", node.op.name()),
         }
     }
 
@@ -287,14 +317,52 @@ impl Graph {
         self.random_sites - 1
     }
 
-    /// Nodes before the first backward pass; all of them without one.
-    pub(crate) fn forward_len(&self) -> usize {
-        self.forward.unwrap_or(self.nodes.len())
+    /// Sets the phase of nodes appended from now on, and returns the old one.
+    pub(crate) fn replace_phase(&mut self, phase: Phase) -> Phase {
+        std::mem::replace(&mut self.phase, phase)
     }
 
-    /// Ends the forward pass, if it has not ended.
-    pub(crate) fn begin_backward(&mut self) {
-        self.forward.get_or_insert(self.nodes.len());
+    /// The same computation with other nodes in the place of some: `replace` is given each node's number, appends to
+    /// the new graph what stands for it there, computed from the given inputs, and says which values its outputs are
+    /// then. Also returns where each node's outputs are in the new graph. Sources keep their order.
+    pub(crate) fn rewritten(
+        &self,
+        mut replace: impl FnMut(&mut Self, &Node, &[Value]) -> Option<Vec<Value>>,
+    ) -> (Self, Vec<Vec<Value>>) {
+        let mut new = Self {
+            by_name: self.by_name.clone(),
+            error: self.error.clone(),
+            random_sites: self.random_sites,
+            ..Self::default()
+        };
+        let mut moved: Vec<Vec<Value>> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let inputs = node.inputs.iter().map(|v| moved[v.node][v.output]);
+            let inputs: Vec<Value> = inputs.collect();
+            new.scope = vec![node.scope.to_string()];
+            new.phase = node.phase;
+            let outputs = replace(&mut new, node, &inputs).unwrap_or_else(|| {
+                new.nodes.push(Node {
+                    inputs,
+                    ..node.clone()
+                });
+                let node = new.nodes.len() - 1;
+                let outputs = 0..new.nodes[node].types.len();
+                outputs.map(|output| Value { node, output }).collect()
+            });
+            moved.push(outputs);
+        }
+        let at = |v: Value| moved[v.node][v.output];
+        new.sources.extend(self.sources.iter().map(|s| Source {
+            value: at(s.value),
+            ..s.clone()
+        }));
+        new.assigns
+            .extend(self.assigns.iter().map(|&(t, v)| (at(t), at(v))));
+        let limits = self.index_limits.iter();
+        let limits = limits.map(|(&n, &limit)| (moved[n][0].node, limit));
+        new.index_limits = limits.collect();
+        (new, moved)
     }
 
     /// Sets the scope path for nodes appended while differentiating, and returns the old one.

@@ -24,6 +24,17 @@ pub trait Op: Debug + Send + Sync {
     /// Gradients of the inputs, as graph nodes; `None` for an input without one. Only inputs with
     /// `ctx.needs` set are used by the caller.
     fn grad(&self, g: &mut Graph, ctx: &Gradient) -> Vec<Option<Value>>;
+
+    /// The output computed by several nodes, for a device that does `workers` things at once; `None` where one node
+    /// does it as well. Inputs have passed [`Op::infer`].
+    fn split(&self, _g: &mut Graph, _inputs: &[Value], _workers: usize) -> Option<Value> {
+        None
+    }
+
+    /// The transpose of the output, a matrix, if it can be computed like the output itself.
+    fn transposed(&self, _g: &mut Graph, _inputs: &[Value]) -> Option<Value> {
+        None
+    }
 }
 
 /// What an op's gradient rule is given.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Device, Graph, Plan, Result, Tensor, Value, gpu, native};
+use crate::{Device, Graph, Plan, Result, Schedule, Tensor, Value, gpu, native};
 
 /// A plan ready to run.
 #[derive(Debug)]
@@ -46,11 +46,11 @@ impl<'d> Program<'d> {
         })
     }
 
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
+    /// What it does.
+    pub fn schedule(&self) -> &Schedule {
         match self {
-            Self::Gpu(program) => program.plan(),
-            Self::Native(program) => program.plan(),
+            Self::Gpu(program) => program.schedule(),
+            Self::Native(program) => program.schedule(),
         }
     }
 

@@ -2,68 +2,51 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::{Error, Graph, Place, Plan, Result, SourceKind, Tensor, Type};
+use crate::{Error, Place, Result, Schedule, ScheduledSource, Start, Tensor};
 
-/// The declared sources of a graph, by number and name.
+/// The sources of a schedule, by number and name.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    all: Vec<Declared>,
+    all: Vec<ScheduledSource>,
     by_name: HashMap<String, usize>,
     /// Inputs that kernels read and nobody has fed yet.
     unfed: HashSet<usize>,
 }
 
-/// What a graph declares of a source.
-#[derive(Debug)]
-pub(crate) struct Declared {
-    pub(crate) name: String,
-    pub(crate) ty: Type,
-    /// What its indices stay below, if it holds indices.
-    below: Option<usize>,
-    is_input: bool,
-}
-
 impl Sources {
-    /// The sources of a graph, and what each but the inputs starts with: parameters and state by name from
+    /// The sources of a schedule, and what each but the inputs starts with: parameters and state by name from
     /// `tensors`, where state falls back to its declared start.
     ///
     /// # Errors
     /// A parameter that is missing, or a tensor that does not fit.
-    pub(crate) fn new<'a>(
-        graph: &'a Graph,
-        plan: &Plan,
-        tensors: &'a BTreeMap<String, Tensor>,
-    ) -> Result<(Self, Vec<Option<&'a Tensor>>)> {
-        let (mut all, mut starts) = (Vec::new(), Vec::new());
-        for source in graph.sources() {
-            let given = tensors.get(&source.name);
-            let start = match &source.kind {
-                SourceKind::Input => None,
-                SourceKind::Constant(t) => Some(t),
-                SourceKind::State(t) => given.or(Some(t)),
-                SourceKind::Param(_) if given.is_none() => {
+    pub(crate) fn new(
+        schedule: &Schedule,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<(Self, Vec<Option<Tensor>>)> {
+        let all = schedule.sources.clone();
+        let mut starts = Vec::with_capacity(all.len());
+        for source in &all {
+            let given = tensors.get(&source.name).cloned();
+            let start = match &source.start {
+                Start::Input => None,
+                Start::Constant(fill) => Some(fill.tensor(&source.ty)),
+                Start::State(fill) => given.or_else(|| Some(fill.tensor(&source.ty))),
+                Start::Param if given.is_none() => {
                     return tensor_error(&source.name, "has no value; load or draw it".into());
                 }
-                SourceKind::Param(_) => given,
+                Start::Param => given,
             };
-            let declared = Declared {
-                name: source.name.clone(),
-                ty: graph.ty(source.value).clone(),
-                below: graph.index_limit(source.value),
-                is_input: matches!(source.kind, SourceKind::Input),
-            };
-            start.map_or(Ok(()), |t| declared.check(t))?;
-            all.push(declared);
+            start.as_ref().map_or(Ok(()), |t| check(source, t))?;
             starts.push(start);
         }
         let named = all.iter().enumerate();
         let by_name = named.map(|(i, s)| (s.name.clone(), i)).collect();
-        let read = plan.steps.iter().flat_map(|s| &s.places);
+        let read = schedule.steps.iter().flat_map(|s| s.step.places());
         let read = read.filter_map(|p| match p {
-            Place::Source(i) => Some(*i),
+            Place::Source(i) => Some(i),
             Place::Slot { .. } => None,
         });
-        let unfed = read.filter(|i| all[*i].is_input).collect();
+        let unfed = read.filter(|i| all[*i].start == Start::Input).collect();
         let sources = Self {
             all,
             by_name,
@@ -73,7 +56,7 @@ impl Sources {
     }
 
     /// All of them, in the graph's order.
-    pub(crate) fn all(&self) -> &[Declared] {
+    pub(crate) fn all(&self) -> &[ScheduledSource] {
         &self.all
     }
 
@@ -91,7 +74,7 @@ impl Sources {
     /// The number of an input.
     pub(crate) fn input(&self, name: &str) -> Option<usize> {
         let found = self.by_name.get(name).copied();
-        found.filter(|&i| self.all[i].is_input)
+        found.filter(|&i| self.all[i].start == Start::Input)
     }
 
     /// Fails unless a step can be made with what is given and what was before.
@@ -101,7 +84,7 @@ impl Sources {
     pub(crate) fn feed(&mut self, inputs: &[(&str, &Tensor)]) -> Result<()> {
         for (name, tensor) in inputs {
             match self.input(name) {
-                Some(i) => self.all[i].check(tensor)?,
+                Some(i) => check(&self.all[i], tensor)?,
                 None => return tensor_error(name, "is not an input of this program".into()),
             }
         }
@@ -114,11 +97,9 @@ impl Sources {
     }
 }
 
-impl Declared {
-    fn check(&self, given: &Tensor) -> Result<()> {
-        let fits = given.check(&self.ty, self.below);
-        fits.or_else(|message| tensor_error(&self.name, message))
-    }
+fn check(source: &ScheduledSource, given: &Tensor) -> Result<()> {
+    let fits = given.check(&source.ty, source.below);
+    fits.or_else(|message| tensor_error(&source.name, message))
 }
 
 /// What is wrong with a tensor.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Element type of a graph value. Everything computed is f32; u32 values are labels and indices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DType {
     /// 32-bit float.
     F32,
@@ -12,7 +14,7 @@ pub enum DType {
 }
 
 /// Shape and element type of a value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Type {
     /// Extents, outermost first. Empty for a scalar.
     pub shape: Vec<usize>,
@@ -50,7 +52,7 @@ impl Type {
 }
 
 /// Elements of a host tensor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Data {
     /// 32-bit floats.
     F32(Arc<Vec<f32>>),
@@ -59,7 +61,7 @@ pub enum Data {
 }
 
 /// A dense row-major tensor in host memory. Cloning shares the elements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Extents, outermost first.
     pub shape: Vec<usize>,

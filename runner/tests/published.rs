@@ -1,5 +1,5 @@
 //! The six published pipelines, from phantoms in the original layouts to a result table: all stages, with
-//! networks small enough for a software adapter.
+//! networks small enough for a processor.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
 //! Leaves: how a kernel obtains the value of one of its inputs at linear element `i`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::View;
 
 /// An input of a pointwise expression: a function of the linear element index `i`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
     /// Index into the kernel's bindings. Unused by [`Access::Coord`].
     pub buffer: usize,
@@ -12,7 +14,7 @@ pub struct Leaf {
 }
 
 /// How element `i` of a leaf is found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Access {
     /// `buffer[view.index(i)]`
     Strided(View),
@@ -102,7 +104,7 @@ pub enum Access {
 }
 
 /// One source axis of [`Access::Affine`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Axis {
     /// Coefficient of each result coordinate.
     pub coef: Vec<i64>,

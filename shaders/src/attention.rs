@@ -9,10 +9,12 @@
 //! Forward saves, per query row and head, `lse = max + ln Σ exp(S − max)` and, with relative
 //! positions, the `s_y + s_x` values `q·R_h[y_n − k + s_y − 1]`, `q·R_w[x_n − k + s_x − 1]`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Binding;
 
 /// One attention kernel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attention {
     /// Which pass, with the bindings only it has.
     pub pass: AttentionPass,
@@ -115,7 +117,7 @@ impl Attention {
 }
 
 /// How the rows of a `[batch, tokens, …]` tensor form attention sequences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Tokens {
     /// All queries attend to all keys.
     Sequence {
@@ -141,7 +143,7 @@ pub enum Tokens {
 
 /// A `[batch, tokens, row_stride]` operand: head `h` of token `t` of batch `b` starts at
 /// `offset + (b·tokens + t)·row_stride + h·head_dim`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeadRows {
     /// Index into the bindings.
     pub buffer: usize,
@@ -154,7 +156,7 @@ pub struct HeadRows {
 }
 
 /// Numbers that follow each other in a buffer, from a multiple of 4 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Part {
     /// Index into the bindings.
     pub buffer: usize,
@@ -172,7 +174,7 @@ impl Part {
 /// Which pass a kernel runs. What is written is a binding. With `T` query tokens of the (unpadded) grid or
 /// sequence: `out`, `dout`, `dq` are `[batch, T, heads·head_dim]`, `lse` and `delta` are
 /// `[batch, heads, T]`, `rel` is `[batch, heads, T, s_y + s_x]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AttentionPass {
     /// Writes `out`, `lse` and (with relative positions) `rel`.
     Forward {
@@ -208,7 +210,7 @@ pub enum AttentionPass {
 }
 
 /// Bindings of what a backward pass reads beside the operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Saved {
     /// Upstream gradient.
     pub dout: usize,

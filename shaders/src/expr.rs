@@ -1,10 +1,12 @@
 //! Scalar expressions: the arithmetic a kernel does for one element.
 
+use serde::{Deserialize, Serialize};
+
 /// Index of a node in [`Expr::nodes`].
 pub type Id = usize;
 
 /// A DAG of f32 scalars in topological order: every node refers only to earlier ones.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expr {
     /// The nodes.
     pub nodes: Vec<Scalar>,
@@ -22,7 +24,7 @@ impl Expr {
 }
 
 /// One node of an [`Expr`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Scalar {
     /// Value of leaf `k` at the current element.
     Leaf(usize),
@@ -43,7 +45,7 @@ pub enum Scalar {
 }
 
 /// Functions of one scalar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Unary {
     /// −x
     Neg,
@@ -68,7 +70,7 @@ pub enum Unary {
 }
 
 /// Functions of two scalars. Comparisons give 1 or 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Binary {
     /// a + b
     Add,

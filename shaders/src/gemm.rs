@@ -1,10 +1,12 @@
 //! Batched matrix products with a fused pointwise epilogue.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Binding, Expr, Leaf, Output, View};
 
 /// `acc[b, m, n] = Σ_k A[b, m, k]·B[b, k, n]`, then the epilogue expression at the linear element
 /// `i = (b·M + m)·N + n`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gemm {
     /// Product of the batch dimensions.
     pub batch: usize,
@@ -29,7 +31,7 @@ pub struct Gemm {
 }
 
 /// A matrix operand: a buffer seen through any strided view (so NN, NT, TN and broadcast batches).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operand {
     /// Index into the bindings.
     pub buffer: usize,

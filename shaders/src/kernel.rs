@@ -1,10 +1,12 @@
 //! What a kernel is: one of five families and the buffers it is bound to.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Attention, Gemm, Map, Rows};
 
 /// Element type of a buffer. Arithmetic is always f32; u32 buffers hold labels and indices, f16 buffers what
 /// products are rounded to anyway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BufferType {
     /// 32-bit float.
     F32,
@@ -15,7 +17,7 @@ pub enum BufferType {
 }
 
 /// One storage buffer of a kernel, bound at `@group(0) @binding(index in the list)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Binding {
     /// Element type.
     pub ty: BufferType,
@@ -25,7 +27,7 @@ pub struct Binding {
 }
 
 /// A kernel description: what to compute, for fixed shapes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kernel {
     /// Pointwise expression over every element.
     Map(Map),

@@ -1,9 +1,11 @@
 //! Pointwise kernels: any fused DAG of scalars, once per element.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Binding, Expr, Id, Leaf};
 
 /// A fused pointwise kernel over `len` elements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Map {
     /// Number of elements.
     pub len: usize,
@@ -18,7 +20,7 @@ pub struct Map {
 }
 
 /// A stored value of a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// Index into the bindings. A leaf that reads the same binding must be an identity
     /// [`crate::Access::Strided`]: the update is then in place.

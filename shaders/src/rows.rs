@@ -1,6 +1,8 @@
 //! Row reductions with a pointwise prologue and epilogue: softmax, LayerNorm, norms, sums and
 //! their gradients.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Binding, Expr, Id, Leaf, View};
 
 /// A fused reduction. The iteration space has linear elements `i = rows.index(r) + cols.index(c)`;
@@ -8,7 +10,7 @@ use crate::{Binding, Expr, Id, Leaf, View};
 ///
 /// For each row the stages run in order; stage `k` reduces its value over all columns and may use
 /// the results of earlier stages. Then the outputs are written.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rows {
     /// Rows of the iteration space.
     pub rows: View,
@@ -27,7 +29,7 @@ pub struct Rows {
 }
 
 /// One reduction over the columns of a row, in a fixed tree order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// How values are combined.
     pub reduce: Reduce,
@@ -36,7 +38,7 @@ pub struct Stage {
 }
 
 /// How values are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reduce {
     /// Sum.
     Sum,
@@ -45,7 +47,7 @@ pub enum Reduce {
 }
 
 /// A stored value of a row kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowsOutput {
     /// A value at every element, stored at `i`.
     Element {

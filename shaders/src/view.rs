@@ -1,7 +1,9 @@
 //! Strided views of a linear buffer.
 
+use serde::{Deserialize, Serialize};
+
 /// A strided view: the element at coordinates `c` is `offset + Σ c[d]·strides[d]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct View {
     /// Extent of each dimension.
     pub shape: Vec<usize>,

@@ -52,17 +52,16 @@ impl<'g> HostProgram<'g> {
     /// Runs every kernel once.
     pub fn step(&mut self) {
         for step in &self.plan.steps {
-            let all = step.places.iter().zip(&step.lens);
             let bindings = step.kernel.bindings();
+            let all = step.bound.iter().zip(bindings);
             let before: Vec<Words> = all
-                .zip(bindings)
-                .map(|((p, &len), binding)| self.words(*p, len, binding.ty))
+                .map(|(bound, binding)| self.words(bound.place, bound.len, binding.ty))
                 .collect();
             let written: Vec<usize> = (0..before.len()).filter(|b| bindings[*b].write).collect();
             // A kernel may read what it overwrites only in a source, and only at the element it
             // computes; reductions read their whole row before they write it.
             let mut buffers = before.clone();
-            let updates = |b: &usize| matches!(step.places[*b], Place::Source(_));
+            let updates = |b: &usize| matches!(step.bound[*b].place, Place::Source(_));
             let reduces = matches!(step.kernel, Kernel::Rows(_));
             let hidden: Vec<usize> = written
                 .iter()
@@ -85,7 +84,7 @@ impl<'g> HostProgram<'g> {
                         .iter()
                         .for_each(|w| set(&mut buffers[*w], i, f32::NAN));
                 }
-                match step.places[b] {
+                match step.bound[b].place {
                     Place::Source(s) => self.sources[s] = Words::F32(after),
                     Place::Slot { slot, first } => {
                         let words = packed(&after, bindings[b].ty);

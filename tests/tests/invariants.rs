@@ -115,7 +115,7 @@ fn steps_create_nothing_on_the_device() {
     let before = device.created();
     let mut program =
         Program::new(&device, &training.graph, planned, &training.parameters()).expect("a program");
-    assert!(device.created() > before + program.plan().steps.len());
+    assert!(device.created() > before + program.schedule().steps.len());
     run(&mut program, &training, 0..2);
     let (created, allocations) = (device.created(), device.allocations());
     assert!(allocations.is_some_and(|n| n > 0), "the backend tells");

@@ -137,12 +137,12 @@ fn values_are_kept(plan: &Plan) {
     // The values in each slot that nothing has been written over.
     let mut written: HashMap<usize, Vec<Range<usize>>> = HashMap::new();
     for step in &plan.steps {
-        let bindings = step.kernel.bindings().iter().zip(&step.lens);
-        let used = step.places.iter().zip(bindings);
-        let used = used.filter_map(|(place, (binding, &len))| {
-            let Place::Slot { slot, first } = *place else {
+        let used = step.bound.iter().zip(step.kernel.bindings());
+        let used = used.filter_map(|(bound, binding)| {
+            let Place::Slot { slot, first } = bound.place else {
                 return None;
             };
+            let len = bound.len;
             let words = if binding.ty == BufferType::F16 {
                 len.div_ceil(2)
             } else {

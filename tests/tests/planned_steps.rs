@@ -158,7 +158,7 @@ fn updates_share_kernels() {
             .steps
             .iter()
             .filter(|s| s.label.starts_with("optim"));
-        let binds: Vec<usize> = updates.map(|s| s.places.len()).collect();
+        let binds: Vec<usize> = updates.map(|s| s.bound.len()).collect();
         assert!(binds.iter().all(|n| *n <= bindings), "{binds:?}");
         let mut program = HostProgram::new(&training.graph, planned, &feeds);
         program.step();

@@ -92,7 +92,7 @@ fn plans_give_what_the_graph_means() {
         };
         for planning in [Planning::exact(false), Planning::exact(true), few] {
             let planned = plan(&g, &wanted, planning).expect("a plan");
-            let most = planned.steps.iter().map(|step| step.places.len()).max();
+            let most = planned.steps.iter().map(|step| step.bound.len()).max();
             assert!(most <= Some(planning.bindings), "{most:?} bindings");
             kernels.push(planned.steps.len());
             let mut program = HostProgram::new(&g, planned, &feeds);

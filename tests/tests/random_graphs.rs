@@ -180,7 +180,7 @@ fn plans_of_random_graphs_give_what_the_graphs_mean() {
         let g = &random.graph;
         for fuse in [false, true] {
             let planned = plan(g, &random.wanted, planning(fuse)).expect("a plan");
-            let outputs: usize = planned.steps.iter().map(|s| s.places.len()).sum();
+            let outputs: usize = planned.steps.iter().map(|s| s.bound.len()).sum();
             shared += usize::from(planned.slots.len() < outputs);
             let mut state = feeds(g);
             let mut program = HostProgram::new(g, planned, &state);

@@ -45,7 +45,7 @@ fn forms() -> BTreeMap<String, (Products, Step)> {
         (true, Products::Half { size: 16 }),
     ];
     let mut forms: BTreeMap<String, (Products, Step)> = BTreeMap::new();
-    let size = |step: &Step| -> usize { step.lens.iter().sum() };
+    let size = |step: &Step| -> usize { step.lens().iter().sum() };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();

@@ -14,6 +14,7 @@ use samora_shaders::{Access, Leaf, Rows, RowsOutput};
 
 pub(crate) use merge::{merge, used};
 
+use crate::Phase;
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};
 
 /// Rows for each column from which one invocation a row keeps a device busy.
@@ -72,7 +73,7 @@ pub(crate) fn group(lowered: &Lowered, fuse: bool, bindings: usize) -> Groups<'_
             anchor: (!matches!(node.body, Body::Map(_))).then_some(n),
             len: len(node),
             after: Vec::new(),
-            forward: node.forward,
+            forward: node.phase == Phase::Forward,
         });
         if fuse {
             let mut producers: Vec<usize> = groups.deps(g).collect();

@@ -11,8 +11,9 @@ use samora_shaders::Products;
 use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
 use super::source::try_allocate;
 use super::textures;
+use super::tuning::Tuning;
 use crate::options::{DeviceOptions, Precision};
-use crate::{Error, Graph, Plan, Planning, Result};
+use crate::{Error, Graph, Plan, Planning, Result, Schedule};
 
 /// What makes a plan smaller.
 const LESS: &str = "reduce the batch or the image size, or recompute more in the backward pass";
@@ -134,6 +135,19 @@ impl Device {
             binding_bytes: caps.binding_bytes,
             ..gpu
         }
+    }
+
+    /// Schedules a plan: chooses each step's kernel among those that compute the same.
+    ///
+    /// # Errors
+    /// The file that names variants cannot be read or written.
+    pub fn schedule(&self, graph: &Graph, plan: Plan) -> Result<Schedule> {
+        let mut tuning = Tuning::load(self)?;
+        let schedule = Schedule::new(graph, plan, |step| -> Result<_> {
+            Ok(Some(tuning.choose(self, step)))
+        })?;
+        tuning.save(self)?;
+        Ok(schedule)
     }
 
     /// Fails where a program of this plan would not find the memory it needs. What it needs is allocated and

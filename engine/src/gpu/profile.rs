@@ -40,11 +40,11 @@ impl Program<'_> {
             self.encode_copies(&mut encoder);
             self.device.queue.submit([encoder.finish()]);
         }
-        let kernels = self.plan.steps.iter().zip(&self.dispatches).zip(times);
+        let kernels = self.schedule.steps.iter().zip(&self.dispatches).zip(times);
         let kernels = kernels.map(|((step, dispatch), mut seconds)| {
             seconds.sort_by(f64::total_cmp);
             Timed {
-                label: step.label.clone(),
+                label: step.step.label.clone(),
                 name: dispatch.name.clone(),
                 seconds: seconds[seconds.len() / 2],
             }

@@ -11,18 +11,19 @@ use super::selftest::{Candidate, Passed};
 use super::source::{SourceBuffer, allocate};
 use super::submission::submissions;
 use super::textures::{BYTES, Textures};
-use super::tuning::Tuning;
 use super::upload::Upload;
 use crate::plan::limits;
 use crate::sources::{Sources, tensor_error};
-use crate::{DType, Error, Graph, Place, Plan, Result, Step, Tensor, Type, Value};
+use crate::{
+    DType, Error, Graph, Place, Plan, Result, Schedule, ScheduledStep, Step, Tensor, Type, Value,
+};
 
 /// A plan ready to run. Everything is allocated and compiled by [`Program::new`]; a step only
 /// uploads inputs, encodes and submits.
 #[derive(Debug)]
 pub struct Program<'d> {
     pub(super) device: &'d Device,
-    pub(super) plan: Plan,
+    pub(super) schedule: Schedule,
     sources: Sources,
     /// Of each source.
     buffers: Vec<SourceBuffer>,
@@ -32,7 +33,6 @@ pub struct Program<'d> {
     submissions: Vec<Range<usize>>,
     pub(super) upload: Upload,
     staging: wgpu::Buffer,
-    types: HashMap<Value, Type>,
     in_flight: Option<wgpu::SubmissionIndex>,
 }
 
@@ -62,24 +62,33 @@ impl<'d> Program<'d> {
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         limits::check(graph, &plan, &device.planning(true))?;
-        let (sources, starts) = Sources::new(graph, &plan, tensors)?;
+        Self::of(device, device.schedule(graph, plan)?, tensors)
+    }
+
+    /// As [`Program::new`], of a schedule for this adapter.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn of(
+        device: &'d Device,
+        schedule: Schedule,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let (sources, starts) = Sources::new(&schedule, tensors)?;
         // First, while the memory that they are tried in is free.
-        let kernels = Kernels::new(device, &plan)?;
-        let (buffers, input_bytes) = allocate(device, &sources, &starts, &plan.half_sources)?;
-        let slots = plan
-            .slots
-            .iter()
-            .enumerate()
-            .map(|(i, len)| device.buffer(&slot_label(&plan, i), *len))
+        let kernels = kernels(device, &schedule)?;
+        let (buffers, input_bytes) = allocate(device, &schedule.sources, &starts)?;
+        let slots = schedule.slots.iter().enumerate();
+        let slots = slots
+            .map(|(i, len)| device.buffer(schedule.slot_label(i), *len))
             .collect::<Result<Vec<_>>>()?;
-        let outputs = plan.outputs.keys();
-        let types: HashMap<Value, Type> = outputs.map(|v| (*v, graph.ty(*v).clone())).collect();
-        let readable = types.values().chain(sources.all().iter().map(|s| &s.ty));
+        let outputs = schedule.outputs.iter().map(|o| &o.ty);
+        let readable = outputs.chain(schedule.sources.iter().map(|s| &s.ty));
         let largest = readable.map(Type::len).max().unwrap_or(1);
         let mut program = Self {
             device,
-            submissions: submissions(&plan.steps),
-            plan,
+            submissions: submissions(&schedule.steps),
+            schedule,
             sources,
             buffers,
             slots,
@@ -87,17 +96,16 @@ impl<'d> Program<'d> {
             dispatches: Vec::new(),
             upload: Upload::new(device, input_bytes),
             staging: device.staging(largest),
-            types,
             in_flight: None,
         };
-        program.bind(&kernels);
+        program.bind(&kernels)?;
         device.check()?;
         Ok(program)
     }
 
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// What it does.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// Bytes of the textures that hold copies of buffers; 0 where kernels read buffers alone.
@@ -138,9 +146,9 @@ impl<'d> Program<'d> {
     /// # Errors
     /// A value the plan does not keep, or a failed device.
     pub fn read(&self, value: Value) -> Result<Tensor> {
-        match (self.plan.outputs.get(&value), self.types.get(&value)) {
-            (Some(place), Some(ty)) => self.download(self.place(*place), ty),
-            _ => Err(Error::Plan(
+        match self.schedule.output(value) {
+            Some(output) => self.download(self.place(output.place), &output.ty),
+            None => Err(Error::Plan(
                 "this value is not an output of the plan".into(),
             )),
         }
@@ -223,7 +231,7 @@ impl<'d> Program<'d> {
     }
 
     pub(super) fn encode_copies(&mut self, encoder: &mut wgpu::CommandEncoder) {
-        for (from, to) in &self.plan.copies {
+        for (from, to) in &self.schedule.copies {
             let target = &self.buffers[*to];
             let bytes = 4 * self.sources.all()[*to].ty.len() as u64;
             let (buffer, offset) = self.place(*from);
@@ -258,31 +266,36 @@ impl<'d> Program<'d> {
     }
 
     /// Binds the kernels' buffers.
-    fn bind(&mut self, kernels: &Kernels) {
-        let shaders = &kernels.shaders;
-        let read = |(shader, step): (&Shader, &Step)| -> Vec<Place> {
-            shader.textures.iter().map(|&b| step.places[b]).collect()
-        };
-        let read: Vec<Vec<Place>> = shaders.iter().zip(&self.plan.steps).map(read).collect();
+    ///
+    /// # Errors
+    /// A step without a module.
+    fn bind(&mut self, pipelines: &HashMap<String, wgpu::ComputePipeline>) -> Result<()> {
+        let steps = self.schedule.steps.iter();
+        let steps: Vec<(&Step, &Shader)> = steps
+            .map(|s| Ok((&s.step, shader(s)?)))
+            .collect::<Result<_>>()?;
+        let read = steps.iter().map(|(step, shader)| -> Vec<Place> {
+            let textures = shader.textures.iter();
+            textures.map(|&b| step.bound[b].place).collect()
+        });
+        let read: Vec<Vec<Place>> = read.collect();
         let mut lens: HashMap<Place, usize> = HashMap::new();
-        for step in &self.plan.steps {
-            for (place, &len) in step.places.iter().zip(&step.lens) {
-                let longest = lens.entry(*place).or_default();
-                *longest = len.max(*longest);
-            }
+        for bound in steps.iter().flat_map(|(step, _)| &step.bound) {
+            let longest = lens.entry(bound.place).or_default();
+            *longest = bound.len.max(*longest);
         }
         let (textures, chosen) = Textures::choose(self.device, &read, |place| lens[&place], BYTES);
-        let mut dispatches = Vec::with_capacity(shaders.len());
-        for ((shader, step), chosen) in shaders.iter().zip(&self.plan.steps).zip(chosen) {
-            let pipeline = kernels.pipelines[&shader.source].clone();
+        let mut dispatches = Vec::with_capacity(steps.len());
+        for ((step, shader), chosen) in steps.into_iter().zip(chosen) {
+            let pipeline = pipelines[&shader.source].clone();
             let mut resources: Vec<wgpu::BindingResource<'_>> =
-                step.places.iter().map(|p| self.resource(*p)).collect();
+                step.places().map(|p| self.resource(p)).collect();
             let mut reads = Vec::with_capacity(chosen.len());
             for (&binding, texture) in shader.textures.iter().zip(chosen) {
                 resources[binding] = wgpu::BindingResource::TextureView(textures.view(texture));
-                reads.push((texture, step.places[binding], step.lens[binding]));
+                let bound = step.bound[binding];
+                reads.push((texture, bound.place, bound.len));
             }
-            let bound = step.places.iter().zip(&shader.bindings);
             let group = self.device.bind(&shader.name, &pipeline, resources);
             dispatches.push(Dispatch {
                 name: shader.name.clone(),
@@ -290,59 +303,45 @@ impl<'d> Program<'d> {
                 group,
                 grid: shader.grid,
                 reads,
-                writes: bound.filter(|(_, b)| b.write).map(|(p, _)| *p).collect(),
+                writes: step.written().collect(),
             });
         }
         self.textures = textures;
         self.dispatches = dispatches;
+        Ok(())
     }
 }
 
-/// What a plan runs: a shader for each step, and their pipelines by text.
-struct Kernels {
-    shaders: Vec<Shader>,
-    pipelines: HashMap<String, wgpu::ComputePipeline>,
-}
-
-impl Kernels {
-    /// Chooses, de-duplicates, compiles and tests the kernels of a plan.
-    ///
-    /// # Errors
-    /// A kernel the driver refuses or computes wrongly.
-    fn new(device: &Device, plan: &Plan) -> Result<Self> {
-        let mut tuning = Tuning::load(device)?;
-        let steps = plan.steps.iter();
-        let shaders = steps.map(|s| tuning.choose(device, &s.kernel, &s.label, &s.lens));
-        let shaders: Vec<Shader> = shaders.collect();
-        tuning.save(device)?;
-        let mut seen = HashSet::new();
-        let kernels = shaders.iter().zip(&plan.steps);
-        let kernels: Vec<Candidate> = kernels
-            .filter(|(shader, _)| seen.insert(shader.source.as_str()))
-            .map(|(shader, step)| Candidate {
-                shader,
-                kernel: &step.kernel,
-                label: &step.label,
-                lens: &step.lens,
-            })
-            .collect();
-        let distinct: Vec<_> = kernels.iter().map(|k| (k.shader, k.label)).collect();
-        let pipelines = pipelines(device, &distinct)?;
-        let mut passed = Passed::load(device);
-        passed.check(device, &kernels, &pipelines)?;
-        passed.save();
-        Ok(Self { shaders, pipelines })
+/// Compiles and tests the distinct modules of a schedule; pipelines by text.
+///
+/// # Errors
+/// A step without a module, or one that the driver refuses or computes wrongly.
+fn kernels(device: &Device, schedule: &Schedule) -> Result<HashMap<String, wgpu::ComputePipeline>> {
+    let mut seen = HashSet::new();
+    let mut kernels = Vec::new();
+    for scheduled in &schedule.steps {
+        let (step, shader) = (&scheduled.step, shader(scheduled)?);
+        if seen.insert(shader.source.as_str()) {
+            kernels.push(Candidate::new(step, shader));
+        }
     }
+    let distinct: Vec<_> = kernels.iter().map(|k| (k.shader, k.label)).collect();
+    let pipelines = pipelines(device, &distinct)?;
+    let mut passed = Passed::load(device);
+    passed.check(device, &kernels, &pipelines)?;
+    passed.save();
+    Ok(pipelines)
 }
 
-/// Names a slot by the first kernel that writes it, so that an error points somewhere.
-pub(super) fn slot_label(plan: &Plan, slot: usize) -> String {
-    let writes = |s: &&Step| {
-        let mut bound = s.places.iter().zip(s.kernel.bindings());
-        bound.any(|(p, b)| b.write && matches!(p, Place::Slot { slot: s, .. } if *s == slot))
-    };
-    plan.steps
-        .iter()
-        .find(writes)
-        .map_or_else(|| format!("slot {slot}"), |s| s.label.clone())
+/// The module of a step.
+///
+/// # Errors
+/// There is none: the schedule is of another device.
+fn shader(step: &ScheduledStep) -> Result<&Shader> {
+    step.shader.as_ref().ok_or_else(|| {
+        Error::Plan(format!(
+            "{}: its schedule is of a device without shaders; schedule the plan for this one",
+            step.step.label
+        ))
+    })
 }

@@ -1,11 +1,8 @@
 //! The buffers of a graph's sources.
 
-use std::collections::HashSet;
-
 use super::device::Device;
-use super::program::slot_label;
-use crate::sources::Sources;
-use crate::{Data, Graph, Plan, Result, Tensor};
+use crate::schedule::slot_label;
+use crate::{Data, Graph, Plan, Result, ScheduledSource, Tensor};
 
 /// A source of the graph on the device.
 #[derive(Debug)]
@@ -17,25 +14,24 @@ pub(super) struct SourceBuffer {
     pub(super) half: bool,
 }
 
-/// Allocates the sources of a graph, those of `halves` as f16, and fills them with what they start with. Also
+/// Allocates the sources of a schedule and fills them with what they start with. Also
 /// returns the bytes of all inputs together.
 ///
 /// # Errors
 /// A buffer the adapter cannot bind or allocate.
 pub(super) fn allocate(
     device: &Device,
-    sources: &Sources,
-    starts: &[Option<&Tensor>],
-    halves: &HashSet<usize>,
+    sources: &[ScheduledSource],
+    starts: &[Option<Tensor>],
 ) -> Result<(Vec<SourceBuffer>, u64)> {
     let mut input_bytes = 0;
     let mut buffers = Vec::with_capacity(starts.len());
-    for (i, (source, start)) in sources.all().iter().zip(starts).enumerate() {
-        let (len, half) = (source.ty.len(), halves.contains(&i));
+    for (source, start) in sources.iter().zip(starts) {
+        let (len, half) = (source.ty.len(), source.half);
         let words = if half { len.div_ceil(2) } else { len };
         let buffer = device.buffer(&source.name, words)?;
         let offset = input_bytes;
-        match start.map(|t| (&t.data, t)) {
+        match start.as_ref().map(|t| (&t.data, t)) {
             None => input_bytes += 4 * len as u64,
             Some((Data::F32(numbers), _)) if half => device.write_halves(&buffer, numbers),
             Some((_, t)) => device.queue.write_buffer(&buffer, 0, t.bytes()),
@@ -60,7 +56,7 @@ pub(super) fn try_allocate(device: &Device, graph: &Graph, plan: &Plan) -> Resul
         device.buffer(&source.name, if halves { len.div_ceil(2) } else { len })
     });
     let slots = plan.slots.iter().enumerate();
-    let slots = slots.map(|(i, len)| device.buffer(&slot_label(plan, i), *len));
+    let slots = slots.map(|(i, len)| device.buffer(slot_label(plan.steps.iter(), i), *len));
     let held: Vec<wgpu::Buffer> = sources.chain(slots).collect::<Result<_>>()?;
     drop(held);
     device.wait()

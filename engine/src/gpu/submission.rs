@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Step;
+use crate::ScheduledStep;
 
 /// Work of one submission: half a second at 100 GFLOP/s. Drivers reset a device that is busy with one
 /// submission for too long, Windows after two seconds.
@@ -11,10 +11,10 @@ const LIMIT: u64 = 50_000_000_000;
 const FLOPS_PER_BYTE: u64 = 10;
 
 /// Ranges of kernels to submit together; a small plan is a single one.
-pub(super) fn submissions(steps: &[Step]) -> Vec<Range<usize>> {
+pub(super) fn submissions(steps: &[ScheduledStep]) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let (mut start, mut work) = (0, 0);
-    for (i, step) in steps.iter().enumerate() {
+    for (i, ScheduledStep { step, .. }) in steps.iter().enumerate() {
         let cost = step.flops + FLOPS_PER_BYTE * step.bytes;
         if work + cost > LIMIT && i > start {
             ranges.push(start..i);
@@ -31,8 +31,9 @@ mod tests {
     use samora_shaders::{Expr, Kernel, Map};
 
     use super::*;
+    use crate::{Phase, Step};
 
-    fn step(flops: u64) -> Step {
+    fn step(flops: u64) -> ScheduledStep {
         let kernel = Kernel::Map(Map {
             len: 1,
             bindings: Vec::new(),
@@ -40,20 +41,21 @@ mod tests {
             expr: Expr::default(),
             outputs: Vec::new(),
         });
-        Step {
+        let step = Step {
             kernel,
-            places: Vec::new(),
-            lens: Vec::new(),
+            bound: Vec::new(),
             label: String::new(),
+            phase: Phase::Forward,
             flops,
             bytes: 0,
-        }
+        };
+        ScheduledStep { step, shader: None }
     }
 
     #[test]
     fn only_large_plans_are_cut() {
         let ends = |flops: &[u64]| -> Vec<usize> {
-            let steps: Vec<Step> = flops.iter().map(|f| step(*f)).collect();
+            let steps: Vec<ScheduledStep> = flops.iter().map(|f| step(*f)).collect();
             let ranges = submissions(&steps);
             let starts: Vec<usize> = ranges.iter().map(|r| r.start).collect();
             let ends: Vec<usize> = ranges.iter().map(|r| r.end).collect();

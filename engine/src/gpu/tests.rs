@@ -54,7 +54,7 @@ fn selftest(device: &Device, actual: Unary, claimed: Unary) -> Result<()> {
         shader: &shader,
         kernel: &unary(claimed),
         label: "test",
-        lens: &[LEN; 2],
+        lens: vec![LEN; 2],
     };
     let mut passed = Passed::load(device);
     let pipelines = pipelines(device, &[(&shader, "test")])?;
@@ -119,7 +119,7 @@ fn tuned(folder: &Path, tune: Tune) -> Device {
 fn choose(device: &Device) -> Result<Shader> {
     let step = product();
     let mut tuning = Tuning::load(device)?;
-    let chosen = tuning.choose(device, &step.kernel, &step.label, &step.lens);
+    let chosen = tuning.choose(device, &step);
     tuning.save(device)?;
     Ok(chosen)
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use samora_shaders::{Kernel, Shader, emit, variants};
+use samora_shaders::{Shader, emit, variants};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{CacheFile, digest, identity};
@@ -12,8 +12,8 @@ use super::device::Device;
 use super::pins::Pins;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
-use crate::Result;
 use crate::options::Tune;
+use crate::{Result, Step};
 
 /// A measurement takes so many rounds, through all variants in turn.
 const ROUNDS: usize = 3;
@@ -67,13 +67,8 @@ impl Tuning {
     }
 
     /// The variant of a step's kernel that the run keeps to, else the one that is fastest as far as is known.
-    pub(super) fn choose(
-        &mut self,
-        device: &Device,
-        kernel: &Kernel,
-        label: &str,
-        lens: &[usize],
-    ) -> Shader {
+    pub(super) fn choose(&mut self, device: &Device, step: &Step) -> Shader {
+        let (kernel, label) = (&step.kernel, &step.label);
         let by_rule = emit(kernel, &device.adapter.caps);
         if device.adapter.caps.cpu || by_rule.variant.is_empty() {
             return by_rule;
@@ -90,7 +85,7 @@ impl Tuning {
                 Tune::Off => None,
                 Tune::Read => measured(&self.known),
                 Tune::Write => measured(&self.known).or_else(|| {
-                    self.measure(device, &key, (kernel, label, lens));
+                    self.measure(device, &key, step);
                     measured(&self.new)
                 }),
             }
@@ -113,20 +108,15 @@ impl Tuning {
         chosen
     }
 
-    fn measure(
-        &mut self,
-        device: &Device,
-        key: &str,
-        (kernel, label, lens): (&Kernel, &str, &[usize]),
-    ) {
-        let shaders = variants(kernel, &device.adapter.caps);
+    fn measure(&mut self, device: &Device, key: &str, step: &Step) {
+        let shaders = variants(&step.kernel, &device.adapter.caps);
         if shaders.len() < 2 {
             return;
         }
-        match measure(device, &shaders, (kernel, label, lens)) {
+        match measure(device, &shaders, step) {
             Ok(measured) => _ = self.new.insert(key.into(), measured),
             // Such as no memory left for its buffers.
-            Err(e) => log::warn!("{key} of {label} is not tuned: {e}"),
+            Err(e) => log::warn!("{key} of {} is not tuned: {e}", step.label),
         }
     }
 
@@ -157,19 +147,9 @@ fn parse(text: &str) -> Adapters {
 }
 
 /// Times variants in turn on random numbers.
-fn measure(
-    device: &Device,
-    shaders: &[Shader],
-    (kernel, label, lens): (&Kernel, &str, &[usize]),
-) -> Result<Measured> {
-    let candidate = |shader| Candidate {
-        shader,
-        kernel,
-        label,
-        lens,
-    };
-    let trial = Trial::new(device, &candidate(&shaders[0]))?;
-    let compile = |shader| pipeline(device, shader, label).ok();
+fn measure(device: &Device, shaders: &[Shader], step: &Step) -> Result<Measured> {
+    let trial = Trial::new(device, &Candidate::new(step, &shaders[0]))?;
+    let compile = |shader| pipeline(device, shader, &step.label).ok();
     let compiled: Vec<Option<wgpu::ComputePipeline>> = std::thread::scope(|scope| {
         let each = shaders
             .iter()

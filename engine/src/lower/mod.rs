@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use samora_shaders::{Access, Attention, Axis, Expr, Gemm, Leaf, Map, Output, Rows, Scalar, View};
 
 use crate::ops::pointwise::map;
-use crate::{DType, Error, Graph, Lowering, Result, Value};
+use crate::{DType, Error, Graph, Lowering, Phase, Result, Value};
 
 /// A buffer-producing value: a source of the graph or an output of a lowered node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,8 +46,8 @@ pub(crate) struct LoweredNode {
     pub(crate) lens: Vec<usize>,
     /// Op name and scope path, for plans and errors.
     pub(crate) label: String,
-    /// Whether it belongs to the forward pass.
-    pub(crate) forward: bool,
+    /// The part of the step that it belongs to.
+    pub(crate) phase: Phase,
 }
 
 /// A lowered graph.
@@ -67,7 +67,7 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value], bindings: usize) -> Result<
         views: vec![Vec::new(); graph.nodes().len()],
         copies: HashMap::new(),
         fills: HashMap::new(),
-        current: (String::new(), false),
+        current: (String::new(), Phase::Forward),
         refused: None,
     };
     for (index, source) in graph.sources().iter().enumerate() {
@@ -106,8 +106,8 @@ struct Lower<'a> {
     copies: HashMap<(Buffer, View), Buffer>,
     /// Lowered nodes that are constants.
     fills: HashMap<usize, f32>,
-    /// Label of the graph node being lowered, and whether it belongs to the forward pass.
-    current: (String, bool),
+    /// Label and phase of the graph node being lowered.
+    current: (String, Phase),
     /// The first value that would have to be copied and cannot be.
     refused: Option<Error>,
 }
@@ -120,12 +120,8 @@ impl Lower<'_> {
             .iter()
             .map(|&v| self.graph.ty(v).clone())
             .collect();
-        let label = match &*node.scope {
-            "" => node.op.name().to_string(),
-            scope => format!("{scope}.{}", node.op.name()),
-        };
-        let forward = n < self.graph.forward_len();
-        self.current = (label.clone(), forward);
+        let label = self.graph.label(Value { node: n, output: 0 });
+        self.current = (label.clone(), node.phase);
         let (body, inputs) = match node.op.lower(&ins, &node.types) {
             Lowering::Source => {
                 if self.views[n].is_empty() {
@@ -168,7 +164,7 @@ impl Lower<'_> {
             inputs,
             lens,
             label,
-            forward,
+            phase: node.phase,
         });
         self.views[n] = node
             .types
@@ -256,13 +252,13 @@ impl Lower<'_> {
             access: Access::Strided(view.clone()),
         };
         let body = Body::Map(map(view.len(), vec![leaf], expr, value));
-        let (label, forward) = &self.current;
+        let (label, phase) = &self.current;
         let node = self.push(LoweredNode {
             body,
             inputs: vec![buffer],
             lens: vec![view.len()],
             label: format!("{label}.copy"),
-            forward: *forward,
+            phase: *phase,
         });
         let copy = Buffer::Computed { node, output: 0 };
         self.copies.insert(key, copy);

@@ -141,13 +141,13 @@ impl Lower<'_> {
             });
         }
         let body = Body::Map(map(len, leaves, expr, sum.unwrap_or(0)));
-        let (label, forward) = &self.current;
+        let (label, phase) = &self.current;
         let node = self.push(LoweredNode {
             body,
             inputs,
             lens: vec![len],
             label: format!("{label}.pack"),
-            forward: *forward,
+            phase: *phase,
         });
         let packed = Buffer::Computed { node, output: 0 };
         places.into_iter().map(|start| (packed, start)).collect()

@@ -1,5 +1,6 @@
 //! Threads and vector units.
 
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +10,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::info::info;
 use super::leaf::Run;
-use crate::{DeviceInfo, DeviceOptions, Error, Precision, Result};
+use crate::{
+    DeviceInfo, DeviceOptions, Error, Graph, Plan, Planning, Precision, Result, Schedule, Step,
+};
+
+/// What it does at once, as plans see it: any number of threads gives the same bytes.
+const WORKERS: usize = 16;
 
 /// The processor as a device: threads of its own and the widest vectors it offers.
 #[derive(Debug)]
@@ -74,6 +80,23 @@ impl Device {
     /// What it is.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
+    }
+
+    /// How plans for it are made.
+    pub fn planning(&self, fuse: bool) -> Planning {
+        Planning {
+            workers: WORKERS,
+            ..Planning::exact(fuse)
+        }
+    }
+
+    /// Schedules a plan: this device runs the kernels' descriptions themselves.
+    pub fn schedule(&self, graph: &Graph, plan: Plan) -> Schedule {
+        let described = |_: &Step| Ok::<_, Infallible>(None);
+        match Schedule::new(graph, plan, described) {
+            Ok(schedule) => schedule,
+            Err(never) => match never {},
+        }
     }
 
     /// Number of threads.

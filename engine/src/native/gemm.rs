@@ -1,6 +1,8 @@
 //! Matrix products: both operands are packed into panels, those that never change once, and the result is made in
 //! pieces that stay in the second-level cache until the expression that follows has been applied.
 
+use std::sync::Arc;
+
 use pulp::Arch;
 use samora_shaders::{Gemm, View};
 
@@ -29,7 +31,9 @@ pub(super) struct GemmRunner {
     /// Left and right operand.
     operands: [Matrix; 2],
     /// Those that never change, packed.
-    frozen: [Option<Vec<f32>>; 2],
+    frozen: [Option<Arc<[f32]>>; 2],
+    /// Bindings that are read in packed form alone.
+    packed_alone: Vec<usize>,
     /// Panels of a piece.
     piece: [usize; 2],
     readers: Readers,
@@ -39,18 +43,25 @@ pub(super) struct GemmRunner {
 }
 
 impl GemmRunner {
-    pub(super) fn new<'a>(
+    /// `frozen` packs an operand that never changes.
+    pub(super) fn new(
         gemm: &Gemm,
         ids: impl Fn(usize) -> bool,
         arch: Arch,
-        frozen: impl Fn(usize) -> Option<&'a [f32]>,
+        mut frozen: impl FnMut(&Matrix) -> Option<Arc<[f32]>>,
     ) -> Self {
         let gemm = &folded(gemm);
         let [rows, cols] = panels(arch);
         let a = Matrix::new(&gemm.a, gemm.batch, [0, 1], rows);
         let b = Matrix::new(&gemm.b, gemm.batch, [1, 0], cols);
-        let pack = |matrix: &Matrix| frozen(matrix.buffer).map(|source| matrix.packed(source));
-        let frozen = [pack(&a), pack(&b)];
+        let frozen = [frozen(&a), frozen(&b)];
+        let operands = [(&a, &frozen[0]), (&b, &frozen[1])];
+        let unpacked = operands.iter().filter(|(_, packed)| packed.is_none());
+        let mut unpacked: Vec<usize> = unpacked.map(|(matrix, _)| matrix.buffer).collect();
+        unpacked.extend(gemm.leaves.iter().map(|leaf| leaf.buffer));
+        let packed_alone = operands.map(|(matrix, _)| matrix.buffer);
+        let packed_alone = packed_alone.into_iter().filter(|b| !unpacked.contains(b));
+        let packed_alone = packed_alone.collect();
         let readers = Readers::new(&gemm.leaves, ids);
         let readings = readers.readings(false, |b| gemm.bindings[b].write);
         let code = Code::new(&Source {
@@ -73,6 +84,7 @@ impl GemmRunner {
             k: gemm.k,
             operands: [a, b],
             frozen,
+            packed_alone,
             piece: [high, wide],
             readers,
             block: code.block().max(PIECE[1]),
@@ -100,9 +112,9 @@ impl GemmRunner {
         }
     }
 
-    /// Words of operands that are packed once.
-    pub(super) fn frozen(&self) -> usize {
-        self.frozen.iter().flatten().map(Vec::len).sum()
+    /// Whether it reads a binding other than in packed form, or writes it.
+    pub(super) fn needs(&self, binding: usize) -> bool {
+        !self.packed_alone.contains(&binding)
     }
 
     pub(super) fn run(&self, context: &Context<'_>) {

@@ -6,6 +6,7 @@ use samora_shaders::{Attention, BufferType, Kernel};
 use super::attention;
 use super::code::Code;
 use super::device::{Scratch, Scratches};
+use super::frozen::Frozen;
 use super::gemm::GemmRunner;
 use super::leaf::DIMENSIONS;
 use super::map::MapRunner;
@@ -36,15 +37,11 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// Prepares a kernel; `frozen` gives the contents of the bindings that never change.
+    /// Prepares a kernel; what never changes of what it multiplies is `frozen`.
     ///
     /// # Errors
     /// A kernel that this device has no way for.
-    pub(super) fn new<'a>(
-        step: &Step,
-        arch: Arch,
-        frozen: impl Fn(usize) -> Option<&'a [f32]>,
-    ) -> Result<Self> {
+    pub(super) fn new(step: &Step, arch: Arch, frozen: &mut Frozen<'_>) -> Result<Self> {
         let bindings = step.kernel.bindings();
         let refuse = |what: &str| Err(Error::Plan(format!("{}: {what}", step.label)));
         if bindings.iter().any(|b| b.ty == BufferType::F16) {
@@ -71,7 +68,9 @@ impl Runner {
         Ok(match &step.kernel {
             Kernel::Map(m) => Self::Map(MapRunner::new(m, ids)),
             Kernel::Rows(r) => Self::Rows(RowsRunner::new(r, ids)),
-            Kernel::Gemm(g) => Self::Gemm(GemmRunner::new(g, ids, arch, frozen)),
+            Kernel::Gemm(g) => Self::Gemm(GemmRunner::new(g, ids, arch, |matrix| {
+                frozen.pack(step, matrix)
+            })),
             Kernel::Attention(a) => Self::Attention(a.clone()),
         })
     }
@@ -94,11 +93,11 @@ impl Runner {
         }
     }
 
-    /// Words of operands that are packed once.
-    pub(super) fn frozen(&self) -> usize {
+    /// Whether it reads or writes a binding in each step.
+    pub(super) fn needs(&self, binding: usize) -> bool {
         match self {
-            Self::Gemm(g) => g.frozen(),
-            Self::Map(_) | Self::Rows(_) | Self::Attention(_) => 0,
+            Self::Gemm(g) => g.needs(binding),
+            Self::Map(_) | Self::Rows(_) | Self::Attention(_) => true,
         }
     }
 

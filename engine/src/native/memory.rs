@@ -109,8 +109,7 @@ impl Memory {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound<'a> {
     memory: &'a Memory,
-    places: &'a [Place],
-    lens: &'a [usize],
+    bound: &'a [crate::Bound],
     writes: &'a [bool],
 }
 
@@ -123,14 +122,12 @@ impl<'a> Bound<'a> {
     #[allow(unsafe_code)]
     pub(super) unsafe fn new(
         memory: &'a Memory,
-        places: &'a [Place],
-        lens: &'a [usize],
+        bound: &'a [crate::Bound],
         writes: &'a [bool],
     ) -> Self {
         Self {
             memory,
-            places,
-            lens,
+            bound,
             writes,
         }
     }
@@ -146,8 +143,8 @@ impl<'a> Bound<'a> {
         if self.writes[binding] {
             return &[];
         }
-        let len = self.lens[binding];
-        let (words, first) = match self.places[binding] {
+        let crate::Bound { place, len } = self.bound[binding];
+        let (words, first) = match place {
             Place::Source(i) => (&self.memory.sources[i], 0),
             Place::Slot { slot, first } => (&self.memory.slots[slot], first),
         };
@@ -176,6 +173,7 @@ impl<'a> Bound<'a> {
 
     /// A binding that is written.
     pub(super) fn cells(&self, binding: usize) -> Cells<'a> {
-        self.memory.cells(self.places[binding], self.lens[binding])
+        let crate::Bound { place, len } = self.bound[binding];
+        self.memory.cells(place, len)
     }
 }

@@ -6,6 +6,7 @@
 mod attention;
 mod code;
 mod device;
+mod frozen;
 mod gemm;
 mod info;
 mod kernel;

@@ -7,7 +7,7 @@ use samora_shaders::{Operand, View};
 pub(super) const DEPTH: usize = 256;
 
 /// An operand seen as one matrix for each batch, lines × summed extent.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Matrix {
     pub(super) buffer: usize,
     /// Where the matrix of each batch starts.

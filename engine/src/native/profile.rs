@@ -5,7 +5,7 @@ use std::time::Instant;
 use samora_shaders::{AttentionPass, Kernel};
 
 use super::program::Program;
-use crate::{Result, Tensor, Timed};
+use crate::{Result, ScheduledStep, Tensor, Timed};
 
 /// Steps that are timed.
 const STEPS: usize = 3;
@@ -29,8 +29,8 @@ impl Program<'_> {
             });
             self.copy();
         }
-        let kernels = self.plan.steps.iter().zip(times);
-        let kernels = kernels.map(|(step, mut seconds)| {
+        let kernels = self.schedule.steps.iter().zip(times);
+        let kernels = kernels.map(|(ScheduledStep { step, .. }, mut seconds)| {
             seconds.sort_by(f64::total_cmp);
             Timed {
                 label: step.label.clone(),

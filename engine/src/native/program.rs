@@ -1,26 +1,33 @@
 //! A plan on the processor: memory and kernels made once, then steps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::device::{Device, Scratches};
+use super::frozen::Frozen;
 use super::kernel::{Context, Runner};
 use super::memory::{Bound, Memory, Words};
-use crate::sources::Sources;
-use crate::{DType, Error, Graph, Place, Plan, Result, Tensor, Type, Value};
+use crate::sources::{Sources, tensor_error};
+use crate::{
+    DType, Error, Graph, Place, Plan, Result, Schedule, ScheduledSource, ScheduledStep, Start,
+    Tensor, Type, Value,
+};
 
 /// A plan ready to run. Everything is allocated by [`Program::new`].
 #[derive(Debug)]
 pub struct Program<'d> {
     pub(super) device: &'d Device,
-    pub(super) plan: Plan,
+    pub(super) schedule: Schedule,
     sources: Sources,
     memory: Memory,
+    /// Which sources are kept as they were given.
+    read: Vec<bool>,
     pub(super) kernels: Vec<Runner>,
     /// Which bindings each kernel writes.
     writes: Vec<Vec<bool>>,
     packed: Words,
     scratches: Scratches,
-    types: HashMap<Value, Type>,
+    /// Words of weights that are packed once.
+    frozen: usize,
 }
 
 impl<'d> Program<'d> {
@@ -35,39 +42,44 @@ impl<'d> Program<'d> {
         plan: Plan,
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
-        let (sources, starts) = Sources::new(graph, &plan, tensors)?;
-        let zeros = |len: &usize| Words::zeros(*len);
+        Self::of(device, device.schedule(graph, plan), tensors)
+    }
+
+    /// As [`Program::new`], of a schedule.
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn of(
+        device: &'d Device,
+        schedule: Schedule,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let (sources, starts) = Sources::new(&schedule, tensors)?;
+        let mut frozen = Frozen::new(&schedule, &starts);
+        let mut kernels = Vec::with_capacity(schedule.steps.len());
+        for ScheduledStep { step, .. } in &schedule.steps {
+            kernels.push(Runner::new(step, device.arch, &mut frozen)?);
+        }
+        let read = read(&schedule, &kernels);
+        let words = schedule.sources.iter().zip(&read);
+        let words = words.map(|(s, read)| Words::zeros(if *read { s.ty.len() } else { 0 }));
         let memory = Memory {
-            sources: sources.all().iter().map(|s| zeros(&s.ty.len())).collect(),
-            slots: plan.slots.iter().map(zeros).collect(),
+            sources: words.collect(),
+            slots: schedule
+                .slots
+                .iter()
+                .map(|len| Words::zeros(*len))
+                .collect(),
         };
-        for (words, start) in memory.sources.iter().zip(&starts) {
-            if let Some(tensor) = start {
+        for ((words, start), read) in memory.sources.iter().zip(&starts).zip(&read) {
+            if let (Some(tensor), true) = (start, read) {
                 fill(words, tensor);
             }
         }
-        let writes: Vec<Vec<bool>> = plan
-            .steps
-            .iter()
-            .map(|step| step.kernel.bindings().iter().map(|b| b.write).collect())
-            .collect();
-        let mut changes: Vec<bool> = starts.iter().map(Option::is_none).collect();
-        plan.copies.iter().for_each(|(_, to)| changes[*to] = true);
-        for (step, writes) in plan.steps.iter().zip(&writes) {
-            for (place, write) in step.places.iter().zip(writes) {
-                if let (Place::Source(i), true) = (place, write) {
-                    changes[*i] = true;
-                }
-            }
-        }
-        let mut kernels = Vec::with_capacity(plan.steps.len());
-        for step in &plan.steps {
-            let frozen = |binding: usize| match step.places[binding] {
-                Place::Source(i) if !changes[i] => starts[i].map(Tensor::as_f32),
-                Place::Source(_) | Place::Slot { .. } => None,
-            };
-            kernels.push(Runner::new(step, device.arch, frozen)?);
-        }
+        let writes = schedule.steps.iter().map(|s| {
+            let bindings = s.step.kernel.bindings();
+            bindings.iter().map(|b| b.write).collect()
+        });
         let packed = kernels.iter().map(Runner::packed).max().unwrap_or(0);
         let mut scratches = device.scratches();
         for scratch in &mut scratches {
@@ -75,30 +87,31 @@ impl<'d> Program<'d> {
                 kernels.iter().for_each(|kernel| kernel.reserve(scratch));
             }
         }
-        let outputs = plan.outputs.keys();
-        let types = outputs.map(|v| (*v, graph.ty(*v).clone())).collect();
         Ok(Self {
             device,
-            plan,
+            writes: writes.collect(),
+            frozen: frozen.words(),
+            schedule,
             sources,
             memory,
+            read,
             kernels,
-            writes,
             packed: Words::zeros(packed),
             scratches,
-            types,
         })
     }
 
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// What it does.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
-    /// Bytes of the weights that are packed for products.
+    /// Bytes beside those of the schedule's sources and slots: weights are also packed for products.
     pub fn packed_bytes(&self) -> u64 {
-        let words = self.kernels.iter().map(Runner::frozen).sum::<usize>() + self.packed.len();
-        4 * words as u64
+        let kept = self.schedule.sources.iter().zip(&self.read);
+        let left_out = kept.filter(|(_, read)| !**read).map(|(s, _)| s.ty.len());
+        let words = self.frozen + self.packed.len();
+        4 * words.saturating_sub(left_out.sum()) as u64
     }
 
     /// Runs one step with the given inputs; one that is not given keeps its last value.
@@ -119,9 +132,9 @@ impl<'d> Program<'d> {
     /// # Errors
     /// A value the plan does not keep.
     pub fn read(&self, value: Value) -> Result<Tensor> {
-        match (self.plan.outputs.get(&value), self.types.get(&value)) {
-            (Some(place), Some(ty)) => Ok(self.tensor_at(*place, ty)),
-            _ => Err(Error::Plan(
+        match self.schedule.output(value) {
+            Some(output) => Ok(self.tensor_at(output.place, &output.ty)),
+            None => Err(Error::Plan(
                 "this value is not an output of the plan".into(),
             )),
         }
@@ -130,9 +143,13 @@ impl<'d> Program<'d> {
     /// Reads one parameter or state by full name.
     ///
     /// # Errors
-    /// An unknown name.
+    /// An unknown name, or a parameter that never changes and is kept packed.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
         let i = self.sources.find(name)?;
+        if !self.read[i] {
+            let message = "is packed for products; no step changes it, so take what was given";
+            return tensor_error(name, message.into());
+        }
         Ok(self.tensor_at(Place::Source(i), &self.sources.all()[i].ty))
     }
 
@@ -149,12 +166,14 @@ impl<'d> Program<'d> {
 
     /// Runs a kernel, on a thread of the device.
     pub(super) fn run(&self, kernel: usize) {
-        let step = &self.plan.steps[kernel];
-        let (places, lens, writes) = (&step.places, &step.lens, &self.writes[kernel]);
+        let (bound, writes) = (
+            &self.schedule.steps[kernel].step.bound,
+            &self.writes[kernel],
+        );
         // SAFETY: kernels run one after another; a plan gives what a kernel writes no place that it reads, but for
         // updates in place, which are bound as written.
         #[allow(unsafe_code)]
-        let bound = unsafe { Bound::new(&self.memory, places, lens, writes) };
+        let bound = unsafe { Bound::new(&self.memory, bound, writes) };
         self.kernels[kernel].run(&Context {
             arch: self.device.arch,
             scratches: &self.scratches,
@@ -165,7 +184,7 @@ impl<'d> Program<'d> {
 
     /// Makes the copies that end a step.
     pub(super) fn copy(&self) {
-        for (from, to) in &self.plan.copies {
+        for (from, to) in &self.schedule.copies {
             let target = &self.memory.sources[*to];
             let len = self.sources.all()[*to].ty.len();
             target.cells(0, len).copy(self.memory.cells(*from, len));
@@ -185,4 +204,30 @@ impl<'d> Program<'d> {
 fn fill(words: &Words, tensor: &Tensor) {
     let values: &[f32] = bytemuck::cast_slice(tensor.bytes());
     words.cells(0, values.len()).store(0, 1, values);
+}
+
+/// Which sources have to be there as they were given: all that anyone can change or kernels read, and not only in
+/// packed form.
+fn read(schedule: &Schedule, kernels: &[Runner]) -> Vec<bool> {
+    let param = |s: &ScheduledSource| s.start != Start::Param;
+    let mut read: Vec<bool> = schedule.sources.iter().map(param).collect();
+    let mut note = |place: Place| {
+        if let Place::Source(i) = place {
+            read[i] = true;
+        }
+    };
+    for (scheduled, kernel) in schedule.steps.iter().zip(kernels) {
+        let bound = scheduled.step.bound.iter().enumerate();
+        let needed = bound.filter(|(binding, _)| kernel.needs(*binding));
+        needed.for_each(|(_, bound)| note(bound.place));
+    }
+    schedule
+        .outputs
+        .iter()
+        .for_each(|output| note(output.place));
+    for (from, to) in &schedule.copies {
+        note(*from);
+        note(Place::Source(*to));
+    }
+    read
 }

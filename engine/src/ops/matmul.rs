@@ -5,15 +5,21 @@
 use super::cases::{Case, operand};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
-/// A product has enough results for a device if so many tiles of this side cover them …
-const TILES: usize = 192;
+/// A product has enough results for a device if tiles of this side that cover them keep all its workers busy …
 const TILE: usize = 128;
-/// … else its sums are worth cutting into parts of at least this length, a multiple of what kernels stage at once.
+/// … else the sums are worth cutting into parts of at least this length, a multiple of what kernels stage at once.
 const PART: usize = 1024;
 const STAGE: usize = 32;
 
 #[derive(Debug)]
-struct Matmul;
+struct Matmul {
+    /// Whether it is the gradient of a right operand, such as a weight: few results, each of which sums over all
+    /// tokens.
+    of_weight: bool,
+}
+
+/// Any other product.
+const PRODUCT: Matmul = Matmul { of_weight: false };
 
 impl Graph {
     /// Matrix product over the last two dimensions; leading dimensions broadcast.
@@ -27,7 +33,7 @@ impl Graph {
         if sb.len() == 2 && sa.len() > 2 {
             let rows = sa[..sa.len() - 1].iter().product();
             let flat = self.reshape(a, &[rows, sa[sa.len() - 1]]);
-            let y = self.push(Matmul, &[flat, b]);
+            let y = self.push(PRODUCT, &[flat, b]);
             let mut shape = sa;
             if let Some(last) = shape.last_mut() {
                 *last = sb[1];
@@ -43,73 +49,7 @@ impl Graph {
             .collect();
         let a = self.broadcast(a, &[&batch[..], &sa[sa.len() - 2..]].concat());
         let b = self.broadcast(b, &[&batch[..], &sb[sb.len() - 2..]].concat());
-        self.push(Matmul, &[a, b])
-    }
-
-    /// The transpose of a matrix product, as the product of its transposed operands; `None` for
-    /// anything else. The gradient of a transposed weight then arrives in the weight's own layout,
-    /// and the update can be part of the product's kernel.
-    pub(crate) fn transposed_product(&mut self, x: Value) -> Option<Value> {
-        if self.shape(x).len() != 2 {
-            return None;
-        }
-        let parts = self.parts(x);
-        let (a, b) = self.factors(parts.unwrap_or(x))?;
-        let (a, b) = (self.transpose(a), self.transpose(b));
-        let y = self.push(Matmul, &[b, a]);
-        Some(match parts {
-            Some(_) => self.sum(y, &[0]),
-            None => y,
-        })
-    }
-
-    /// What a matrix product multiplies.
-    fn factors(&self, x: Value) -> Option<(Value, Value)> {
-        let node = self.nodes().get(x.node)?;
-        match node.inputs[..] {
-            [a, b] if node.op.name() == Matmul.name() => Some((a, b)),
-            _ => None,
-        }
-    }
-
-    /// The batch of products of which a matrix is the sum.
-    fn parts(&self, x: Value) -> Option<Value> {
-        let node = self.nodes().get(x.node)?;
-        let &[y] = &node.inputs[..] else {
-            return None;
-        };
-        self.factors(y)?;
-        // The shapes say which axis is summed, unless there are as many parts as rows.
-        match (self.shape(y), self.shape(x)) {
-            ([parts, m, n], [rows, cols]) if (m, n) == (rows, cols) && parts != m => {
-                (node.op.name() == "sum").then_some(y)
-            }
-            _ => None,
-        }
-    }
-
-    /// The product of matrices of equal batches. Gradients of weights have few results, each of which sums over all
-    /// tokens: parts of the sums become products of their own, so that a device has more to do at once.
-    fn long_product(&mut self, a: Value, b: Value) -> Value {
-        let (left, right) = (self.shape(a).to_vec(), self.shape(b).to_vec());
-        let ([lead @ .., m, k], [.., n]) = (&left[..], &right[..]) else {
-            return self.push(Matmul, &[a, b]);
-        };
-        let (m, k, n) = (*m, *k, *n);
-        let batch: usize = lead.iter().product();
-        let tiles = batch * m.div_ceil(TILE) * n.div_ceil(TILE);
-        let most = (TILES / tiles.max(1)).min(k / PART);
-        let even = |parts: &usize| k.is_multiple_of(parts * STAGE);
-        let Some(parts) = (2..=most).rev().find(even) else {
-            return self.push(Matmul, &[a, b]);
-        };
-        let at = lead.len();
-        let a = self.reshape(a, &[lead, &[m, parts, k / parts]].concat());
-        let order: Vec<usize> = (0..at).chain([at + 1, at, at + 2]).collect();
-        let a = self.permute(a, &order);
-        let b = self.reshape(b, &[lead, &[parts, k / parts, n]].concat());
-        let products = self.push(Matmul, &[a, b]);
-        self.sum(products, &[at])
+        self.push(PRODUCT, &[a, b])
     }
 }
 
@@ -160,13 +100,43 @@ impl Op for Matmul {
         // The right one first, weights as a rule: what it reads is often as large as the left one.
         let db = ctx.needs[1].then(|| {
             let at = g.transpose(a);
-            g.long_product(at, dy)
+            g.push(Self { of_weight: true }, &[at, dy])
         });
         let da = ctx.needs[0].then(|| {
             let bt = g.transpose(b);
-            g.push(Self, &[dy, bt])
+            g.push(PRODUCT, &[dy, bt])
         });
         vec![da, db]
+    }
+
+    /// Parts of the sums become products of their own.
+    fn split(&self, g: &mut Graph, inputs: &[Value], workers: usize) -> Option<Value> {
+        let (a, b) = (inputs[0], inputs[1]);
+        let (left, right) = (g.shape(a).to_vec(), g.shape(b).to_vec());
+        let ([lead @ .., m, k], [.., n]) = (&left[..], &right[..]) else {
+            return None;
+        };
+        let (m, k, n) = (*m, *k, *n);
+        let batch: usize = lead.iter().product();
+        let tiles = batch * m.div_ceil(TILE) * n.div_ceil(TILE);
+        let most = (workers / tiles.max(1)).min(k / PART);
+        let even = |parts: &usize| k.is_multiple_of(parts * STAGE);
+        let parts = (2..=most).rev().find(even).filter(|_| self.of_weight)?;
+        let at = lead.len();
+        let a = g.reshape(a, &[lead, &[m, parts, k / parts]].concat());
+        let order: Vec<usize> = (0..at).chain([at + 1, at, at + 2]).collect();
+        let a = g.permute(a, &order);
+        let b = g.reshape(b, &[lead, &[parts, k / parts, n]].concat());
+        let products = g.push(PRODUCT, &[a, b]);
+        Some(g.sum(products, &[at]))
+    }
+
+    fn transposed(&self, g: &mut Graph, inputs: &[Value]) -> Option<Value> {
+        if g.shape(inputs[0]).len() != 2 {
+            return None;
+        }
+        let (a, b) = (g.transpose(inputs[0]), g.transpose(inputs[1]));
+        Some(g.push(Self { ..*self }, &[b, a]))
     }
 }
 

@@ -6,7 +6,9 @@ use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
 use crate::{Gradient, Graph, Init, Lowering, Op, Tensor, Type, Value};
 
-/// A reduction with fewer result elements than this is worth splitting, if each sums more than so many elements …
+/// Of a device with so many workers …
+const SPLIT_WORKERS: usize = 192;
+/// … a sum with fewer results than this is worth splitting, if each sums more than so many elements …
 const SPLIT: (usize, usize) = (64, 1024);
 /// … and one with fewer than this if those lie apart: neighbouring invocations then read neighbouring rows.
 const SPLIT_APART: (usize, usize) = (1 << 14, 512);
@@ -29,7 +31,7 @@ impl Graph {
         self.scale(sum, 1.0 / count as f32)
     }
 
-    /// Maximum over `axes`, which disappear. Of equal elements one gets the gradient: the first, in one stage.
+    /// Maximum over `axes`, which disappear. Of equal elements the first gets the gradient.
     pub fn max(&mut self, x: Value, axes: &[usize]) -> Value {
         self.reduce(Combine::Max, x, axes)
     }
@@ -57,48 +59,7 @@ impl Graph {
         if axes.iter().all(|&a| shape.get(a) == Some(&1)) {
             return self.reshape(x, &op.kept(&shape));
         }
-        match op.chunks(&shape) {
-            Some(_) if axes.len() == shape.len() && axes.len() > 1 => {
-                // Neighbours stay together.
-                let all = self.reshape(x, &[shape.iter().product()]);
-                self.reduce(combine, all, &[0])
-            }
-            Some((axis, chunks)) => self.reduce_in_two(&op, x, axis, chunks),
-            None => self.push(op, &[x]),
-        }
-    }
-
-    /// Reduces `axis` in `chunks` pieces first, so that a few long rows become many short ones.
-    fn reduce_in_two(&mut self, op: &Reduce, x: Value, axis: usize, chunks: usize) -> Value {
-        let extent = self.shape(x)[axis];
-        let neutral = match op.combine {
-            Combine::Sum => 0.0,
-            Combine::Max => LOWEST,
-        };
-        let x = self.pad_with(
-            x,
-            axis,
-            0,
-            extent.next_multiple_of(chunks) - extent,
-            neutral,
-        );
-        let mut shape = self.shape(x).to_vec();
-        shape[axis] /= chunks;
-        shape.insert(axis, chunks);
-        let x = self.reshape(x, &shape);
-        // Dimensions behind the new one have moved up; the new one is left for the second stage.
-        let moved = op.axes.iter().map(|&a| if a >= axis { a + 1 } else { a });
-        let first = Reduce {
-            combine: op.combine,
-            axes: moved.collect(),
-        };
-        let left = axis - op.axes.iter().filter(|&&a| a < axis).count();
-        let partial = self.push(first, &[x]);
-        let second = Reduce {
-            combine: op.combine,
-            axes: vec![left],
-        };
-        self.push(second, &[partial])
+        self.push(op, &[x])
     }
 }
 
@@ -151,15 +112,12 @@ impl Reduce {
     /// Which axis to cut into how many chunks first, when that gives the device more to do at
     /// once. About √columns chunks balance both stages; a divisor within a factor 8 of that is
     /// taken, else the longest axis is padded.
-    fn chunks(&self, shape: &[usize]) -> Option<(usize, usize)> {
-        if self.axes.iter().any(|&a| a >= shape.len()) {
-            return None;
-        }
+    fn chunks(&self, shape: &[usize], workers: usize) -> Option<(usize, usize)> {
         let columns: usize = self.axes.iter().map(|&a| shape[a]).product();
         let rows: usize = self.kept(shape).iter().product();
         let apart = !self.axes.contains(&(shape.len() - 1));
         let (few, many) = if apart { SPLIT_APART } else { SPLIT };
-        if rows >= few || columns <= many {
+        if rows >= few * workers / SPLIT_WORKERS || columns <= many {
             return None;
         }
         let ideal = columns.isqrt();
@@ -269,6 +227,47 @@ impl Op for Reduce {
         let places = self.places(g, &shape);
         let largest = g.eq(places, place);
         vec![Some(g.mul(dy, largest))]
+    }
+
+    /// A few long sums become many short ones, and sums of those. Maxima stay whole, for the sake of their places.
+    fn split(&self, g: &mut Graph, inputs: &[Value], workers: usize) -> Option<Value> {
+        let shape = g.shape(inputs[0]).to_vec();
+        if self.combine == Combine::Max {
+            return None;
+        }
+        let (axis, chunks) = self.chunks(&shape, workers)?;
+        if self.axes.len() == shape.len() && self.axes.len() > 1 {
+            // Neighbours stay together.
+            let all = g.reshape(inputs[0], &[shape.iter().product()]);
+            let whole = Self {
+                combine: self.combine,
+                axes: vec![0],
+            };
+            return Some(match whole.split(g, &[all], workers) {
+                Some(sum) => sum,
+                None => g.push(whole, &[all]),
+            });
+        }
+        let extent = shape[axis];
+        let padding = extent.next_multiple_of(chunks) - extent;
+        let x = g.pad(inputs[0], axis, 0, padding);
+        let mut shape = g.shape(x).to_vec();
+        shape[axis] /= chunks;
+        shape.insert(axis, chunks);
+        let x = g.reshape(x, &shape);
+        // Dimensions behind the new one have moved up; the new one is left for the second stage.
+        let moved = self.axes.iter().map(|&a| if a >= axis { a + 1 } else { a });
+        let first = Self {
+            combine: self.combine,
+            axes: moved.collect(),
+        };
+        let left = axis - self.axes.iter().filter(|&&a| a < axis).count();
+        let partial = g.push(first, &[x]);
+        let second = Self {
+            combine: self.combine,
+            axes: vec![left],
+        };
+        Some(g.push(second, &[partial]))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Views: reshape, permute, slice and broadcast. They cost nothing; kernels read through them.
 
+use std::sync::Arc;
+
 use samora_shaders::View;
 
 use super::cases::{Case, operand};
@@ -147,9 +149,14 @@ impl Op for ViewOp {
                 for (to, &from) in order.iter().enumerate() {
                     inverse[from] = to;
                 }
-                match g.transposed_product(dy) {
-                    Some(product) if inverse == [1, 0] => product,
-                    _ => g.permute(dy, &inverse),
+                // The gradient of a transposed weight then arrives in the weight's own layout, and the update can
+                // be part of the product's kernel.
+                let node = &g.nodes()[dy.node];
+                let (op, inputs) = (Arc::clone(&node.op), node.inputs.clone());
+                let product = (inverse == [1, 0]).then(|| op.transposed(g, &inputs));
+                match product.flatten() {
+                    Some(product) => product,
+                    None => g.permute(dy, &inverse),
                 }
             }
             Self::Slice { axis, start, len } => {

@@ -14,7 +14,7 @@ use norm::{clip, total_norm};
 pub use rule::Rule;
 pub use schedule::{PolyLength, Schedule};
 
-use crate::{Graph, Remat, Tensor, Value, differentiate};
+use crate::{Graph, Phase, Remat, Tensor, Value, differentiate};
 
 /// Name of the state that counts the steps which changed something: those of the schedule.
 pub const STEPS: &str = "optim.step";
@@ -109,6 +109,7 @@ pub fn minimise(
     g.replace_scope(scope);
     let gradients = differentiate(g, scaled_loss, trainable, backward.remat);
     let scope = g.replace_scope(vec!["optim".into()]);
+    let phase = g.replace_phase(Phase::Update);
     let mut pairs: Vec<(Value, Value)> = trainable
         .iter()
         .zip(gradients)
@@ -127,18 +128,16 @@ pub fn minimise(
     if let (Some(norm), Some(limit)) = (norm, config.clip_norm) {
         clip(g, &mut pairs, norm, limit);
     }
-    let update = |g: &mut Graph| {
-        let next = g.offset(step, 1.0);
-        g.assign(step, next);
-        config.rule.update(g, &pairs, learning_rate);
-    };
-    match scale.zip(finite) {
-        Some((scale, finite)) => {
-            g.assigning_if(finite, update);
-            scale.adapt(g, finite);
-        }
-        None => update(g),
+    if let Some(finite) = finite {
+        g.restrict_assigns(finite);
     }
+    let next = g.offset(step, 1.0);
+    g.assign_if(finite, step, next);
+    config.rule.update(g, &pairs, learning_rate, finite);
+    if let Some((scale, finite)) = scale.zip(finite) {
+        scale.adapt(g, finite);
+    }
+    g.replace_phase(phase);
     g.replace_scope(scope);
     Minimised {
         learning_rate,

@@ -99,9 +99,15 @@ impl Rule {
         }
     }
 
-    /// Appends the updates of all (parameter, gradient) pairs at the scalar learning rate `rate`.
-    /// Each is a chain of pointwise nodes, LARS's norms aside.
-    pub(super) fn update(self, g: &mut Graph, pairs: &[(Value, Value)], rate: Value) {
+    /// Appends the updates of all (parameter, gradient) pairs at the scalar learning rate `rate`, which are made
+    /// unless `condition` is 0. Each is a chain of pointwise nodes, LARS's norms aside.
+    pub(super) fn update(
+        self,
+        g: &mut Graph,
+        pairs: &[(Value, Value)],
+        rate: Value,
+        condition: Option<Value>,
+    ) {
         match self {
             Self::AdamW {
                 beta1,
@@ -110,8 +116,8 @@ impl Rule {
                 weight_decay,
                 decay_vectors,
             } => {
-                let correction1 = correction(g, "correction1", beta1);
-                let correction2 = correction(g, "correction2", beta2);
+                let correction1 = correction(g, "correction1", beta1, condition);
+                let correction2 = correction(g, "correction2", beta2, condition);
                 let size = g.div(rate, correction1);
                 let unbias = g.sqrt(correction2);
                 let shrink = g.scale(rate, -weight_decay as f32);
@@ -121,8 +127,8 @@ impl Rule {
                     let m1 = average(g, m, gradient, beta1);
                     let squared = g.square(gradient);
                     let v1 = average(g, v, squared, beta2);
-                    g.assign(m, m1);
-                    g.assign(v, v1);
+                    g.assign_if(condition, m, m1);
+                    g.assign_if(condition, v, v1);
                     let root = g.sqrt(v1);
                     let root = g.div(root, unbias);
                     let root = g.offset(root, epsilon as f32);
@@ -131,7 +137,7 @@ impl Rule {
                     let decays = weight_decay != 0.0 && (decay_vectors || !is_vector(g, param));
                     let kept = if decays { g.mul(param, shrink) } else { param };
                     let new = g.sub(kept, change);
-                    g.assign(param, new);
+                    g.assign_if(condition, param, new);
                 }
             }
             Self::Sgd {
@@ -144,10 +150,10 @@ impl Rule {
                     let decay = g.scale(param, weight_decay as f32);
                     let pull = g.add(gradient, decay);
                     let u1 = g.add(kept, pull);
-                    g.assign(u, u1);
+                    g.assign_if(condition, u, u1);
                     let change = g.mul(u1, rate);
                     let new = g.sub(param, change);
-                    g.assign(param, new);
+                    g.assign_if(condition, param, new);
                 }
             }
             Self::Lars {
@@ -167,9 +173,9 @@ impl Rule {
                     let kept = g.scale(u, momentum as f32);
                     let push = g.mul(pull, size);
                     let u1 = g.add(kept, push);
-                    g.assign(u, u1);
+                    g.assign_if(condition, u, u1);
                     let new = g.sub(param, u1);
-                    g.assign(param, new);
+                    g.assign_if(condition, param, new);
                 }
             }
         }
@@ -177,11 +183,11 @@ impl Rule {
 }
 
 /// 1 − βᵗ at step t from 1, kept as a moving average of 1: no cancellation in f32.
-fn correction(g: &mut Graph, name: &str, beta: f64) -> Value {
+fn correction(g: &mut Graph, name: &str, beta: f64, condition: Option<Value>) -> Value {
     let old = g.state(name, Tensor::full(&[], 0.0));
     let kept = g.scale(old, beta as f32);
     let new = g.offset(kept, (1.0 - beta) as f32);
-    g.assign(old, new);
+    g.assign_if(condition, old, new);
     new
 }
 

@@ -7,10 +7,10 @@ use samora_shaders::{
     RowsOutput, Tokens,
 };
 
-use super::{Place, Step};
+use super::{Bound, Place, Step};
 use crate::fuse::{Group, merge};
 use crate::lower::{Body, Buffer, Lowered};
-use crate::{DType, Graph};
+use crate::{DType, Graph, Phase};
 
 /// Everything that is decided before kernels are described.
 pub(super) struct Planned<'a> {
@@ -37,9 +37,9 @@ pub(super) fn step(planned: &Planned<'_>, group: &Group) -> Option<Step> {
             Kernel::Map(_) | Kernel::Rows(_) => 0,
         },
         kernel,
-        places: binder.places,
-        lens: binder.lens,
+        bound: binder.bound,
         label: label(planned.lowered, group),
+        phase: phase(planned.lowered, group),
         bytes: binder.traffic as u64,
     })
 }
@@ -47,8 +47,7 @@ pub(super) fn step(planned: &Planned<'_>, group: &Group) -> Option<Step> {
 /// Collects the bindings of one kernel.
 struct Binder<'a> {
     planned: &'a Planned<'a>,
-    places: Vec<Place>,
-    lens: Vec<usize>,
+    bound: Vec<Bound>,
     bindings: Vec<Binding>,
     /// Bytes read and written, each buffer once each way.
     traffic: usize,
@@ -58,8 +57,7 @@ impl<'a> Binder<'a> {
     fn new(planned: &'a Planned<'a>) -> Self {
         Self {
             planned,
-            places: Vec::new(),
-            lens: Vec::new(),
+            bound: Vec::new(),
             bindings: Vec::new(),
             traffic: 0,
         }
@@ -150,7 +148,7 @@ impl<'a> Binder<'a> {
             Some(at) => at,
             None => {
                 self.bind(buffer, false);
-                self.places.len() - 1
+                self.bound.len() - 1
             }
         }
     }
@@ -160,20 +158,20 @@ impl<'a> Binder<'a> {
         match self.position(buffer) {
             Some(at) => {
                 self.bindings[at].write = true;
-                self.lens[at] = self.lens[at].max(self.len(buffer));
+                self.bound[at].len = self.bound[at].len.max(self.len(buffer));
                 self.traffic += self.bytes(buffer);
                 at
             }
             None => {
                 self.bind(buffer, true);
-                self.places.len() - 1
+                self.bound.len() - 1
             }
         }
     }
 
     fn position(&self, buffer: &Buffer) -> Option<usize> {
         let place = (self.planned.place)(buffer);
-        self.places.iter().position(|p| *p == place)
+        self.bound.iter().position(|b| b.place == place)
     }
 
     fn bind(&mut self, buffer: &Buffer, write: bool) {
@@ -186,8 +184,10 @@ impl<'a> Binder<'a> {
             false if self.planned.halves.contains(buffer) => BufferType::F16,
             false => BufferType::F32,
         };
-        self.places.push(place);
-        self.lens.push(self.len(buffer));
+        self.bound.push(Bound {
+            place,
+            len: self.len(buffer),
+        });
         self.bindings.push(Binding { ty, write });
         self.traffic += self.bytes(buffer);
     }
@@ -239,4 +239,10 @@ fn label(lowered: &Lowered, group: &Group) -> String {
         0 | 1 => label.to_string(),
         n => format!("{label} +{}", n - 1),
     }
+}
+
+/// The last part of a step that any of the nodes belongs to.
+fn phase(lowered: &Lowered, group: &Group) -> Phase {
+    let phases = group.nodes.iter().map(|n| lowered.nodes[*n].phase);
+    phases.max().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! What an adapter offers, and what of it a plan needs.
 
-use super::{Place, Plan, Planning, Step};
+use super::{Plan, Planning};
+use crate::schedule::slot_label;
 use crate::{Error, Graph, Result};
 
 /// Fails where a kernel binds more or larger buffers than it may.
@@ -18,7 +19,7 @@ pub(crate) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<(
         }),
     };
     for step in &plan.steps {
-        let (bound, offered) = (step.places.len() as u64, planning.bindings as u64);
+        let (bound, offered) = (step.bound.len() as u64, planning.bindings as u64);
         limit(&step.label, "storage buffers in a kernel", bound, offered)?;
     }
     let bytes = |label: &str, words: usize| {
@@ -40,24 +41,7 @@ pub(crate) fn check(graph: &Graph, plan: &Plan, planning: &Planning) -> Result<(
         bytes(&source.name, if half { len.div_ceil(2) } else { len })?;
     }
     for (slot, &words) in plan.slots.iter().enumerate() {
-        bytes(first_writer(plan, slot), words)?;
+        bytes(slot_label(plan.steps.iter(), slot), words)?;
     }
     Ok(())
-}
-
-/// The label of the largest value in a slot, which the slot was made for.
-fn first_writer(plan: &Plan, slot: usize) -> &str {
-    let size = |step: &Step| {
-        let bound = step
-            .places
-            .iter()
-            .zip(step.kernel.bindings())
-            .zip(&step.lens);
-        let written = bound.filter(|((place, binding), _)| {
-            binding.write && matches!(place, Place::Slot { slot: s, .. } if *s == slot)
-        });
-        written.map(|(_, len)| *len).max()
-    };
-    let largest = plan.steps.iter().max_by_key(|step| size(step));
-    largest.map_or("", |step| &step.label)
 }

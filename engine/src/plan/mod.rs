@@ -14,6 +14,7 @@ mod updates;
 use std::collections::{HashMap, HashSet};
 
 use samora_shaders::Kernel;
+use serde::{Deserialize, Serialize};
 
 use self::halves::halves;
 use self::kernel::{Planned, step};
@@ -22,10 +23,11 @@ use self::slots::assign_slots;
 use self::updates::place_updates;
 use crate::fuse::{self, Groups, MAX_BINDINGS};
 use crate::lower::{Body, Buffer, Lowered, lower};
-use crate::{Graph, Result, SourceKind, Value};
+use crate::split::split;
+use crate::{Graph, Phase, Result, SourceKind, Value};
 
 /// Where a value lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// The buffer of [`Graph::sources`]`[i]`.
     Source(usize),
@@ -38,22 +40,34 @@ pub enum Place {
     },
 }
 
+/// A buffer that a kernel is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Where it is.
+    pub place: Place,
+    /// Elements of the value in it; a slot may have room for more.
+    pub len: usize,
+}
+
 /// One kernel of a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// What it computes.
     pub kernel: Kernel,
-    /// The buffer of each binding.
-    pub places: Vec<Place>,
-    /// Elements of the value in each; a slot may have room for more.
-    pub lens: Vec<usize>,
+    /// What each binding of the kernel is bound to.
+    pub bound: Vec<Bound>,
     /// Scope paths and ops of the nodes it fuses.
     pub label: String,
+    /// The part of the training step that it belongs to.
+    pub phase: Phase,
     /// Floating-point operations of products and attention.
     pub flops: u64,
     /// Bytes read and written, each buffer once.
     pub bytes: u64,
 }
+
+/// Tiles that a large GPU computes at once.
+const GPU_WORKERS: usize = 192;
 
 /// How a plan is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +78,9 @@ pub struct Planning {
     pub halves: bool,
     /// Elements from which a value is kept so: fewer are not worth it.
     pub least_half: usize,
+    /// How many tiles of a product the device computes at once, more or less: sums and products with few results are
+    /// split until there are about as many.
+    pub workers: usize,
     /// Storage buffers that one kernel may bind.
     pub bindings: usize,
     /// Bytes of each.
@@ -77,6 +94,7 @@ impl Planning {
             fuse,
             halves: false,
             least_half: 4096,
+            workers: GPU_WORKERS,
             bindings: MAX_BINDINGS,
             binding_bytes: u64::MAX,
         }
@@ -106,8 +124,12 @@ pub struct Plan {
 /// The first mistake made while building the graph.
 pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan> {
     graph.check()?;
+    let (split, moved) = split(graph, planning.workers);
+    let at = |v: Value| moved[v.node][v.output];
+    let wanted: Vec<(Value, Value)> = wanted.iter().map(|&v| (v, at(v))).collect();
+    let graph = &split;
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
-    let all: Vec<Value> = wanted.iter().copied().chain(assigned).collect();
+    let all: Vec<Value> = wanted.iter().map(|w| w.1).chain(assigned).collect();
     let lowered = lower(graph, &all, planning.bindings)?;
     let mut groups = fuse::group(&lowered, planning.fuse, planning.bindings);
     let updates = place_updates(graph, &lowered, &mut groups);
@@ -146,7 +168,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
         .collect();
     let outputs = wanted
         .iter()
-        .map(|v| (*v, place(&lowered.values[v])))
+        .map(|(v, at)| (*v, place(&lowered.values[at])))
         .collect();
     let copies = updates.copies.iter().map(|(b, s)| (place(b), *s));
     let half_sources = halves.iter().filter_map(|b| match b {
@@ -167,6 +189,24 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
     };
     limits::check(graph, &plan, &planning)?;
     Ok(plan)
+}
+
+impl Step {
+    /// Elements of each binding.
+    pub fn lens(&self) -> Vec<usize> {
+        self.bound.iter().map(|bound| bound.len).collect()
+    }
+
+    /// The places it reads from or writes to.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        self.bound.iter().map(|bound| bound.place)
+    }
+
+    /// The places it writes.
+    pub fn written(&self) -> impl Iterator<Item = Place> {
+        let bound = self.bound.iter().zip(self.kernel.bindings());
+        bound.filter(|(_, b)| b.write).map(|(bound, _)| bound.place)
+    }
 }
 
 impl Plan {

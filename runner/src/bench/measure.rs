@@ -100,7 +100,10 @@ pub fn measure(
     let begun = Instant::now();
     let progress = Progress::through(&case.name, rounds, 0, "rounds");
     let planned = plan(&case.graph, &case.wanted, device.planning(fuse))?;
+    let (kernels, flops, bytes) = (planned.steps.len(), planned.flops(), planned.bytes());
+    let mut memory = Memory::new(&case.graph, &planned, 0);
     let mut program = Program::new(device, &case.graph, planned, &case.tensors)?;
+    memory.copies = program.copy_bytes();
     let feeds: Vec<(&str, &Tensor)> = case.inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
     let loss = case.wanted.first().copied();
     let loss = loss.filter(|v| case.graph.ty(*v).len() == 1);
@@ -139,23 +142,25 @@ pub fn measure(
         true => {
             let times = program.profile(&feeds)?;
             let times = times.into_iter().map(|timed| (timed.name, timed.seconds));
-            let kernels = program.plan().steps.iter().cloned().zip(times);
-            kernels.map(|(step, (name, t))| (step, name, t)).collect()
+            let steps = program.schedule().steps.iter().map(|s| s.step.clone());
+            steps
+                .zip(times)
+                .map(|(step, (name, t))| (step, name, t))
+                .collect()
         }
         false => Vec::new(),
     };
-    let planned = program.plan();
     Ok(Measured {
         name: case.name.clone(),
         batch: case.batch,
-        kernels: planned.steps.len(),
-        flops: planned.flops() as f64,
-        bytes: planned.bytes() as f64,
+        kernels,
+        flops: flops as f64,
+        bytes: bytes as f64,
         start,
         seconds,
         host: median(&host),
         ceiling: median(&rates),
-        memory: Memory::new(&case.graph, planned, program.copy_bytes()),
+        memory,
         losses,
         profile,
     })

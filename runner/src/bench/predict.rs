@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use samora_engine::Device;
 use samora_engine::weights::Weights;
+use samora_engine::{Device, plan};
 
 use super::measure::median;
 use super::{Ceiling, Measured, Memory};
@@ -12,7 +12,7 @@ use crate::data::formats::{self, Scan};
 use crate::error::{Error, Result};
 use crate::phantom::{Layout, Options, generate};
 use crate::pipeline::{Pipeline, Stage};
-use crate::stage::{Segmenter, stage_graph};
+use crate::stage::{Segmenter, StageGraph, stage_graph};
 
 /// Times `rounds` segmentations of a phantom of so many voxels by the pipeline's fine-tuning stage with drawn
 /// weights, after one to warm up: a NIfTI file is read, normalised, segmented and its labels written.
@@ -75,9 +75,9 @@ pub fn predict(
     }
     seconds.sort_by(f64::total_cmp);
     rates.sort_by(f64::total_cmp);
-    let graph = stage_graph(pipeline, stage)?.graph;
+    let StageGraph { graph, wanted, .. } = stage_graph(pipeline, stage)?;
     let (program, batches) = (segmenter.program(), shape[2].div_ceil(evaluate.batch));
-    let planned = program.plan();
+    let planned = plan(&graph, &wanted, device.planning(fuse))?;
     Ok(Measured {
         name,
         batch: shape[2],
@@ -88,7 +88,7 @@ pub fn predict(
         seconds,
         host: f64::NAN,
         ceiling: median(&rates),
-        memory: Memory::new(&graph, planned, program.copy_bytes()),
+        memory: Memory::new(&graph, &planned, program.copy_bytes()),
         losses: Vec::new(),
         profile: Vec::new(),
     })

@@ -53,7 +53,7 @@ pub enum Workload {
 pub enum Size {
     /// As published
     Full,
-    /// Two blocks and small batches, for software adapters
+    /// Two blocks and small batches, for processors
     Small,
 }
 

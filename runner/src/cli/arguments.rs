@@ -135,7 +135,7 @@ pub struct PlanArgs {
     /// List what each stage keeps at the kernel at which it keeps most
     #[arg(long)]
     pub peak: bool,
-    /// Write the WGSL modules of every stage into this folder, which must be new or empty
+    /// Write the schedule and the WGSL modules of every stage into this folder, which must be new or empty
     #[arg(long, value_name = "DIR")]
     pub emit: Option<PathBuf>,
     /// Write into a folder that is not empty, over files of the same names
@@ -156,7 +156,7 @@ pub struct BenchArgs {
     /// Replace a field of the pipeline, such as `stages.finetune.batch=2`; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub sets: Vec<String>,
-    /// How large a workload is [default: small on software adapters, else full]
+    /// How large a workload is [default: small on processors, else full]
     #[arg(long, value_enum)]
     pub size: Option<Size>,
     /// How a workload computes large matrix products [default: exact]; pipelines say so themselves

@@ -4,8 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use samora_engine::Plan;
-use samora_shaders::{Caps, emit};
+use samora_engine::{Plan, Schedule, ScheduledStep};
 
 use crate::cli::PlanArgs;
 use crate::error::{Error, Result};
@@ -18,7 +17,7 @@ use crate::stage::{StagePlan, plan_stage};
 /// Rows of a table of values.
 const LISTED: usize = 12;
 
-/// Prints the plan of every stage and, on request, writes its WGSL modules. Needs neither GPU nor
+/// Prints the plan of every stage and, on request, writes its schedule and its WGSL modules. Needs neither GPU nor
 /// data.
 ///
 /// # Errors
@@ -53,7 +52,7 @@ pub fn plan(args: &PlanArgs) -> Result<()> {
             peaks.push((stage.name(), peak(&planned.plan)));
         }
         if let Some(folder) = &args.emit {
-            write_modules(&folder.join(stage.name()), &planned.plan)?;
+            write_schedule(&folder.join(stage.name()), planned.schedule())?;
         }
     }
     print_result(format_args!(
@@ -173,12 +172,18 @@ fn files(pipeline: &Pipeline) -> Vec<String> {
     files
 }
 
-/// Writes each distinct module once, numbered in the order of its first use.
-fn write_modules(folder: &Path, plan: &Plan) -> Result<()> {
+/// Writes the schedule for WebGPU's default limits, and each distinct module once, numbered in the order of its first
+/// use.
+fn write_schedule(folder: &Path, schedule: Schedule) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "create the folder", e))?;
+    let path = folder.join("schedule.json");
+    let text = serde_json::to_vec(&schedule).map_err(|e| Error::file(&path, "write", e.into()))?;
+    write_file(&path, &text)?;
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
-    for step in &plan.steps {
-        let shader = emit(&step.kernel, &Caps::portable());
+    for ScheduledStep { step, shader } in schedule.steps {
+        let Some(shader) = shader else {
+            continue;
+        };
         let number = written.len();
         if written.contains_key(&shader.source) {
             continue;

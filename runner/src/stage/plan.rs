@@ -1,6 +1,9 @@
 //! The plan of a stage without data or GPU.
 
-use samora_engine::{Graph, Plan, Value, plan};
+use std::convert::Infallible;
+
+use samora_engine::{Graph, Plan, Schedule, Step, Value, plan};
+use samora_shaders::{Caps, emit};
 
 use super::train::{Built, Length};
 use super::{expert, finetune, pretrain, segment};
@@ -28,9 +31,21 @@ pub struct StagePlan {
     pub parts: Vec<Part>,
     /// Bytes of inputs, parameters, state and constants.
     pub source_bytes: [u64; 4],
+    graph: Graph,
 }
 
 impl StagePlan {
+    /// What it does with kernels for WebGPU's default limits.
+    pub fn schedule(self) -> Schedule {
+        let module = |step: &Step| -> Result<_, Infallible> {
+            Ok(Some(emit(&step.kernel, &Caps::portable())))
+        };
+        match Schedule::new(&self.graph, self.plan, module) {
+            Ok(schedule) => schedule,
+            Err(never) => match never {},
+        }
+    }
+
     /// Bytes that a step keeps on the device.
     pub fn bytes(&self) -> u64 {
         self.source_bytes.iter().sum::<u64>() + self.plan.slot_bytes()
@@ -104,6 +119,7 @@ pub fn plan_stage(pipeline: &Pipeline, stage: &Stage, fuse: bool) -> Result<Stag
         parts: parts(&graph, &is_trained),
         source_bytes: plan.source_bytes(&graph),
         plan,
+        graph,
     })
 }
 

@@ -24,11 +24,13 @@ pub use form::TEXTURE_WIDTH;
 pub(crate) use form::{Form, texel_function};
 pub use gemm_tile::tile;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wgsl::Module;
 use crate::{Binding, Caps, Kernel};
 
 /// An emitted module.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shader {
     /// Short family name with the shape, for plans and profiles, such as `gemm 1x392x768x768`.
     pub name: String,

@@ -25,7 +25,7 @@ pub(super) use trial::Trial;
 use super::cache::{CacheFile, digest, identity};
 use super::device::Device;
 use super::pipeline::pipeline;
-use crate::{Error, Result};
+use crate::{Error, Result, Step};
 
 /// Devices used at most.
 const WORKERS: usize = 8;
@@ -123,18 +123,27 @@ fn parse(text: &str) -> BTreeSet<u64> {
         .collect()
 }
 
-/// A kernel of a plan.
-#[derive(Clone, Copy, Debug)]
+/// A kernel of a schedule.
+#[derive(Clone, Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) shader: &'a Shader,
     pub(super) kernel: &'a Kernel,
     /// Label of its step in the plan.
     pub(super) label: &'a str,
     /// Elements of each binding.
-    pub(super) lens: &'a [usize],
+    pub(super) lens: Vec<usize>,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    pub(super) fn new(step: &'a Step, shader: &'a Shader) -> Self {
+        Self {
+            shader,
+            kernel: &step.kernel,
+            label: &step.label,
+            lens: step.lens(),
+        }
+    }
+
     fn test(&self, device: &Device, pipeline: &wgpu::ComputePipeline) -> Result<()> {
         let trial = Trial::new(device, self)?;
         trial.run(self.shader, pipeline, 1)?;

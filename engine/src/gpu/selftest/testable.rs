@@ -16,13 +16,8 @@ use crate::{Error, Result, Step};
 /// Which binding of which kernel.
 pub fn testable(step: &Step, products: Products) -> Result<()> {
     let shader = emit(&step.kernel, &Caps::portable());
-    let of = Candidate {
-        shader: &shader,
-        kernel: &step.kernel,
-        label: &step.label,
-        lens: &step.lens,
-    };
-    let before = inputs(of.kernel, &shader.bindings, of.lens);
+    let of = Candidate::new(step, &shader);
+    let before = inputs(of.kernel, &shader.bindings, &of.lens);
     for samples in expected(&of, &before, products)? {
         let count = samples.places.len();
         let refuses = |numbers: &[f32]| samples.judge(numbers).is_some();

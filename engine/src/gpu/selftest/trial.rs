@@ -23,14 +23,14 @@ pub(in crate::gpu) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     pub(in crate::gpu) fn new(device: &'a Device, of: &Candidate<'a>) -> Result<Self> {
-        let before = inputs(of.kernel, &of.shader.bindings, of.lens);
+        let before = inputs(of.kernel, &of.shader.bindings, &of.lens);
         let buffers = of
             .lens
             .iter()
             .map(|len| device.buffer(&of.shader.name, *len));
         let trial = Self {
             device,
-            of: *of,
+            of: of.clone(),
             before,
             buffers: buffers.collect::<Result<_>>()?,
             expected: OnceCell::new(),
@@ -74,7 +74,7 @@ impl<'a> Trial<'a> {
     ) -> Result<()> {
         let device = self.device;
         let mut encoder = device.device.create_command_encoder(&Default::default());
-        let bound = self.buffers.iter().zip(self.of.lens).enumerate();
+        let bound = self.buffers.iter().zip(&self.of.lens).enumerate();
         let textures: Vec<Option<Texture>> = bound
             .map(|(b, (buffer, &len))| {
                 shader.textures.contains(&b).then(|| {

@@ -28,9 +28,9 @@ struct Case {
 impl Case {
     /// Elements of each binding, with room for kernels that are some off in what they read.
     fn room(&self) -> Vec<usize> {
-        let bound = self.step.lens.iter().zip(self.step.kernel.bindings());
+        let bound = self.step.bound.iter().zip(self.step.kernel.bindings());
         bound
-            .map(|(len, b)| len + 4 * usize::from(!b.write))
+            .map(|(bound, b)| bound.len + 4 * usize::from(!b.write))
             .collect()
     }
 }
@@ -214,7 +214,7 @@ fn update() -> Case {
         let steps = steps(&g, &[loss]).into_iter();
         let mut updates = steps.filter(|s| {
             let written = s.kernel.bindings().iter().filter(|b| b.write).count();
-            written >= 3 && s.lens.contains(&2048)
+            written >= 3 && s.lens().contains(&2048)
         });
         updates.next().expect("a kernel updates w, m and v")
     };
@@ -454,7 +454,7 @@ fn wrong_kernels_are_refused() {
             shader: &shader,
             kernel,
             label: "test",
-            lens: &lens,
+            lens: lens.clone(),
         };
         let before = inputs(kernel, &shader.bindings, &lens);
         for products in [Products::Exact, Products::Half { size: 16 }] {
@@ -499,7 +499,7 @@ fn wrong_kernels_are_refused_on_the_adapter() {
                 shader: &shader,
                 kernel: &case.step.kernel,
                 label: "test",
-                lens: &lens,
+                lens: lens.clone(),
             };
             let pipeline = pipeline(&device, &shader, "test").unwrap();
             let trial = Trial::new(&device, &candidate).unwrap();

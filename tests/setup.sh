@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes sure that this machine can build and run the project: a C linker for Rust, the Vulkan loader, and
-# a Vulkan driver (Mesa's software adapter serves machines without a GPU). Installs what is missing with
-# apt on Debian and Ubuntu, and asks before it uses sudo. Does nothing on macOS, where Metal is built in.
-# `--tests` also installs what emitted kernels are checked with: spirv-val, and glslang as another front end of HLSL.
+# Makes sure that this machine can run the tests: a C linker for Rust, the Vulkan loader and a driver (Mesa's software
+# adapter serves machines without a GPU), and what emitted kernels are checked with: spirv-val, and glslang as another
+# front end of HLSL. Installs what is missing with apt on Debian and Ubuntu, and asks before it uses sudo. Does nothing
+# on macOS, where Metal is built in.
 set -eu
 
 [ "$(uname -s)" = Linux ] || exit 0
@@ -12,10 +12,8 @@ missing=""
 command -v cc >/dev/null || missing="gcc libc6-dev"
 ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || missing="$missing libvulkan1"
 ls /usr/share/vulkan/icd.d/*.json /etc/vulkan/icd.d/*.json 2>/dev/null | grep -q . || missing="$missing mesa-vulkan-drivers"
-if [ "${1-}" = --tests ]; then
-    command -v spirv-val >/dev/null || missing="$missing spirv-tools"
-    command -v glslangValidator >/dev/null || missing="$missing glslang-tools"
-fi
+command -v spirv-val >/dev/null || missing="$missing spirv-tools"
+command -v glslangValidator >/dev/null || missing="$missing glslang-tools"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
