@@ -1,6 +1,6 @@
 //! Host evaluation of single rows of attention and its gradients.
 
-use super::Words;
+use super::words::Words;
 use crate::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 
 /// Element `i` of binding `output`.

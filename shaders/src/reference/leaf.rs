@@ -1,6 +1,6 @@
 //! Host evaluation of leaves.
 
-use super::Words;
+use super::words::Words;
 use crate::{Access, Leaf, View, uniform};
 
 /// Value of a leaf at linear element `i`.

@@ -1,6 +1,6 @@
 //! Relative position terms (SAM, image_encoder.py `add_decomposed_rel_pos`).
 
-use super::{Emitter, Supply};
+use super::emitter::{Emitter, Supply};
 use crate::Tokens;
 use crate::wgsl::plus;
 

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::Gemm;
-use crate::emit::gemm::{epilogue, epilogue_forms, place};
+use crate::emit::gemm::result::{epilogue, epilogue_forms, place};
 use crate::wgsl::{Writer, plus};
 
 impl Shared<'_> {

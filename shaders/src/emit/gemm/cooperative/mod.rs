@@ -13,10 +13,9 @@ mod store;
 mod tiles;
 
 pub(crate) use self::tiles::cooperative_tiles;
-use super::form::Form;
-use super::gemm::{epilogue_forms, locate};
-use super::gemm_tile::lanes;
 use super::matrix::{Matrix, Wide};
+use super::result::{epilogue_forms, locate};
+use crate::emit::form::Form;
 use crate::wgsl::{Builtin, Interface, Module, Writer};
 use crate::{BufferType, Caps, Gemm, Products};
 
@@ -102,7 +101,7 @@ impl<'a> Cooperative<'a> {
             word,
             size,
             split,
-            lanes: lanes(caps),
+            lanes: caps.lanes(),
         }
     }
 

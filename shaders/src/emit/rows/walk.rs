@@ -1,9 +1,9 @@
 //! How a row kernel walks its elements: one by one or four at a time, along rows or across them.
 
-use super::arithmetic::Inputs;
-use super::form::Form;
-use super::index::view_index;
-use super::quad::quad_forms;
+use crate::emit::form::Form;
+use crate::emit::index::view_index;
+use crate::emit::inputs::Inputs;
+use crate::emit::quad::quad_forms;
 use crate::wgsl::{Builtin, Interface, Writer};
 use crate::{Caps, Rows, RowsOutput};
 

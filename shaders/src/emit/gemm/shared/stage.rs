@@ -5,7 +5,7 @@
 
 use super::{PARTS, Shared, Side};
 use crate::emit::form::Form;
-use crate::emit::matrix::Wide;
+use crate::emit::gemm::matrix::Wide;
 use crate::wgsl::{Writer, plus, sum, times};
 
 impl Side {

@@ -9,10 +9,10 @@
 mod stage;
 mod store;
 
-use super::form::Form;
-use super::gemm::{epilogue_forms, locate};
-use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
+use super::result::{epilogue_forms, locate};
+use crate::emit::form::Form;
+use crate::emit::index::coordinate;
 use crate::wgsl::{Builtin, Interface, Module, Writer, plus, sum};
 use crate::{Caps, Gemm};
 

@@ -1,8 +1,8 @@
 //! The choice of tile.
 
 use super::Cooperative;
-use crate::emit::gemm_tile::WORKGROUPS;
-use crate::emit::matrix::{Matrix, Wide};
+use crate::emit::gemm::matrix::{Matrix, Wide};
+use crate::emit::grid::WORKGROUPS;
 use crate::{BufferType, Caps, Gemm, Products, Tile};
 
 /// Least extents, and least multiplications, of a product for cooperative matrices.

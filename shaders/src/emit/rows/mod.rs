@@ -1,15 +1,22 @@
 //! Row reductions: one invocation, one subgroup or a slice of a workgroup per row, or per four
 //! neighbouring rows where columns lie apart.
 
-use super::arithmetic::{Inputs, values};
+mod columns;
+mod held;
+mod stages;
+mod walk;
+
+use self::columns::{Body, Columns, Visit, shared_columns};
+use self::held::Held;
+use self::stages::{Part, asks_for_columns, by_subgroup, by_tree, stages};
+use self::walk::{Reduced, Walk};
+use super::arithmetic::values;
 use super::grid::{fold, linear_group, linear_invocation};
+use super::inputs::Inputs;
 use super::map::store;
-use super::rows_columns::{Body, Columns, Visit, shared_columns};
-use super::rows_held::Held;
-use super::rows_stages::{Part, asks_for_columns, by_subgroup, by_tree, stages};
-use super::rows_walk::{Reduced, Walk};
+use super::shader::Shader;
 use crate::wgsl::{Builtin, Module, Writer, sum, times};
-use crate::{Caps, Reduce, Rows, RowsOutput, Shader, View};
+use crate::{Caps, Reduce, Rows, RowsOutput, View};
 
 /// Rows up to this long are not worth splitting among invocations.
 const SHORT: usize = 16;

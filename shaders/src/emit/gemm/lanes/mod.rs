@@ -5,10 +5,10 @@
 
 mod store;
 
-use super::form::Form;
-use super::grid::{fold, linear_group, linear_invocation};
-use super::index::coordinate;
 use super::matrix::{Matrix, Wide};
+use crate::emit::form::Form;
+use crate::emit::grid::{fold, linear_group, linear_invocation};
+use crate::emit::index::coordinate;
 use crate::wgsl::{Builtin, Interface, Module, Writer, sum, times};
 use crate::{Caps, Gemm};
 

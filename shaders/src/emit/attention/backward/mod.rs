@@ -4,7 +4,7 @@ mod keys;
 mod pads;
 mod queries;
 
-use super::Emitter;
+use super::emitter::Emitter;
 
 impl Emitter<'_> {
     /// `{total}{r} += Σ_j {factor}{j}·{row}{j}_{r}` for slots `j` and owned row `i`.

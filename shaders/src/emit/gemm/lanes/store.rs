@@ -3,8 +3,8 @@
 use super::{Lanes, PARTS};
 use crate::Gemm;
 use crate::emit::form::Form;
-use crate::emit::gemm::{epilogue, place};
-use crate::emit::matrix::Wide;
+use crate::emit::gemm::matrix::Wide;
+use crate::emit::gemm::result::{epilogue, place};
 use crate::emit::quad::quad_forms;
 use crate::wgsl::{Writer, sum, times};
 

@@ -2,9 +2,10 @@
 //! carries its column along if the kernel asks for it: what is computed twice, or rounded in between, cannot be
 //! found again by comparing.
 
-use super::arithmetic::{Inputs, values};
-use super::rows_columns::Columns;
-use super::rows_walk::{Quads, Reduced, Walk};
+use super::columns::Columns;
+use super::walk::{Quads, Reduced, Walk};
+use crate::emit::arithmetic::values;
+use crate::emit::inputs::Inputs;
 use crate::wgsl::{Writer, sum, times};
 use crate::{Reduce, Scalar, Stage};
 

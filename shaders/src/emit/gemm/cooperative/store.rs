@@ -3,7 +3,7 @@
 use super::{Cooperative, SCALE, UNIT};
 use crate::Gemm;
 use crate::emit::form::Form;
-use crate::emit::gemm::{epilogue, place};
+use crate::emit::gemm::result::{epilogue, place};
 use crate::wgsl::Writer;
 
 impl Cooperative<'_> {

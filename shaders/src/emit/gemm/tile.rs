@@ -1,8 +1,9 @@
 //! The choice of tile for a matrix product.
 
-use super::gemm_cooperative::cooperative_tiles;
-use super::gemm_shared::pitch;
+use super::cooperative::cooperative_tiles;
 use super::matrix::{Matrix, Wide};
+use super::shared::pitch;
+use crate::emit::grid::WORKGROUPS;
 use crate::{Caps, Gemm, Tile};
 
 /// Products below this many multiplications take a smaller tile, which drivers compile faster.
@@ -11,8 +12,6 @@ const SMALL: usize = 1 << 24;
 /// more than they give.
 const PARALLEL: usize = 16;
 const LOW: usize = 16;
-/// Enough workgroups to keep a large GPU busy.
-pub(super) const WORKGROUPS: usize = 128;
 /// Steps along k that are worth an invocation of their own, once there are as many as run together anyway.
 const SHARE: usize = 16;
 const WARP: usize = 32;
@@ -45,7 +44,7 @@ pub fn tile(kernel: &Gemm, caps: &Caps) -> Tile {
         let best = cooperative_tiles(kernel, caps).into_iter().next();
         return best.unwrap_or_else(|| shared_tile(kernel, caps));
     }
-    lane_tile(kernel, lanes(caps))
+    lane_tile(kernel, caps.lanes())
 }
 
 /// The tile by rule, then for large products on GPUs others that may be faster.
@@ -77,14 +76,6 @@ pub(crate) fn tiles(kernel: &Gemm, caps: &Caps) -> Vec<Tile> {
     let mut all = vec![first];
     all.extend(others.into_iter().filter(|tile| *tile != first));
     all
-}
-
-/// Invocations per subgroup, 1 where that is not known.
-pub(crate) fn lanes(caps: &Caps) -> usize {
-    match caps.subgroups {
-        Some((smallest, largest)) if smallest == largest => smallest as usize,
-        _ => 1,
-    }
 }
 
 /// As many accumulators as a core still handles well: 32×4 per lane with broadcasts, 8×16 without.

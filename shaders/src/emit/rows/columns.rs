@@ -1,8 +1,8 @@
 //! How the lanes that share a row visit its columns.
 
-use super::index::view_index;
-use super::rows_held::{Kept, Turn};
-use super::rows_walk::Walk;
+use super::held::{Kept, Turn};
+use super::walk::Walk;
+use crate::emit::index::view_index;
 use crate::wgsl::{Writer, times};
 
 /// An element of a row, or four of them.

@@ -1,6 +1,6 @@
 //! Matrix operands taken apart: where a matrix of the batch starts and how it is walked.
 
-use super::index::view_index;
+use crate::emit::index::view_index;
 use crate::{Gemm, Operand, View};
 
 /// An operand of a product. Its `outer` dimension is m for the left and n for the right operand.

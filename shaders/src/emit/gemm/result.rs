@@ -1,65 +1,19 @@
-//! Matrix products: what the kinds of tile have in common.
+//! The result of a product: the block of it that a workgroup computes, its epilogue, and where it is stored.
 
-use super::arithmetic::{Inputs, values};
-use super::form::Form;
-use super::gemm_cooperative::Cooperative;
-use super::gemm_lanes::Lanes;
-use super::gemm_shared::Shared;
-use super::grid::{fold, linear_group};
-use super::index::coordinate;
-use super::map::store;
 use super::matrix::{Matrix, Wide};
-use super::quad::quad_forms;
+use crate::emit::arithmetic::values;
+use crate::emit::form::Form;
+use crate::emit::grid::{fold, linear_group};
+use crate::emit::index::coordinate;
+use crate::emit::inputs::Inputs;
+use crate::emit::map::store;
+use crate::emit::quad::quad_forms;
 use crate::wgsl::Writer;
-use crate::{Caps, Gemm, Shader, Tile};
-
-/// Emits a matrix product with a tile.
-pub(crate) fn gemm(kernel: &Gemm, caps: &Caps, tile: Tile) -> Shader {
-    let (module, grid) = match tile {
-        Tile::Lanes {
-            lanes,
-            shared,
-            own,
-            transposed,
-        } => Lanes::new(kernel, caps, [lanes, shared, own], transposed).emit(),
-        Tile::Shared {
-            block_m,
-            block_n,
-            block_k,
-            rows,
-            cols,
-            split,
-        } => {
-            let (block, each) = ([block_m, block_n], [rows, cols]);
-            Shared::new(kernel, caps, (block, block_k), (each, split)).emit()
-        }
-        Tile::Cooperative {
-            block_m,
-            block_n,
-            block_k,
-            part_m,
-            part_n,
-            word,
-        } => Cooperative::new(
-            kernel,
-            caps,
-            [block_m, block_n, block_k],
-            [part_m, part_n],
-            word,
-        )
-        .emit(),
-    };
-    let Gemm { batch, m, n, k, .. } = kernel;
-    let name = format!("gemm {batch}x{m}x{n}x{k}");
-    Shader {
-        variant: tile.name(),
-        ..Shader::new(name, module, grid, &kernel.bindings)
-    }
-}
+use crate::{Caps, Gemm};
 
 /// Binds the block of the result that a workgroup computes: its first `row` and `col` and the `batch`. Returns
 /// the grid.
-pub(crate) fn locate(w: &mut Writer, kernel: &Gemm, block: [usize; 2], caps: &Caps) -> [u32; 3] {
+pub(super) fn locate(w: &mut Writer, kernel: &Gemm, block: [usize; 2], caps: &Caps) -> [u32; 3] {
     let Gemm { batch, m, n, .. } = *kernel;
     let (down, across) = (m.div_ceil(block[0]), n.div_ceil(block[1]));
     let tiles = batch * down * across;
@@ -79,7 +33,7 @@ pub(crate) fn locate(w: &mut Writer, kernel: &Gemm, block: [usize; 2], caps: &Ca
 }
 
 /// The forms of the epilogue's buffers on a GPU, and whether it takes four columns at once.
-pub(crate) fn epilogue_forms(kernel: &Gemm, caps: &Caps) -> (Vec<Form>, bool) {
+pub(super) fn epilogue_forms(kernel: &Gemm, caps: &Caps) -> (Vec<Form>, bool) {
     let bindings = &kernel.bindings;
     let stored: Vec<usize> = kernel.outputs.iter().map(|o| o.buffer).collect();
     let operands = Matrix::operands(kernel);
@@ -94,7 +48,7 @@ pub(crate) fn epilogue_forms(kernel: &Gemm, caps: &Caps) -> (Vec<Form>, bool) {
 
 /// Writes the epilogue of linear element `i` (an identifier), or of the four from there on if `quad`, and
 /// stores its outputs.
-pub(crate) fn epilogue(
+pub(super) fn epilogue(
     w: &mut Writer,
     kernel: &Gemm,
     (i, acc): (&str, &str),
@@ -119,7 +73,7 @@ pub(crate) fn epilogue(
 }
 
 /// Buffer index of the result's element at `row` and `col` of matrix number `batch`.
-pub(crate) fn place(kernel: &Gemm, row: &str, col: &str) -> String {
+pub(super) fn place(kernel: &Gemm, row: &str, col: &str) -> String {
     let Gemm { batch, m, n, .. } = kernel;
     if *batch == 1 {
         format!("{row} * {n}u + {col}")

@@ -1,9 +1,9 @@
 //! Rows short enough for every lane to keep its part in registers: leaves that several passes over
 //! the row use are read once, and those that are the same for every row once per workgroup.
 
-use super::arithmetic::needed;
-use super::load::load;
-use super::rows_walk::{Reduced, Walk};
+use super::walk::{Reduced, Walk};
+use crate::emit::arithmetic::needed;
+use crate::emit::load::load;
 use crate::wgsl::{Writer, times};
 use crate::{Access, RowsOutput, View};
 

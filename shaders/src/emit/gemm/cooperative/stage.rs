@@ -2,7 +2,7 @@
 
 use super::{Cooperative, SCALE, Side};
 use crate::BufferType;
-use crate::emit::matrix::Wide;
+use crate::emit::gemm::matrix::Wide;
 use crate::wgsl::{Writer, sum, times};
 
 /// The bits of an f32 that an f16 has too: sign, exponent and ten of the mantissa.
