@@ -2,8 +2,8 @@
 
 use samora_shaders::{Expr, Reduce as Combine, Rows, RowsOutput, Scalar, Stage, View};
 
-use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
+use crate::cases::{Case, distinct, operand};
 use crate::{Gradient, Graph, Init, Lowering, Op, Tensor, Type, Value};
 
 /// A reduction with fewer result elements than this is worth splitting, if each sums more than so many elements …

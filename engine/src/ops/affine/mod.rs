@@ -1,86 +1,23 @@
-//! Ops that only move elements by affine index maps: padding and concatenation; `unfold.rs` adds im2col.
+//! Ops that only move elements by affine index maps: padding, concatenation and im2col.
 //!
 //! Each output element is the sum of one or more *taps*, source elements whose coordinates are
 //! `(Σ coef·c + shift)/div` of the output coordinates `c`; a tap outside the source is a constant.
 
+pub(crate) mod pad;
+mod taps;
+pub(crate) mod unfold;
+mod window;
+
+use samora_shaders::reference::{affine, coordinates};
 use samora_shaders::{Access, Axis, Binary, Expr, Leaf, Scalar, View};
 
-use super::cases::{Case, operand};
+use self::taps::{Taps, unit};
+use self::window::Window;
 use super::no_second_gradient;
 use super::pointwise::map;
-use super::unfold::Window;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {
-    /// Zeros added along `axis`: `before` in front and `after` behind.
-    pub fn pad(&mut self, x: Value, axis: usize, before: usize, after: usize) -> Value {
-        self.pad_with(x, axis, before, after, 0.0)
-    }
-
-    /// Copies of `fill` added along `axis`: `before` in front and `after` behind.
-    pub fn pad_with(
-        &mut self,
-        x: Value,
-        axis: usize,
-        before: usize,
-        after: usize,
-        fill: f32,
-    ) -> Value {
-        if before == 0 && after == 0 {
-            return x;
-        }
-        let pad = Affine::Pad {
-            axis,
-            before,
-            after,
-            fill,
-        };
-        self.push(pad, &[x])
-    }
-
-    /// The tensors joined along `axis`; the other extents agree.
-    pub fn concat(&mut self, xs: &[Value], axis: usize) -> Value {
-        let extent = |g: &Self, x: Value| g.shape(x).get(axis).copied().unwrap_or(0);
-        let total: usize = xs.iter().map(|&x| extent(self, x)).sum();
-        let mut before = 0;
-        let mut joined = None;
-        for &x in xs {
-            let len = extent(self, x);
-            let part = self.pad(x, axis, before, total - before - len);
-            before += len;
-            joined = Some(match joined {
-                Some(sum) if self.shape(sum) == self.shape(part) => self.add(sum, part),
-                Some(sum) => {
-                    let message = format!(
-                        "{:?} does not continue {:?} along axis {axis}",
-                        self.shape(x),
-                        self.shape(sum)
-                    );
-                    self.fail("concat", message);
-                    sum
-                }
-                None => part,
-            });
-        }
-        joined.unwrap_or_else(|| {
-            self.fail("concat", "nothing to join".into());
-            self.scalar(0.0)
-        })
-    }
-
-    /// The tensors, all of one shape, joined along a new dimension `axis`.
-    pub fn stack(&mut self, xs: &[Value], axis: usize) -> Value {
-        let parts: Vec<Value> = xs
-            .iter()
-            .map(|&x| {
-                let mut shape = self.shape(x).to_vec();
-                shape.insert(axis.min(shape.len()), 1);
-                self.reshape(x, &shape)
-            })
-            .collect();
-        self.concat(&parts, axis)
-    }
-
     /// Element `c` of the result, of shape `shape`, is the element of `x` that `axes` map `c` to, or
     /// zero outside. For gradient rules only: it has no gradient of its own.
     pub(crate) fn affine(&mut self, x: Value, shape: &[usize], axes: Vec<Axis>) -> Value {
@@ -90,7 +27,7 @@ impl Graph {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Affine {
+enum Affine {
     Pad {
         axis: usize,
         before: usize,
@@ -108,13 +45,6 @@ pub(super) enum Affine {
         shape: Vec<usize>,
         axes: Vec<Axis>,
     },
-}
-
-/// An index map: output coordinates in `shape` to the source coordinates of each tap.
-pub(super) struct Taps {
-    pub(super) shape: Vec<usize>,
-    pub(super) taps: Vec<Vec<Axis>>,
-    pub(super) fill: f32,
 }
 
 impl Affine {
@@ -191,16 +121,10 @@ impl Op for Affine {
 
     fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor> {
         let Taps { shape, taps, fill } = self.taps(&inputs[0].shape);
-        let mut coords = vec![0; shape.len()];
         let element = |i: usize| {
-            let mut rest = i;
-            for d in (0..shape.len()).rev() {
-                coords[d] = rest % shape[d];
-                rest /= shape[d];
-            }
-            let tap = |axes: &Vec<Axis>| {
-                source_index(axes, &coords).map_or(f64::from(fill), |at| inputs[0].at(at))
-            };
+            let c = coordinates(&shape, i);
+            let tap =
+                |axes: &Vec<Axis>| affine(axes, &c).map_or(f64::from(fill), |at| inputs[0].at(at));
             taps.iter().map(tap).sum::<f64>() as f32
         };
         let data = (0..shape.iter().product()).map(element).collect();
@@ -247,66 +171,3 @@ impl Op for Affine {
         })]
     }
 }
-
-/// Source element of a tap at output coordinates `coords`; `None` outside the source.
-fn source_index(axes: &[Axis], coords: &[usize]) -> Option<usize> {
-    let mut at = 0;
-    for axis in axes {
-        let terms = axis.coef.iter().zip(coords).map(|(k, &c)| k * c as i64);
-        let n = usize::try_from(terms.sum::<i64>() + axis.shift).ok()?;
-        if n % axis.div != 0 || n / axis.div >= axis.size {
-            return None;
-        }
-        at += n / axis.div * axis.stride;
-    }
-    Some(at)
-}
-
-/// Coefficients of `rank` coordinates with only that of `d` set.
-pub(super) fn unit(rank: usize, d: usize, value: i64) -> Vec<i64> {
-    let mut coef = vec![0; rank];
-    coef[d] = value;
-    coef
-}
-
-/// Test cases.
-pub(crate) const CASES: &[Case] = &[
-    Case {
-        name: "pad between two axes",
-        build: |g| {
-            let x = operand(g, "x", &[2, 3, 4]);
-            vec![g.pad(x, 1, 2, 1)]
-        },
-    },
-    Case {
-        name: "pad with a constant",
-        build: |g| {
-            let x = operand(g, "x", &[3, 5]);
-            vec![g.pad_with(x, 1, 0, 3, -2.5)]
-        },
-    },
-    Case {
-        name: "pad of views",
-        build: |g| {
-            let x = operand(g, "x", &[3, 4, 16]);
-            let columns = g.slice(x, 2, 4, 8);
-            let turned = g.transpose(x);
-            let turned = g.slice(turned, 1, 3, 5);
-            vec![g.pad(columns, 2, 4, 0), g.pad(turned, 1, 1, 2)]
-        },
-    },
-    Case {
-        name: "concat of three",
-        build: |g| {
-            let xs = [(1, "a"), (3, "b"), (2, "c")].map(|(n, name)| operand(g, name, &[2, n, 3]));
-            vec![g.concat(&xs, 1)]
-        },
-    },
-    Case {
-        name: "stack in the middle",
-        build: |g| {
-            let xs = ["a", "b", "c"].map(|name| operand(g, name, &[3, 5]));
-            vec![g.stack(&xs, 1)]
-        },
-    },
-];

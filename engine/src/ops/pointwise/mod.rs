@@ -1,11 +1,14 @@
 //! Pointwise ops as a table: formula, reference and derivative of each.
 
+mod gradient;
+
 use std::f32::consts::FRAC_1_SQRT_2;
 
+use samora_shaders::reference::{binary, select, unary};
 use samora_shaders::{Access, Binary, Expr, Leaf, Map, Output, Scalar, Unary, View};
 
-use super::cases::{Case, distinct, operand, positive};
-use super::pointwise_gradient::{gelu_grad, left_grad, right_grad, unary_grad};
+use self::gradient::{gelu_grad, left_grad, right_grad, unary_grad};
+use crate::cases::{Case, distinct, operand, positive};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 /// A pointwise op on operands of one shape.
@@ -169,40 +172,16 @@ impl Graph {
 impl Pointwise {
     fn eval(self, x: &[f64]) -> f64 {
         match self {
-            Self::Unary(op) => match op {
-                Unary::Neg => -x[0],
-                Unary::Exp => x[0].exp(),
-                Unary::Log => x[0].ln(),
-                Unary::Sqrt => x[0].sqrt(),
-                Unary::Abs => x[0].abs(),
-                Unary::Sin => x[0].sin(),
-                Unary::Cos => x[0].cos(),
-                Unary::Tanh => x[0].tanh(),
-                Unary::Erf => libm::erf(x[0]),
-                Unary::Floor => x[0].floor(),
-            },
-            Self::Binary(op) => match op {
-                Binary::Add => x[0] + x[1],
-                Binary::Sub => x[0] - x[1],
-                Binary::Mul => x[0] * x[1],
-                Binary::Div => x[0] / x[1],
-                Binary::Max => x[0].max(x[1]),
-                Binary::Pow => x[0].powf(x[1]),
-                Binary::Eq => f64::from(u8::from(x[0] == x[1])),
-                Binary::Lt => f64::from(u8::from(x[0] < x[1])),
-            },
+            Self::Unary(op) => unary(op, x[0]),
+            Self::Binary(op) => binary(op, x[0], x[1]),
             Self::Scale(c) => x[0] * f64::from(c),
             Self::Offset(c) => x[0] + f64::from(c),
-            Self::Select => {
-                if x[0] != 0.0 {
-                    x[1]
-                } else {
-                    x[2]
-                }
-            }
+            Self::Select => select(x[0], x[1], x[2]),
             // Not a maximum: NaN stays NaN.
             Self::Relu => x[0] * f64::from(u8::from(x[0] > 0.0)),
-            Self::Gelu => 0.5 * x[0] * (1.0 + libm::erf(x[0] * std::f64::consts::FRAC_1_SQRT_2)),
+            Self::Gelu => {
+                0.5 * x[0] * (1.0 + unary(Unary::Erf, x[0] * std::f64::consts::FRAC_1_SQRT_2))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use samora_shaders::{Axis, Tokens, View};
 
-use super::attention::Layout;
+use super::layout::Layout;
 use crate::{Graph, Tensor, Value};
 
 impl Layout {

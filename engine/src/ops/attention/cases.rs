@@ -2,9 +2,9 @@
 
 use samora_shaders::Tokens;
 
-use super::attention::Attend;
-use super::cases::{Case, operand};
+use super::Attend;
 use crate::Graph;
+use crate::cases::{Case, operand};
 
 /// Test cases.
 pub(crate) const CASES: &[Case] = &[

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use samora_shaders::Tokens;
 
-use super::attention::Attend;
-use super::cases::{cases, operand};
+use super::{cases, operand};
 use crate::cpu::evaluate;
 use crate::nn::loss;
+use crate::ops::attention::Attend;
 use crate::{Graph, Init, Tensor, Value, random};
 
 /// Evaluates one value of a graph whose inputs are `feeds`.

@@ -2,7 +2,7 @@
 
 use samora_shaders::Tokens;
 
-use super::attention::Layout;
+use super::layout::Layout;
 use crate::Tensor;
 
 /// The operands of a pass.

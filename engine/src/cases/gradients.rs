@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::cases::{Case, CaseGraph, cases, feeds};
+use super::{Case, CaseGraph, cases, feeds};
 use crate::cpu::evaluate;
 use crate::{SourceKind, Tensor};
 

@@ -1,77 +1,13 @@
-//! The graph: an append-only arena of nodes.
+//! Building and reading a graph.
 //!
 //! Builders never fail: the first mistake is kept with its op, scope and shapes, and
 //! [`Graph::check`] reports it. That keeps network code free of `?` on every line.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::arena::{Graph, Node, Op, Source, SourceKind, Value};
 use crate::ops::source::SourceOp;
-use crate::{DType, Error, Init, Op, Result, Tensor, Type};
-
-/// An output of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Value {
-    /// Index of the node.
-    pub node: usize,
-    /// Which of its outputs.
-    pub output: usize,
-}
-
-/// One operation in the graph.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// What it does.
-    pub op: Arc<dyn Op>,
-    /// Its inputs, all earlier nodes.
-    pub inputs: Vec<Value>,
-    /// Types of its outputs.
-    pub types: Vec<Type>,
-    /// Scope path, such as `image_encoder.blocks.3.attn`.
-    pub scope: Arc<str>,
-}
-
-/// What a source node stands for.
-#[derive(Clone, Debug)]
-pub enum SourceKind {
-    /// Fed before each step.
-    Input,
-    /// A weight, with its distribution when no checkpoint provides it.
-    Param(Init),
-    /// Kept between steps and changed by [`Graph::assign`]; starts at the given tensor.
-    State(Tensor),
-    /// A constant tensor.
-    Constant(Tensor),
-}
-
-/// A named source of the graph.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// Full name: scope path and own name joined by dots.
-    pub name: String,
-    /// What it stands for.
-    pub kind: SourceKind,
-    /// Its value.
-    pub value: Value,
-}
-
-/// A computation: nodes, their sources, and what is assigned back to parameters and state.
-#[derive(Clone, Debug, Default)]
-pub struct Graph {
-    nodes: Vec<Node>,
-    sources: Vec<Source>,
-    by_name: BTreeMap<String, usize>,
-    assigns: Vec<(Value, Value)>,
-    /// What assignments depend on.
-    condition: Option<Value>,
-    scope: Vec<String>,
-    error: Option<Error>,
-    random_sites: u32,
-    /// Of the nodes that hold indices, what the indices must stay below.
-    index_limits: BTreeMap<usize, usize>,
-    /// Nodes before the first backward pass.
-    forward: Option<usize>,
-}
+use crate::{DType, Error, Init, Result, Tensor, Type};
 
 impl Graph {
     /// An empty graph.

@@ -1,14 +1,7 @@
-//! Small graphs around every op, for tests against the reference executor, finite differences and
-//! devices. Shapes are awkward on purpose.
+//! A small graph around one op, with its gradient, and the operands that such graphs start from.
 
 use std::collections::HashMap;
 
-use super::{
-    affine, attention_cases, batch_norm, conv, gather, l2_normalize, layer_norm, matmul, pointwise,
-    random, reduce, resize, softmax, unfold, view,
-};
-use crate::models::sam2;
-use crate::nn::{attention, loss};
 use crate::random::Stream;
 use crate::{DType, Graph, Init, Remat, Result, Tensor, Value, cpu, differentiate};
 
@@ -39,31 +32,6 @@ pub struct CaseGraph {
     pub params: Vec<(String, Value)>,
     /// Gradient of the loss by each parameter; `None` where it is zero by construction.
     pub gradients: Vec<Option<Value>>,
-}
-
-/// Every case of every op, and of what losses and SAM 2 compose of them.
-pub fn cases() -> Vec<Case> {
-    [
-        pointwise::CASES,
-        view::CASES,
-        matmul::CASES,
-        reduce::CASES,
-        softmax::CASES,
-        layer_norm::CASES,
-        l2_normalize::CASES,
-        batch_norm::CASES,
-        affine::CASES,
-        unfold::CASES,
-        conv::CASES,
-        resize::CASES,
-        gather::CASES,
-        attention_cases::CASES,
-        random::CASES,
-        attention::CASES,
-        loss::CASES,
-        sam2::CASES,
-    ]
-    .concat()
 }
 
 /// Values of the graph inputs that cases use.

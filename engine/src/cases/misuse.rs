@@ -2,7 +2,7 @@
 
 use samora_shaders::Tokens;
 
-use super::attention::Attend;
+use crate::ops::attention::Attend;
 use crate::{DType, Graph, Value};
 
 /// Every misuse is reported with its op; building goes on.

@@ -2,10 +2,17 @@
 //! SAM's decomposed relative positions (image_encoder.py). [`samora_shaders::Attention`] has the
 //! equations; no matrix of all pairs is ever stored.
 
+mod cases;
+mod gradient;
+mod layout;
+mod reference;
+
 use samora_shaders::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 
-use super::attention_gradient::{row_products, sum_batches};
-use super::attention_reference::Reference;
+pub(crate) use self::cases::CASES;
+use self::gradient::{row_products, sum_batches};
+use self::layout::{Layout, batch, channels};
+use self::reference::Reference;
 use super::no_second_gradient;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
@@ -81,128 +88,6 @@ enum Pass {
     BackwardQ,
     /// `dk`, `dv` and the gradient of the pads' key and value per window.
     BackwardKv,
-}
-
-/// What all passes share.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    pub(super) heads: usize,
-    pub(super) tokens: Tokens,
-    pub(super) scale: f32,
-    pub(super) tables: bool,
-    pub(super) biased: bool,
-    pub(super) pads: bool,
-}
-
-impl Layout {
-    /// Query and key tokens of one batch entry.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { queries, keys } => (queries, keys),
-            Tokens::Grid { height, width, .. } => (height * width, height * width),
-        }
-    }
-
-    /// Window extents; 0 for sequences.
-    pub(super) fn window(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { .. } => (0, 0),
-            Tokens::Grid {
-                window_h, window_w, ..
-            } => (window_h, window_w),
-        }
-    }
-
-    /// Windows down and across.
-    pub(super) fn windows(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { .. } => (1, 1),
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => (height.div_ceil(window_h), width.div_ceil(window_w)),
-        }
-    }
-
-    /// Whether windows reach beyond the grid.
-    fn overhangs(&self) -> bool {
-        let ((wh, ww), (down, across)) = (self.window(), self.windows());
-        down * wh * across * ww > self.counts().1
-    }
-
-    /// Whether some key is a pad with its own gradient.
-    fn pads_overhang(&self) -> bool {
-        self.pads && self.overhangs()
-    }
-
-    /// Index of the distance bias among the inputs.
-    pub(super) fn bias_input(&self) -> usize {
-        3 + 2 * usize::from(self.tables)
-    }
-
-    /// Index of the first input after the operands of the forward pass.
-    pub(super) fn saved(&self) -> usize {
-        self.bias_input() + usize::from(self.biased) + 2 * usize::from(self.pads)
-    }
-
-    /// What is wrong with the operands, if anything.
-    fn validate(&self, inputs: &[Type]) -> Result<(), String> {
-        let shapes: Vec<&[usize]> = inputs.iter().map(|t| &t.shape[..]).collect();
-        let (queries, keys) = self.counts();
-        let batch = batch(inputs);
-        for (name, shape, count) in [
-            ("q", shapes[0], queries),
-            ("k", shapes[1], keys),
-            ("v", shapes[2], keys),
-        ] {
-            match *shape {
-                [b, n, c]
-                    if n == count && c == channels(inputs) && b > 0 && batch.is_multiple_of(b) => {}
-                _ => {
-                    return Err(format!(
-                        "{name} is {shape:?}; expected {count} tokens of {} channels and a batch \
-                         that divides {batch}",
-                        channels(inputs)
-                    ));
-                }
-            }
-        }
-        if self.heads == 0 || !channels(inputs).is_multiple_of(self.heads) {
-            let c = channels(inputs);
-            return Err(format!(
-                "{c} channels do not divide into {} heads",
-                self.heads
-            ));
-        }
-        let (wh, ww) = self.window();
-        let grid = matches!(self.tokens, Tokens::Grid { .. });
-        if (grid && wh * ww == 0) || (!grid && (self.tables || self.biased || self.pads)) {
-            return Err(format!("{:?} has no such windows", self.tokens));
-        }
-        let width = channels(inputs) / self.heads;
-        let tables = [[2 * wh.max(1) - 1, width], [2 * ww.max(1) - 1, width]];
-        if self.tables && (shapes[3] != tables[0] || shapes[4] != tables[1]) {
-            return Err(format!(
-                "relative position tables are {:?} and {:?}; expected {tables:?}",
-                shapes[3], shapes[4]
-            ));
-        }
-        let biases = [self.heads, wh * ww];
-        if self.biased && (shapes[self.bias_input()] != biases || self.overhangs() || self.tables) {
-            return Err(format!(
-                "the distance bias is {:?}; expected {biases:?}, windows that tile the grid, and no \
-                 relative position tables",
-                shapes[self.bias_input()]
-            ));
-        }
-        let pads = &shapes[self.bias_input() + usize::from(self.biased)..];
-        if self.pads && pads[..2].iter().any(|s| *s != [channels(inputs)]) {
-            return Err(format!("key and value of padding tokens are {pads:?}"));
-        }
-        Ok(())
-    }
 }
 
 impl Op for AttentionOp {
@@ -349,13 +234,4 @@ impl Op for AttentionOp {
         }
         grads
     }
-}
-
-fn batch(inputs: &[Type]) -> usize {
-    let batches = inputs.iter().take(3).filter_map(|t| t.shape.first());
-    batches.copied().max().unwrap_or(0)
-}
-
-fn channels(inputs: &[Type]) -> usize {
-    inputs[0].shape.last().copied().unwrap_or(0)
 }

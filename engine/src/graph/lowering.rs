@@ -1,43 +1,8 @@
-//! The contract of an op.
+//! How an op becomes a kernel.
 
 use std::fmt::Debug;
 
 use samora_shaders::{Attention, Map, Rows, View};
-
-use crate::{Graph, Tensor, Type, Value};
-
-/// An operation. One file in `ops/` holds everything about it: builder, shape rule, gradient, CPU
-/// reference, lowering and test cases.
-pub trait Op: Debug + Send + Sync {
-    /// Short name for errors and plans.
-    fn name(&self) -> &'static str;
-
-    /// Types of the outputs, or what is wrong with the inputs (shapes included).
-    fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String>;
-
-    /// Reference evaluation, plain and with f64 accumulation. Inputs have passed [`Op::infer`].
-    fn cpu(&self, inputs: &[&Tensor]) -> Vec<Tensor>;
-
-    /// What runs on the GPU. Types have passed [`Op::infer`].
-    fn lower(&self, inputs: &[Type], outputs: &[Type]) -> Lowering;
-
-    /// Gradients of the inputs, as graph nodes; `None` for an input without one. Only inputs with
-    /// `ctx.needs` set are used by the caller.
-    fn grad(&self, g: &mut Graph, ctx: &Gradient) -> Vec<Option<Value>>;
-}
-
-/// What an op's gradient rule is given.
-#[derive(Debug)]
-pub struct Gradient {
-    /// The node's inputs.
-    pub inputs: Vec<Value>,
-    /// The node's outputs.
-    pub outputs: Vec<Value>,
-    /// Gradient of each output; `None` where it is zero. At least one is present.
-    pub douts: Vec<Option<Value>>,
-    /// Whether the gradient of each input is wanted.
-    pub needs: Vec<bool>,
-}
 
 /// How an op becomes a kernel. Descriptions are those of `samora_shaders`, with empty `bindings`,
 /// and with buffer numbers that mean: in leaves, `Access::*::ids` and operands the op's *input*; in
