@@ -10,7 +10,7 @@ use crate::{Binary, Expr, Id, Scalar, Unary};
 
 /// Writes what the nodes `wanted` need and returns a name or literal for each of them.
 pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs) -> Vec<String> {
-    let needed = needed(expr, wanted);
+    let needed = expr.needed(wanted.iter().copied());
     let mut names: HashMap<Id, String> = HashMap::new();
     for (id, node) in expr.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
         let name = |id: &Id| names.get(id).cloned().unwrap_or_default();
@@ -46,30 +46,6 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
         .iter()
         .map(|id| names.get(id).cloned().unwrap_or_default())
         .collect()
-}
-
-/// Which nodes the wanted ones depend on, themselves included.
-pub(super) fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
-    let mut needed = vec![false; expr.nodes.len()];
-    for &id in wanted {
-        needed[id] = true;
-    }
-    for id in (0..expr.nodes.len()).rev().filter(|_| !wanted.is_empty()) {
-        if !needed[id] {
-            continue;
-        }
-        match expr.nodes[id] {
-            Scalar::Unary(_, a) => needed[a] = true,
-            Scalar::Binary(_, a, b) => [a, b].iter().for_each(|&x| needed[x] = true),
-            Scalar::Select(c, a, b) => [c, a, b].iter().for_each(|&x| needed[x] = true),
-            Scalar::Leaf(_)
-            | Scalar::Acc
-            | Scalar::Reduced(_)
-            | Scalar::ReducedAt(_)
-            | Scalar::Const(_) => {}
-        }
-    }
-    needed
 }
 
 /// The first operand, put in a `let` when all operands are constants: WGSL evaluates constant

@@ -2,7 +2,6 @@
 //! the row use are read once, and those that are the same for every row once per workgroup.
 
 use super::walk::{Reduced, Walk};
-use crate::emit::arithmetic::needed;
 use crate::emit::load::load;
 use crate::wgsl::{Writer, times};
 use crate::{Access, RowsOutput, View};
@@ -58,7 +57,7 @@ impl Held {
             let nodes = (0..kernel.expr.nodes.len()).filter(is_leaf);
             let ids: Vec<_> = nodes.collect();
             let in_pass = |wanted: &&Vec<_>| {
-                let needed = needed(&kernel.expr, wanted);
+                let needed = kernel.expr.needed(wanted.iter().copied());
                 ids.iter().any(|&id| needed[id])
             };
             passes.iter().filter(in_pass).count()
