@@ -5,6 +5,7 @@
 
 mod attention;
 mod code;
+mod context;
 mod device;
 mod gemm;
 mod info;

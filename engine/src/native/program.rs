@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::context::Context;
 use super::device::{Device, Scratches};
-use super::kernel::{Context, Runner};
+use super::kernel::Runner;
 use super::memory::{Bound, Memory, Words};
 use crate::sources::Sources;
 use crate::{DType, Error, Graph, Place, Plan, Result, Tensor, Type, Value};
