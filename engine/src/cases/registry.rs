@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use crate::models::sam2;
-use crate::nn::{attention as qkv, loss};
+use crate::nn;
 use crate::ops::{
     affine, attention, batch_norm, conv, gather, l2_normalize, layer_norm, matmul, pointwise,
     random, reduce, resize, softmax, view,
@@ -26,8 +26,8 @@ pub fn cases() -> Vec<Case> {
         gather::CASES,
         attention::CASES,
         random::CASES,
-        qkv::CASES,
-        loss::CASES,
+        nn::attention::CASES,
+        nn::loss::CASES,
         sam2::CASES,
     ]
     .concat()

@@ -129,17 +129,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn queries(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { queries, .. } => queries,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().0
     }
 
     fn keys(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { keys, .. } => keys,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().1
     }
 
     /// Elements of a written binding.

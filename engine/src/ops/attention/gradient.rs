@@ -13,7 +13,7 @@ impl Layout {
         let Tokens::Grid { height, width, .. } = self.tokens else {
             return (drel, drel);
         };
-        let ((wh, ww), (down, across)) = (self.window(), self.windows());
+        let ((wh, ww), (down, across)) = (self.tokens.window(), self.tokens.windows());
         let [b, heads, _, terms] = g.dims::<4>(drel);
         let [qb, _, c] = g.dims::<3>(q);
         let (ph, pw) = (down * wh, across * ww);
@@ -59,7 +59,8 @@ impl Layout {
     /// Gradient of the distance bias, from the inputs of a backward pass. The matrix of all pairs is
     /// formed, as nothing else needs what it holds: `dbias[d] = Σ dS` over the pairs at distance `d`.
     pub(super) fn bias_gradient(&self, g: &mut Graph, inputs: &[Value]) -> Value {
-        let ((wh, ww), (down, across), heads) = (self.window(), self.windows(), self.heads);
+        let ((wh, ww), (down, across), heads) =
+            (self.tokens.window(), self.tokens.windows(), self.heads);
         let (area, saved) = (wh * ww, self.saved());
         let [b, _, c] = g.dims::<3>(inputs[saved]);
         let count = b * down * across;
@@ -96,7 +97,7 @@ impl Layout {
 
     /// Distance of every pair of slots as an index into the bias, `[heads, slots²]`.
     fn distances(&self, g: &mut Graph) -> Value {
-        let (wh, ww) = self.window();
+        let (wh, ww) = self.tokens.window();
         let (area, heads) = (wh * ww, self.heads);
         let of = |pair: usize| {
             let (n, m) = (pair / area, pair % area);

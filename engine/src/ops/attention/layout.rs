@@ -1,4 +1,4 @@
-//! Which tokens attend to each other, and which inputs there are beside them.
+//! What the passes of an attention share, and which inputs there are beside queries, keys and values.
 
 use samora_shaders::Tokens;
 
@@ -16,46 +16,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Query and key tokens of one batch entry.
-    pub(super) fn counts(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { queries, keys } => (queries, keys),
-            Tokens::Grid { height, width, .. } => (height * width, height * width),
-        }
-    }
-
-    /// Window extents; 0 for sequences.
-    pub(super) fn window(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { .. } => (0, 0),
-            Tokens::Grid {
-                window_h, window_w, ..
-            } => (window_h, window_w),
-        }
-    }
-
-    /// Windows down and across.
-    pub(super) fn windows(&self) -> (usize, usize) {
-        match self.tokens {
-            Tokens::Sequence { .. } => (1, 1),
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => (height.div_ceil(window_h), width.div_ceil(window_w)),
-        }
-    }
-
-    /// Whether windows reach beyond the grid.
-    pub(super) fn overhangs(&self) -> bool {
-        let ((wh, ww), (down, across)) = (self.window(), self.windows());
-        down * wh * across * ww > self.counts().1
-    }
-
     /// Whether some key is a pad with its own gradient.
     pub(super) fn pads_overhang(&self) -> bool {
-        self.pads && self.overhangs()
+        self.pads && self.tokens.overhang()
     }
 
     /// Index of the distance bias among the inputs.
@@ -71,7 +34,7 @@ impl Layout {
     /// What is wrong with the operands, if anything.
     pub(super) fn validate(&self, inputs: &[Type]) -> Result<(), String> {
         let shapes: Vec<&[usize]> = inputs.iter().map(|t| &t.shape[..]).collect();
-        let (queries, keys) = self.counts();
+        let (queries, keys) = self.tokens.counts();
         let batch = batch(inputs);
         for (name, shape, count) in [
             ("q", shapes[0], queries),
@@ -97,7 +60,7 @@ impl Layout {
                 self.heads
             ));
         }
-        let (wh, ww) = self.window();
+        let (wh, ww) = self.tokens.window();
         let grid = matches!(self.tokens, Tokens::Grid { .. });
         if (grid && wh * ww == 0) || (!grid && (self.tables || self.biased || self.pads)) {
             return Err(format!("{:?} has no such windows", self.tokens));
@@ -111,7 +74,9 @@ impl Layout {
             ));
         }
         let biases = [self.heads, wh * ww];
-        if self.biased && (shapes[self.bias_input()] != biases || self.overhangs() || self.tables) {
+        if self.biased
+            && (shapes[self.bias_input()] != biases || self.tokens.overhang() || self.tables)
+        {
             return Err(format!(
                 "the distance bias is {:?}; expected {biases:?}, windows that tile the grid, and no \
                  relative position tables",

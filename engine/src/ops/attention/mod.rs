@@ -103,8 +103,8 @@ impl Op for AttentionOp {
         let layout = &self.layout;
         layout.validate(inputs)?;
         let (b, c, heads) = (batch(inputs), channels(inputs), layout.heads);
-        let (queries, keys) = layout.counts();
-        let (wh, ww) = layout.window();
+        let (queries, keys) = layout.tokens.counts();
+        let (wh, ww) = layout.tokens.window();
         let rel = layout.tables.then(|| vec![b, heads, queries, wh + ww]);
         let shapes = match self.pass {
             Pass::Forward => [
@@ -114,7 +114,7 @@ impl Op for AttentionOp {
             ],
             Pass::BackwardQ => [Some(vec![b, queries, c]), rel, None],
             Pass::BackwardKv => {
-                let (down, across) = layout.windows();
+                let (down, across) = layout.tokens.windows();
                 let pads = layout.pads_overhang().then(|| vec![b, down * across, 2, c]);
                 [Some(vec![b, keys, c]), Some(vec![b, keys, c]), pads]
             }

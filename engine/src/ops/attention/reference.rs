@@ -51,8 +51,8 @@ impl<'a> Reference<'a> {
 
     /// `out`, `lse` and, with tables, the relative terms.
     pub(super) fn forward(&self) -> Vec<Vec<f32>> {
-        let (wh, ww) = self.layout.window();
-        let mut out = vec![0.0; self.batch * self.layout.counts().0 * self.channels];
+        let (wh, ww) = self.layout.tokens.window();
+        let mut out = vec![0.0; self.batch * self.layout.tokens.counts().0 * self.channels];
         let mut lse = vec![0.0; self.rows()];
         let mut rel = vec![0.0; self.rows() * (wh + ww)];
         for (query, sequence) in self.queries() {
@@ -78,8 +78,8 @@ impl<'a> Reference<'a> {
 
     /// `dq` and, with tables, the gradient of the relative terms.
     pub(super) fn backward_q(&self) -> Vec<Vec<f32>> {
-        let (wh, ww) = self.layout.window();
-        let mut dq = vec![0.0; self.batch * self.layout.counts().0 * self.channels];
+        let (wh, ww) = self.layout.tokens.window();
+        let mut dq = vec![0.0; self.batch * self.layout.tokens.counts().0 * self.channels];
         let mut drel = vec![0.0; self.rows() * (wh + ww)];
         for (query, sequence) in self.queries() {
             let dq = &mut dq[self.at(query)..];
@@ -106,15 +106,15 @@ impl<'a> Reference<'a> {
 
     /// `dk`, `dv` and the gradients of the padding tokens' key and value per window.
     pub(super) fn backward_kv(&self) -> Vec<Vec<f32>> {
-        let keys = self.layout.counts().1;
-        let (down, across) = self.layout.windows();
+        let keys = self.layout.tokens.counts().1;
+        let (down, across) = self.layout.tokens.windows();
         let mut dk = vec![0.0; self.batch * keys * self.channels];
         let mut dv = dk.clone();
         let mut dpad = vec![0.0; self.batch * down * across * 2 * self.channels];
         let dout = self.layout.saved();
         for (query, sequence) in self.queries() {
             let (q, dout) = (self.query_row(0, query), self.query_row(dout, query));
-            let (wh, ww) = self.layout.window();
+            let (wh, ww) = self.layout.tokens.window();
             for &key in &sequence.keys {
                 if self.key_row(1, query, key).is_none() {
                     continue;
@@ -159,7 +159,7 @@ impl<'a> Reference<'a> {
     /// Probability of a key and gradient of its logit, from the saved values.
     fn weight(&self, query: Query, key: Place) -> (f64, f64) {
         let saved = self.layout.saved();
-        let (wh, ww) = self.layout.window();
+        let (wh, ww) = self.layout.tokens.window();
         let row = self.row(query);
         let (lse, delta) = (
             self.inputs[saved + 1].at(row),
@@ -183,7 +183,7 @@ impl<'a> Reference<'a> {
             return f64::NEG_INFINITY;
         };
         let rel = match self.layout.tables {
-            true => terms[key.y] + terms[self.layout.window().0 + key.x],
+            true => terms[key.y] + terms[self.layout.tokens.window().0 + key.x],
             false => 0.0,
         };
         let bias = match self.layout.biased {
@@ -194,14 +194,14 @@ impl<'a> Reference<'a> {
     }
 
     fn distance_bias(&self, query: Query, key: Place) -> f64 {
-        let (wh, ww) = self.layout.window();
+        let (wh, ww) = self.layout.tokens.window();
         let (dy, dx) = (query.place.y.abs_diff(key.y), query.place.x.abs_diff(key.x));
         self.inputs[self.layout.bias_input()].at(query.h * wh * ww + dy * ww + dx)
     }
 
     /// Products of a query with the table rows of every key row, then of every key column.
     fn relative_terms(&self, query: Query) -> Vec<f64> {
-        let (wh, ww) = self.layout.window();
+        let (wh, ww) = self.layout.tokens.window();
         let terms = if self.layout.tables { wh + ww } else { 0 };
         let q = self.query_row(0, query);
         (0..terms)
@@ -211,7 +211,7 @@ impl<'a> Reference<'a> {
 
     /// The table row behind relative term `term` of a query.
     fn table_row(&self, query: Query, term: usize) -> &[f32] {
-        let (wh, ww) = self.layout.window();
+        let (wh, ww) = self.layout.tokens.window();
         let (table, row) = match term < wh {
             true => (3, query.place.y + wh - 1 - term),
             false => (4, query.place.x + ww - 1 - (term - wh)),
@@ -221,7 +221,7 @@ impl<'a> Reference<'a> {
 
     /// Head `h` of a query's row in input `k`.
     fn query_row(&self, k: usize, query: Query) -> &[f32] {
-        let queries = self.layout.counts().0;
+        let queries = self.layout.tokens.counts().0;
         let b = query.b % self.inputs[k].shape[0];
         let at = (b * queries + query.token) * self.channels + query.h * self.width();
         &self.inputs[k].as_f32()[at..][..self.width()]
@@ -233,7 +233,7 @@ impl<'a> Reference<'a> {
         let (input, at) = match key.token {
             Some(token) => {
                 let b = query.b % self.inputs[k].shape[0];
-                let at = (b * self.layout.counts().1 + token) * self.channels;
+                let at = (b * self.layout.tokens.counts().1 + token) * self.channels;
                 (self.inputs[k], at)
             }
             None if self.layout.pads => (self.inputs[self.layout.saved() - 3 + k], 0),
@@ -248,16 +248,17 @@ impl<'a> Reference<'a> {
 
     /// Rows of `[batch, heads, tokens]`.
     fn rows(&self) -> usize {
-        self.batch * self.layout.heads * self.layout.counts().0
+        self.batch * self.layout.heads * self.layout.tokens.counts().0
     }
 
     fn row(&self, query: Query) -> usize {
-        (query.b * self.layout.heads + query.h) * self.layout.counts().0 + query.token
+        (query.b * self.layout.heads + query.h) * self.layout.tokens.counts().0 + query.token
     }
 
     /// Start of a query's head in `[batch, tokens, channels]`.
     fn at(&self, query: Query) -> usize {
-        (query.b * self.layout.counts().0 + query.token) * self.channels + query.h * self.width()
+        (query.b * self.layout.tokens.counts().0 + query.token) * self.channels
+            + query.h * self.width()
     }
 }
 
@@ -283,7 +284,7 @@ fn sequences(layout: Layout) -> Vec<Sequence> {
             window_h,
             window_w,
         } => {
-            let (down, across) = layout.windows();
+            let (down, across) = layout.tokens.windows();
             let window = |index: usize| {
                 let place = |i: usize| {
                     let (y, x) = (i / window_w, i % window_w);

@@ -26,15 +26,7 @@ pub(super) fn both(a: Option<String>, b: Option<String>) -> Option<String> {
 impl Emitter<'_> {
     /// Whether windows reach beyond the grid.
     pub(super) fn overhangs(&self) -> bool {
-        match self.a.tokens {
-            Tokens::Sequence { .. } => false,
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => !height.is_multiple_of(window_h) || !width.is_multiple_of(window_w),
-        }
+        self.a.tokens.overhang()
     }
 
     /// The slots of a window that has `most` if it lies within the grid.
@@ -52,18 +44,12 @@ impl Emitter<'_> {
 
     /// Query tokens of a batch.
     pub(super) fn queries(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { queries, .. } => queries,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().0
     }
 
     /// Key tokens of a batch.
     pub(super) fn keys(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { keys, .. } => keys,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().1
     }
 
     /// Slots that a workgroup owns.

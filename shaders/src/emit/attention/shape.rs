@@ -14,15 +14,8 @@ pub(super) fn window_slots(a: &Attention) -> (usize, usize) {
 
 /// Windows per batch and head.
 pub(super) fn windows(a: &Attention) -> usize {
-    match a.tokens {
-        Tokens::Sequence { .. } => 1,
-        Tokens::Grid {
-            height,
-            width,
-            window_h,
-            window_w,
-        } => height.div_ceil(window_h) * width.div_ceil(window_w),
-    }
+    let (down, across) = a.tokens.windows();
+    down * across
 }
 
 /// Whether every row is 16-byte aligned.
