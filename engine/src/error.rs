@@ -1,6 +1,8 @@
 //! Everything that can go wrong in the engine.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// Result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -79,6 +81,14 @@ pub fn io_reason(error: &io::Error) -> String {
         }
     };
     text.to_string()
+}
+
+/// What is wrong with a file.
+pub(crate) fn file_error(path: &Path, message: &dyn Display) -> Error {
+    Error::File {
+        path: path.display().to_string(),
+        message: message.to_string(),
+    }
 }
 
 #[cfg(test)]

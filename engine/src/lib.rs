@@ -5,11 +5,13 @@
 //! ([`optim`]) → plan → program on a device. [`cpu`] evaluates the same graph without a GPU, slowly
 //! and obviously right; it is the reference of every test.
 
+pub mod cases;
 pub mod cpu;
 mod device;
 mod device_info;
 mod differentiate;
 mod error;
+mod formula;
 mod fuse;
 pub mod gpu;
 mod graph;
@@ -18,7 +20,6 @@ mod lower;
 pub mod models;
 pub mod native;
 pub mod nn;
-mod op;
 pub mod ops;
 pub mod optim;
 mod options;
@@ -36,9 +37,8 @@ pub use device::{Device, Found, devices};
 pub use device_info::DeviceInfo;
 pub use differentiate::differentiate;
 pub use error::{Error, Result, io_reason};
-pub use graph::{Graph, Node, Phase, Source, SourceKind, Value};
+pub use graph::{Gradient, Graph, Lowering, Node, Op, Phase, Source, SourceKind, Value};
 pub use init::Init;
-pub use op::{Gradient, Lowering, Op};
 pub use options::{DeviceOptions, Precision, Tune};
 pub use plan::{Bound, Place, Plan, Planning, Step, plan};
 pub use program::{Program, Timed};

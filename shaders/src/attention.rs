@@ -141,6 +141,45 @@ pub enum Tokens {
     },
 }
 
+impl Tokens {
+    /// Query and key tokens of a batch entry.
+    pub fn counts(&self) -> (usize, usize) {
+        match *self {
+            Self::Sequence { queries, keys } => (queries, keys),
+            Self::Grid { height, width, .. } => (height * width, height * width),
+        }
+    }
+
+    /// Rows and columns of a window; 0 for sequences.
+    pub fn window(&self) -> (usize, usize) {
+        match *self {
+            Self::Sequence { .. } => (0, 0),
+            Self::Grid {
+                window_h, window_w, ..
+            } => (window_h, window_w),
+        }
+    }
+
+    /// Windows down and across a grid; a sequence is one.
+    pub fn windows(&self) -> (usize, usize) {
+        match *self {
+            Self::Sequence { .. } => (1, 1),
+            Self::Grid {
+                height,
+                width,
+                window_h,
+                window_w,
+            } => (height.div_ceil(window_h), width.div_ceil(window_w)),
+        }
+    }
+
+    /// Whether windows reach beyond the grid.
+    pub fn overhang(&self) -> bool {
+        let ((rows, columns), (down, across)) = (self.window(), self.windows());
+        down * rows * across * columns > self.counts().1
+    }
+}
+
 /// A `[batch, tokens, row_stride]` operand: head `h` of token `t` of batch `b` starts at
 /// `offset + (b·tokens + t)·row_stride + h·head_dim`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

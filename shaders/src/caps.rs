@@ -68,4 +68,12 @@ impl Caps {
             ..Self::portable()
         }
     }
+
+    /// Invocations per subgroup, 1 where that is not known.
+    pub(crate) fn lanes(&self) -> usize {
+        match self.subgroups {
+            Some((smallest, largest)) if smallest == largest => smallest as usize,
+            _ => 1,
+        }
+    }
 }

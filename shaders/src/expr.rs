@@ -21,6 +21,28 @@ impl Expr {
         self.nodes.push(node);
         self.nodes.len() - 1
     }
+
+    /// Which nodes the wanted ones depend on, themselves included.
+    pub fn needed(&self, wanted: impl IntoIterator<Item = Id>) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        wanted.into_iter().for_each(|id| needed[id] = true);
+        for id in (0..needed.len()).rev() {
+            if !needed[id] {
+                continue;
+            }
+            match self.nodes[id] {
+                Scalar::Unary(_, a) => needed[a] = true,
+                Scalar::Binary(_, a, b) => [a, b].into_iter().for_each(|i| needed[i] = true),
+                Scalar::Select(c, a, b) => [c, a, b].into_iter().for_each(|i| needed[i] = true),
+                Scalar::Leaf(_)
+                | Scalar::Acc
+                | Scalar::Reduced(_)
+                | Scalar::ReducedAt(_)
+                | Scalar::Const(_) => {}
+            }
+        }
+        needed
+    }
 }
 
 /// One node of an [`Expr`].

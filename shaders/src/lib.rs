@@ -7,6 +7,7 @@
 
 mod access;
 mod attention;
+mod binding;
 mod caps;
 mod emit;
 mod expr;
@@ -22,11 +23,12 @@ mod wgsl;
 
 pub use access::{Access, Axis, Leaf};
 pub use attention::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
+pub use binding::{Binding, BufferType};
 pub use caps::{Caps, Products};
 pub use emit::{Shader, TEXTURE_WIDTH, emit, tile, variants};
 pub use expr::{Binary, Expr, Id, Scalar, Unary};
 pub use gemm::{Gemm, Operand, Tile};
-pub use kernel::{Binding, BufferType, Kernel};
+pub use kernel::Kernel;
 pub use map::{Map, Output};
 pub use random::uniform;
 pub use rows::{Reduce, Rows, RowsOutput, Stage};

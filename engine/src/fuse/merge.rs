@@ -96,7 +96,7 @@ impl Merged {
     fn prune(&mut self) {
         let outputs = self.elements.iter().chain(&self.rows).map(|o| o.1);
         let roots = outputs.chain(self.stages.iter().map(|s| s.value));
-        let used = used(&self.expr, roots);
+        let used = self.expr.needed(roots);
         let (nodes, leaves, reads) = (
             std::mem::take(&mut self.expr.nodes),
             std::mem::take(&mut self.leaves),
@@ -147,28 +147,6 @@ fn renumbered(scalar: Scalar, ids: &[Id]) -> Scalar {
         | Scalar::ReducedAt(_)
         | Scalar::Const(_) => scalar,
     }
-}
-
-/// Which nodes the roots need.
-pub(crate) fn used(expr: &Expr, roots: impl Iterator<Item = Id>) -> Vec<bool> {
-    let mut used = vec![false; expr.nodes.len()];
-    roots.for_each(|id| used[id] = true);
-    for id in (0..used.len()).rev() {
-        if !used[id] {
-            continue;
-        }
-        match expr.nodes[id] {
-            Scalar::Unary(_, a) => used[a] = true,
-            Scalar::Binary(_, a, b) => [a, b].into_iter().for_each(|i| used[i] = true),
-            Scalar::Select(c, a, b) => [c, a, b].into_iter().for_each(|i| used[i] = true),
-            Scalar::Leaf(_)
-            | Scalar::Acc
-            | Scalar::Reduced(_)
-            | Scalar::ReducedAt(_)
-            | Scalar::Const(_) => {}
-        }
-    }
-    used
 }
 
 fn position_or_push<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {

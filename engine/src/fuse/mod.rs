@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use samora_shaders::{Access, Leaf, Rows, RowsOutput};
 
-pub(crate) use merge::{merge, used};
+pub(crate) use merge::merge;
 
 use crate::Phase;
 use crate::lower::{Body, Buffer, Lowered, LoweredNode};

@@ -7,8 +7,8 @@ use pulp::Arch;
 use samora_shaders::{Gemm, View};
 
 use super::code::{Code, Source};
+use super::context::Context;
 use super::device::{Scratch, each};
-use super::kernel::Context;
 use super::lanes::{Block, scalars};
 use super::leaf::{Readers, Run};
 use super::micro::{Product, panels};

@@ -5,27 +5,18 @@ use samora_shaders::{Attention, BufferType, Kernel};
 
 use super::attention;
 use super::code::Code;
-use super::device::{Scratch, Scratches};
+use super::context::Context;
+use super::device::Scratch;
 use super::frozen::Frozen;
 use super::gemm::GemmRunner;
 use super::leaf::DIMENSIONS;
 use super::map::MapRunner;
-use super::memory::{Bound, Words};
 use super::rows::RowsRunner;
 use crate::{Error, Result, Step};
 
 /// Most buffers that a kernel binds, and that attention writes.
 const BINDINGS: usize = 32;
 const OUTPUTS: usize = 3;
-
-/// What kernels run with.
-pub(super) struct Context<'a> {
-    pub(super) arch: Arch,
-    pub(super) scratches: &'a Scratches,
-    pub(super) bound: Bound<'a>,
-    /// Where operands of products are packed.
-    pub(super) packed: &'a Words,
-}
 
 /// A kernel, ready to run.
 #[derive(Debug)]

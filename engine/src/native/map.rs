@@ -3,8 +3,8 @@
 use samora_shaders::Map;
 
 use super::code::{Code, Source};
+use super::context::Context;
 use super::device::{Scratch, each};
-use super::kernel::Context;
 use super::lanes::{Block, scalars};
 use super::leaf::{Readers, Run};
 

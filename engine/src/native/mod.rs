@@ -5,6 +5,7 @@
 
 mod attention;
 mod code;
+mod context;
 mod device;
 mod frozen;
 mod gemm;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::context::Context;
 use super::device::{Device, Scratches};
 use super::frozen::Frozen;
-use super::kernel::{Context, Runner};
+use super::kernel::Runner;
 use super::memory::{Bound, Memory, Words};
 use crate::sources::{Sources, tensor_error};
 use crate::{

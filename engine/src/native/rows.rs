@@ -4,8 +4,8 @@
 use samora_shaders::{Id, Reduce, Rows, RowsOutput, Stage, View};
 
 use super::code::{Arg, Code, Source};
+use super::context::Context;
 use super::device::{Scratch, each};
-use super::kernel::Context;
 use super::lanes::{self, Block, scalars};
 use super::leaf::{Readers, Run, rows};
 

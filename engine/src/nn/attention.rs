@@ -3,8 +3,8 @@
 use samora_shaders::Tokens;
 
 use super::linear::{linear, linear_with};
+use crate::cases::{Case, operand};
 use crate::ops::attention::Attend;
-use crate::ops::cases::{Case, operand};
 use crate::{Graph, Init, Value};
 
 /// PyTorch's `nn.MultiheadAttention` under `name`: `in_proj_weight [3c, c]` (Xavier-uniform),

@@ -1,6 +1,6 @@
 //! Losses, each a scalar.
 
-use crate::ops::cases::{Case, operand, positive};
+use crate::cases::{Case, operand, positive};
 use crate::{Graph, Tensor, Value};
 
 /// Smoothing term of both Dice losses.

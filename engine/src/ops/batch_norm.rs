@@ -1,6 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015) over all leading axes, composed of other ops.
 
-use super::cases::{Case, operand, positive};
+use crate::cases::{Case, operand, positive};
 use crate::{Graph, Value};
 
 impl Graph {

@@ -1,7 +1,7 @@
 //! Convolutions and pooling over images `[b, h, w, c]`, composed of im2col, products and reductions.
 //! Weights have PyTorch's layouts. `pad` is `[top, bottom, left, right]`.
 
-use super::cases::{Case, distinct, operand};
+use crate::cases::{Case, distinct, operand};
 use crate::{Graph, Value};
 
 /// Stands for −∞ around the image of a maximum; shaders must not spell infinity.

@@ -3,10 +3,10 @@
 
 use samora_shaders::{Access, Id, Leaf, Reduce, Rows, RowsOutput, Stage, View};
 
-use super::cases::{Case, operand};
-use super::formula::Formula;
 use super::pointwise::identity;
 use super::{last_axis, no_second_gradient};
+use crate::cases::{Case, operand};
+use crate::formula::Formula;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {

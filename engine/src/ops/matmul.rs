@@ -2,7 +2,7 @@
 //!
 //! Transposed operands are views, so one op covers NN, NT and TN.
 
-use super::cases::{Case, operand};
+use crate::cases::{Case, operand};
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 /// A product has enough results for a device if tiles of this side that cover them keep all its workers busy …

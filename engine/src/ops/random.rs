@@ -3,9 +3,9 @@
 
 use samora_shaders::{Access, Leaf};
 
-use super::cases::{Case, operand};
-use super::formula::Formula;
 use super::pointwise::map;
+use crate::cases::{Case, operand};
+use crate::formula::Formula;
 use crate::{DType, Gradient, Graph, Lowering, Op, Tensor, Type, Value, random};
 
 impl Graph {

@@ -2,8 +2,8 @@
 
 use samora_shaders::{Expr, Reduce as Combine, Rows, RowsOutput, Scalar, Stage, View};
 
-use super::cases::{Case, distinct, operand};
 use super::pointwise::identity;
+use crate::cases::{Case, distinct, operand};
 use crate::{Gradient, Graph, Init, Lowering, Op, Tensor, Type, Value};
 
 /// Of a device with so many workers …

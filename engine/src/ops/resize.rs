@@ -1,11 +1,12 @@
 //! Bilinear resize with `align_corners = false`, one axis at a time. Along an axis of extent
 //! `from`, output `o` of `to` reads `s = max((o + ½)·from/to − ½, 0)` between `⌊s⌋` and `⌊s⌋ + 1`.
 
+use samora_shaders::reference::taps;
 use samora_shaders::{Access, Leaf};
 
-use super::cases::{Case, operand};
-use super::formula::Formula;
 use super::pointwise::map;
+use crate::cases::{Case, operand};
+use crate::formula::Formula;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {
@@ -83,11 +84,7 @@ impl Op for Resize {
         for (b, o, i) in (0..outer * self.to * inner)
             .map(|n| (n / inner / self.to, n / inner % self.to, n % inner))
         {
-            let ratio = self.from as f64 / self.to as f64;
-            let s = ((o as f64 + 0.5) * ratio - 0.5).max(0.0);
-            let low = (s as usize).min(self.from - 1);
-            let high = (low + 1).min(self.from - 1);
-            let fraction = s - low as f64;
+            let (low, high, fraction) = taps(o, self.from, self.to);
             let wide = (b * self.to + o) * inner + i;
             for (tap, weight) in [(low, 1.0 - fraction), (high, fraction)] {
                 let narrow = (b * self.from + tap) * inner + i;

@@ -2,10 +2,10 @@
 
 use samora_shaders::{Reduce, Rows, RowsOutput, Stage};
 
-use super::cases::{Case, operand};
-use super::formula::Formula;
 use super::pointwise::identity;
 use super::{last_axis, no_second_gradient};
+use crate::cases::{Case, operand};
+use crate::formula::Formula;
 use crate::{Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 impl Graph {

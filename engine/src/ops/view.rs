@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use samora_shaders::View;
 
-use super::cases::{Case, operand};
-use crate::op::ViewFn;
+use crate::cases::{Case, operand};
+use crate::graph::ViewFn;
 use crate::{Data, Gradient, Graph, Lowering, Op, Tensor, Type, Value};
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use samora_shaders::{Access, Binary, Expr, Id, Output, Scalar, Unary};
 
-use crate::fuse::{Group, Groups, computed, used};
+use crate::fuse::{Group, Groups, computed};
 use crate::lower::{Body, Buffer, Lowered};
 use crate::{DType, Graph, SourceKind};
 
@@ -94,7 +94,7 @@ fn compared(lowered: &Lowered) -> HashSet<Buffer> {
         };
         let results = results.iter().filter(into_compared).map(|o| o.value);
         let roots: Vec<Id> = operands_compared(expr).chain(results).collect();
-        let used = used(expr, roots.into_iter());
+        let used = expr.needed(roots);
         let read = leaves.iter().enumerate().filter(|(k, leaf)| {
             let node = expr.nodes.iter().position(|s| *s == Scalar::Leaf(*k));
             node.is_some_and(|id| used[id]) && !matches!(leaf.access, Access::Coord { .. })

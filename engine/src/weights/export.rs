@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Weights;
 use super::layout::Layout;
+use super::named::Weights;
 use super::pth::Item;
 use crate::{Error, Result, Tensor};
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::element::Element;
-use super::{file_error, header, map, pth};
-use crate::error::io_reason;
+use super::contents::{Contents, Entry};
+use super::{header, map, pth};
+use crate::error::{file_error, io_reason};
 use crate::{Result, Tensor};
 
 /// Most bytes of f32 a file may ask for over its own size. Half precision and bytes grow, and tied
@@ -36,26 +35,6 @@ pub enum Format {
     TorchLegacy,
 }
 
-/// A tensor's place in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Extents, outermost first.
-    pub shape: Vec<usize>,
-    /// Element type in the file.
-    pub element: Element,
-    /// Elements between neighbours along each axis, unless the tensor is dense and row-major.
-    pub(super) strides: Option<Vec<usize>>,
-    /// From the first to the last of its elements.
-    pub(super) bytes: Range<u64>,
-}
-
-/// What the header of a file says.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub entries: BTreeMap<String, Entry>,
-    pub metadata: BTreeMap<String, String>,
-}
-
 impl Format {
     /// Its name for people.
     pub fn name(self) -> &'static str {
@@ -64,18 +43,6 @@ impl Format {
             Self::TorchZip => "PyTorch (zip)",
             Self::TorchLegacy => "PyTorch (before 1.6)",
         }
-    }
-}
-
-impl Entry {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// True without elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

@@ -6,9 +6,11 @@ use std::fmt;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::METADATA_KEY;
+use super::contents::{Contents, Entry};
 use super::element::Element;
-use super::file::{Contents, Entry};
+
+/// Holds [`super::Weights::metadata`] as JSON in a file's header.
+pub(super) const METADATA_KEY: &str = "samora";
 
 /// Reads the header at the start of a whole file.
 ///

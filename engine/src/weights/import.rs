@@ -5,9 +5,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::contents::Entry;
+use super::file::WeightFile;
 use super::layout::{Layout, ROW, Verdict, architecture, depends_on_masks, is_for_prompts};
+use super::named::Weights;
 use super::report::LoadReport;
-use super::{Entry, WeightFile, Weights, file_error, resize_positions, resize_relative};
+use super::resize::{resize_positions, resize_relative};
+use crate::error::file_error;
 use crate::{Error, Graph, Result, SourceKind, Tensor};
 
 /// Which mask decoder a SAM checkpoint is for.

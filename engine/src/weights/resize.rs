@@ -1,5 +1,7 @@
 //! Position tables at another grid size, as SAMed loads SAM's checkpoints.
 
+use samora_shaders::reference::taps;
+
 use crate::{Error, Result, Tensor};
 
 /// A SAM position embedding `[1, h, w, c]` at another grid size `[1, height, width, c]`: bilinear,
@@ -11,11 +13,10 @@ pub fn resize_positions(table: &Tensor, height: usize, width: usize) -> Result<T
     let &[1, h, w, c] = table.shape.as_slice() else {
         return Err(shape_error("position embedding", "[1, h, w, c]", table));
     };
-    let (rows, columns) = (taps(h, height), taps(w, width));
     let at = |y: usize, x: usize, k: usize| table.at((y * w + x) * c + k);
     let mut out = Vec::with_capacity(height * width * c);
-    for &(y0, y1, fy) in &rows {
-        for &(x0, x1, fx) in &columns {
+    for (y0, y1, fy) in (0..height).map(|y| taps(y, h, height)) {
+        for (x0, x1, fx) in (0..width).map(|x| taps(x, w, width)) {
             for k in 0..c {
                 let top = at(y0, x0, k) * (1.0 - fx) + at(y0, x1, k) * fx;
                 let bottom = at(y1, x0, k) * (1.0 - fx) + at(y1, x1, k) * fx;
@@ -36,23 +37,12 @@ pub fn resize_relative(table: &Tensor, rows: usize) -> Result<Tensor> {
         return Err(shape_error("relative position table", "[n, c]", table));
     };
     let mut out = Vec::with_capacity(rows * c);
-    for (i0, i1, f) in taps(n, rows) {
+    for (i0, i1, f) in (0..rows).map(|i| taps(i, n, rows)) {
         for k in 0..c {
             out.push((table.at(i0 * c + k) * (1.0 - f) + table.at(i1 * c + k) * f) as f32);
         }
     }
     Ok(Tensor::f32(&[rows, c], out))
-}
-
-/// For each of `to` samples over `from`: the two neighbours and the weight of the second.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, f64)> {
-    let last = from.saturating_sub(1);
-    let tap = |i: usize| {
-        let x = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
-        let low = (x.floor() as usize).min(last);
-        (low, (low + 1).min(last), x - low as f64)
-    };
-    (0..to).map(tap).collect()
 }
 
 fn shape_error(name: &str, expected: &str, tensor: &Tensor) -> Error {

@@ -2,49 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::form::Form;
+use super::inputs::Inputs;
 use super::load::load;
 use crate::helper::Helper;
-use crate::wgsl::{Writer, float};
-use crate::{Binary, Binding, Expr, Id, Leaf, Scalar, Unary};
-
-/// Where an expression finds its inputs at the current element.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Inputs<'a> {
-    /// Buffers.
-    pub(crate) bindings: &'a [Binding],
-    /// How buffers are declared.
-    pub(crate) forms: &'a [Form],
-    /// Leaves of the kernel.
-    pub(crate) leaves: &'a [Leaf],
-    /// Names of leaves that have been read before; empty when none has.
-    pub(crate) held: &'a [Option<String>],
-    /// Name of the linear element index.
-    pub(crate) element: &'a str,
-    /// Whether values are the vec4 of the four elements from there on.
-    pub(crate) quad: bool,
-    /// Name of the accumulator ([`Scalar::Acc`]).
-    pub(crate) acc: &'a str,
-    /// Names of the finished reductions ([`Scalar::Reduced`]).
-    pub(crate) reduced: &'a [String],
-    /// Names of their columns ([`Scalar::ReducedAt`]); empty where nothing asks for it.
-    pub(crate) reduced_at: &'a [String],
-}
-
-impl Inputs<'_> {
-    /// A literal of the values' type.
-    pub(crate) fn number(&self, x: f32) -> String {
-        if self.quad {
-            format!("vec4<f32>({})", float(x))
-        } else {
-            float(x)
-        }
-    }
-}
+use crate::wgsl::Writer;
+use crate::{Binary, Expr, Id, Scalar, Unary};
 
 /// Writes what the nodes `wanted` need and returns a name or literal for each of them.
 pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs) -> Vec<String> {
-    let needed = needed(expr, wanted);
+    let needed = expr.needed(wanted.iter().copied());
     let mut names: HashMap<Id, String> = HashMap::new();
     for (id, node) in expr.nodes.iter().enumerate().filter(|(id, _)| needed[*id]) {
         let name = |id: &Id| names.get(id).cloned().unwrap_or_default();
@@ -80,30 +46,6 @@ pub(crate) fn values(w: &mut Writer, expr: &Expr, wanted: &[Id], inputs: Inputs)
         .iter()
         .map(|id| names.get(id).cloned().unwrap_or_default())
         .collect()
-}
-
-/// Which nodes the wanted ones depend on, themselves included.
-pub(super) fn needed(expr: &Expr, wanted: &[Id]) -> Vec<bool> {
-    let mut needed = vec![false; expr.nodes.len()];
-    for &id in wanted {
-        needed[id] = true;
-    }
-    for id in (0..expr.nodes.len()).rev().filter(|_| !wanted.is_empty()) {
-        if !needed[id] {
-            continue;
-        }
-        match expr.nodes[id] {
-            Scalar::Unary(_, a) => needed[a] = true,
-            Scalar::Binary(_, a, b) => [a, b].iter().for_each(|&x| needed[x] = true),
-            Scalar::Select(c, a, b) => [c, a, b].iter().for_each(|&x| needed[x] = true),
-            Scalar::Leaf(_)
-            | Scalar::Acc
-            | Scalar::Reduced(_)
-            | Scalar::ReducedAt(_)
-            | Scalar::Const(_) => {}
-        }
-    }
-    needed
 }
 
 /// The first operand, put in a `let` when all operands are constants: WGSL evaluates constant

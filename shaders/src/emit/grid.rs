@@ -3,6 +3,9 @@
 use crate::Caps;
 use crate::wgsl::Writer;
 
+/// Enough workgroups to keep a large GPU busy.
+pub(crate) const WORKGROUPS: usize = 128;
+
 /// A grid of at least `groups` workgroups, folded into y (and z) where x alone is too small.
 pub(crate) fn fold(groups: usize, caps: &Caps) -> [u32; 3] {
     let limit = caps.grid.max(1) as usize;

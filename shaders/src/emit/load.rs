@@ -1,8 +1,8 @@
 //! Leaves: the value of an input at the current element.
 
-use super::arithmetic::Inputs;
 use super::form::Form;
 use super::index::{coordinate, view_index};
+use super::inputs::Inputs;
 use super::quad::{Quad, quad};
 use crate::helper::Helper;
 use crate::wgsl::{Writer, float, sum, times};

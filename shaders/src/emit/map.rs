@@ -1,11 +1,13 @@
 //! Pointwise kernels: four elements per invocation where the leaves allow it, else one.
 
-use super::arithmetic::{Inputs, values};
+use super::arithmetic::values;
 use super::form::Form;
 use super::grid::{fold, linear_invocation};
+use super::inputs::Inputs;
 use super::quad::quad_forms;
+use super::shader::Shader;
 use crate::wgsl::{Builtin, Interface, Writer};
-use crate::{BufferType, Caps, Map, Shader};
+use crate::{BufferType, Caps, Map};
 
 /// Emits a pointwise kernel.
 pub(crate) fn map(kernel: &Map, caps: &Caps) -> Shader {

@@ -1,6 +1,6 @@
 //! Host evaluation of single rows of attention and its gradients.
 
-use super::Words;
+use super::words::Words;
 use crate::{Attention, AttentionPass, HeadRows, Part, Saved, Tokens};
 
 /// Element `i` of binding `output`.
@@ -129,17 +129,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn queries(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { queries, .. } => queries,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().0
     }
 
     fn keys(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { keys, .. } => keys,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().1
     }
 
     /// Elements of a written binding.

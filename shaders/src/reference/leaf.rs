@@ -1,7 +1,7 @@
 //! Host evaluation of leaves.
 
-use super::Words;
-use crate::{Access, Leaf, View, uniform};
+use super::words::Words;
+use crate::{Access, Axis, Leaf, View, uniform};
 
 /// Value of a leaf at linear element `i`.
 pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
@@ -9,29 +9,15 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
     let at = |index: usize| source.map_or(0.0, |b| b.at(index));
     match &leaf.access {
         Access::Strided(view) => at(view.index(i)),
-        Access::Coord { shape, dim } => coords(shape, i)[*dim] as f64,
+        Access::Coord { shape, dim } => coordinates(shape, i)[*dim] as f64,
         Access::Affine {
             shape,
             axes,
             offset,
             fill,
         } => {
-            let c = coords(shape, i);
-            let mut index = *offset;
-            for axis in axes {
-                let n = axis
-                    .coef
-                    .iter()
-                    .zip(&c)
-                    .map(|(k, x)| k * *x as i64)
-                    .sum::<i64>()
-                    + axis.shift;
-                if n < 0 || n % axis.div as i64 != 0 || n / axis.div as i64 >= axis.size as i64 {
-                    return f64::from(*fill);
-                }
-                index += (n / axis.div as i64) as usize * axis.stride;
-            }
-            at(index)
+            let index = affine(axes, &coordinates(shape, i));
+            index.map_or(f64::from(*fill), |index| at(offset + index))
         }
         Access::Gather {
             source: view,
@@ -41,7 +27,7 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
             ids_view,
         } => {
             let id = (buffers[*ids].at(ids_view.index(i)) as usize).min(count - 1);
-            let c = coords(&view.shape, i);
+            let c = coordinates(&view.shape, i);
             at(offset(view, &c, *axis) + id * view.strides[*axis])
         }
         Access::ScatterAdd {
@@ -51,7 +37,7 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
             ids,
             ids_view,
         } => {
-            let c = coords(&view.shape, i);
+            let c = coordinates(&view.shape, i);
             let last = view.shape[*axis] - 1;
             let hits = (0..*count).filter(|m| {
                 let id = offset(ids_view, &c, *axis) + m * ids_view.strides[*axis];
@@ -91,11 +77,28 @@ pub(super) fn value(leaf: &Leaf, buffers: &[Words], i: usize) -> f64 {
 /// The two source rows, of `from`, that row `c` of `to` is interpolated from, and the weight of the second.
 pub fn taps(c: usize, from: usize, to: usize) -> (usize, usize, f64) {
     let s = ((c as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
-    let low = (s as usize).min(from - 1);
-    (low, (low + 1).min(from - 1), s - low as f64)
+    let last = from.saturating_sub(1);
+    let low = (s as usize).min(last);
+    (low, (low + 1).min(last), s - low as f64)
 }
 
-fn coords(shape: &[usize], mut i: usize) -> Vec<usize> {
+/// The element, from where the source starts, that an affine window reads at coordinates `c`; `None` outside the
+/// source. See [`Access::Affine`].
+pub fn affine(axes: &[Axis], c: &[usize]) -> Option<usize> {
+    let mut index = 0;
+    for axis in axes {
+        let terms = axis.coef.iter().zip(c).map(|(k, &x)| k * x as i64);
+        let n = usize::try_from(terms.sum::<i64>() + axis.shift).ok()?;
+        if n % axis.div != 0 || n / axis.div >= axis.size {
+            return None;
+        }
+        index += n / axis.div * axis.stride;
+    }
+    Some(index)
+}
+
+/// The coordinates of linear element `i` of `shape`.
+pub fn coordinates(shape: &[usize], mut i: usize) -> Vec<usize> {
     let mut c = vec![0; shape.len()];
     for d in (0..shape.len()).rev() {
         c[d] = i % shape[d];

@@ -5,43 +5,14 @@
 
 mod attention;
 mod leaf;
+mod scalar;
+mod words;
 
-pub use leaf::taps;
+pub use leaf::{affine, coordinates, taps};
+pub use scalar::{binary, select, unary};
+pub use words::Words;
 
-use crate::{
-    Binary, Expr, Gemm, Id, Kernel, Leaf, Operand, Reduce, Rows, RowsOutput, Scalar, Unary,
-};
-
-/// Contents of one binding before the kernel runs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Words {
-    /// Floats, of a buffer of f32 or f16.
-    F32(Vec<f32>),
-    /// 32-bit unsigned integers.
-    U32(Vec<u32>),
-}
-
-impl Words {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::F32(v) => v.len(),
-            Self::U32(v) => v.len(),
-        }
-    }
-
-    /// True without elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn at(&self, i: usize) -> f64 {
-        match self {
-            Self::F32(v) => f64::from(v[i]),
-            Self::U32(v) => f64::from(v[i]),
-        }
-    }
-}
+use crate::{Expr, Gemm, Id, Kernel, Leaf, Operand, Reduce, Rows, RowsOutput, Scalar};
 
 /// Element `i` of binding `output` after `kernel` ran on `buffers`; `None` when the kernel does not
 /// write that element.
@@ -103,13 +74,7 @@ impl<'a> Element<'a> {
                 Scalar::Const(c) => f64::from(c),
                 Scalar::Unary(op, a) => unary(op, values[a]),
                 Scalar::Binary(op, a, b) => binary(op, values[a], values[b]),
-                Scalar::Select(c, a, b) => {
-                    if values[c] != 0.0 {
-                        values[a]
-                    } else {
-                        values[b]
-                    }
-                }
+                Scalar::Select(c, a, b) => select(values[c], values[a], values[b]),
             };
             values.push(v);
         }
@@ -200,32 +165,4 @@ fn row_of(r: &Rows, i: usize) -> Option<usize> {
         .zip(&coords)
         .fold(0, |row, (n, c)| row * n + c);
     (rest == 0).then_some(row)
-}
-
-fn unary(op: Unary, x: f64) -> f64 {
-    match op {
-        Unary::Neg => -x,
-        Unary::Exp => x.exp(),
-        Unary::Log => x.ln(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Abs => x.abs(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Tanh => x.tanh(),
-        Unary::Erf => libm::erf(x),
-        Unary::Floor => x.floor(),
-    }
-}
-
-fn binary(op: Binary, a: f64, b: f64) -> f64 {
-    match op {
-        Binary::Add => a + b,
-        Binary::Sub => a - b,
-        Binary::Mul => a * b,
-        Binary::Div => a / b,
-        Binary::Max => a.max(b),
-        Binary::Pow => a.powf(b),
-        Binary::Eq => f64::from(u8::from(a == b)),
-        Binary::Lt => f64::from(u8::from(a < b)),
-    }
 }

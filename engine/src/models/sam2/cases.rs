@@ -3,7 +3,7 @@
 use super::Sam2Config;
 use super::config::Block;
 use super::positions::positions;
-use crate::ops::cases::{Case, distinct, operand};
+use crate::cases::{Case, distinct, operand};
 
 /// Test cases.
 pub(crate) const CASES: &[Case] = &[

@@ -1,11 +1,8 @@
 //! The ResNet backbone (SimCLRv2, resnet.py), bottleneck blocks throughout.
 
-use super::SimclrConfig;
+use super::config::{EXPANSION, SimclrConfig};
 use crate::nn::{Statistics, batch_norm, batch_norm_with, conv};
 use crate::{Graph, Init, Value};
-
-/// Outputs of a bottleneck block over its inner channels.
-pub(super) const EXPANSION: usize = 4;
 
 /// Share of channels that a selective kernel squeezes to, and their least number.
 const SELECTIVE_RATIO: f32 = 0.0625;

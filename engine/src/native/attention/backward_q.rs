@@ -10,10 +10,11 @@ use samora_shaders::Saved;
 use super::bias::{mirror, scores};
 use super::exp::exp;
 use super::geometry::{Panel, counts, panel, panels_of_piece, tiles};
+use super::job::{Job, Piece};
 use super::pads::Pads;
+use super::relative;
 use super::scratch::{Scratch, Shared, State};
-use super::tile::{ROWS, accumulate, gather, products, rows, rows_mut, transpose};
-use super::{Job, Piece, by_vectors, relative};
+use super::tile::{ROWS, accumulate, by_vectors, gather, products, rows, rows_mut, transpose};
 
 #[inline(always)]
 pub(super) fn run<S: Simd>(simd: S, job: &Job<'_>, p: &Piece, saved: &Saved, numbers: &mut [f32]) {

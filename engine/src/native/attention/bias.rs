@@ -7,9 +7,9 @@ use pulp::Simd;
 use samora_shaders::Part;
 
 use super::geometry::{Panel, Slots};
+use super::job::{Job, Piece};
 use super::scratch::{Shared, State};
 use super::tile::{rows, rows_mut};
-use super::{Job, Piece};
 
 /// Spreads the distance bias of a head so that what a row of slots gets lies together, wherever it starts.
 pub(super) fn mirror(job: &Job<'_>, p: &Piece, bias: Part, mirror: &mut [f32]) {

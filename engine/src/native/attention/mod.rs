@@ -11,6 +11,7 @@ mod bias;
 mod exp;
 mod forward;
 mod geometry;
+mod job;
 mod output;
 mod pads;
 mod relative;
@@ -24,9 +25,9 @@ mod tests;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
-use samora_shaders::{Attention, AttentionPass, HeadRows, Part};
+use samora_shaders::{Attention, AttentionPass};
 
-use geometry::Window;
+use job::{Job, Piece};
 use output::Output;
 
 /// Runs a pass on the threads of the pool that the caller is in. `reads` has the contents of each binding
@@ -68,100 +69,6 @@ fn run_by(arch: Arch, a: &Attention, reads: &[&[f32]], writes: &mut [&mut [f32]]
     });
 }
 
-/// A pass with its buffers.
-struct Job<'a> {
-    a: &'a Attention,
-    reads: &'a [&'a [f32]],
-    writes: [Option<Output<'a>>; 3],
-    /// Width of a head in tiles.
-    depth: usize,
-    /// Numbers in a vector.
-    lanes: usize,
-    /// Rows and columns of a window.
-    extents: [usize; 2],
-}
-
-/// What is computed at once.
-#[derive(Clone, Copy)]
-struct Piece {
-    b: usize,
-    h: usize,
-    window: Window,
-    /// Which of the window's lanes.
-    block: usize,
-}
-
-impl<'a> Job<'a> {
-    /// Pieces of the largest window.
-    fn blocks(&self) -> usize {
-        // No later window is larger than the first, though one may have a pad more.
-        let first = geometry::window(self.a, 0);
-        let lanes = match self.a.pass {
-            AttentionPass::BackwardKv { .. } => first.keys.count() + 1,
-            _ => first.queries.count(),
-        };
-        geometry::panels(lanes, self.lanes).div_ceil(geometry::panels_of_piece(self.lanes))
-    }
-
-    fn part(&self, part: Part) -> &'a [f32] {
-        &self.reads[part.buffer][part.offset..]
-    }
-
-    /// The head of a query token.
-    #[inline(always)]
-    fn query(&self, p: &Piece, token: usize) -> &'a [f32] {
-        self.row(&self.a.q, geometry::counts(self.a).0, p, token)
-    }
-
-    /// The head of a token in what has the shape of the result.
-    #[inline(always)]
-    fn dout(&self, p: &Piece, buffer: usize, token: usize) -> &'a [f32] {
-        let at = self.plain(p, geometry::counts(self.a).0, token);
-        &self.reads[buffer][at..][..self.a.head_dim]
-    }
-
-    /// The head of the key, or of the value, in a slot.
-    #[inline(always)]
-    fn key(&self, p: &Piece, value: bool, slot: usize) -> &'a [f32] {
-        let rows = if value { &self.a.v } else { &self.a.k };
-        match self.a.pad_kv {
-            Some((k, v)) if slot == p.window.keys.count() => {
-                let pad = self.part(if value { v } else { k });
-                &pad[p.h * self.a.head_dim..][..self.a.head_dim]
-            }
-            _ => {
-                let token = p.window.keys.token(slot);
-                self.row(rows, geometry::counts(self.a).1, p, token)
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn row(&self, rows: &HeadRows, tokens: usize, p: &Piece, token: usize) -> &'a [f32] {
-        let at = geometry::head(self.a, rows, tokens, [p.b, p.h, token]);
-        &self.reads[rows.buffer][at..][..self.a.head_dim]
-    }
-
-    /// Where the head of a token starts in `[batch, tokens, heads·head_dim]`.
-    #[inline(always)]
-    fn plain(&self, p: &Piece, tokens: usize, token: usize) -> usize {
-        ((p.b * tokens + token) * self.a.heads + p.h) * self.a.head_dim
-    }
-
-    /// Index of a query token in `[batch, heads, tokens]`.
-    #[inline(always)]
-    fn scalar(&self, p: &Piece, token: usize) -> usize {
-        (p.b * self.a.heads + p.h) * geometry::counts(self.a).0 + token
-    }
-
-    /// The relative terms of a query token in a buffer of those.
-    #[inline(always)]
-    fn terms<'t>(&self, p: &Piece, terms: &'t [f32], token: usize) -> &'t [f32] {
-        let width = self.extents[0] + self.extents[1];
-        &terms[self.scalar(p, token) * width..][..width]
-    }
-}
-
 /// The width of vectors.
 struct Lanes;
 
@@ -197,15 +104,3 @@ impl WithSimd for Run<'_> {
         }
     }
 }
-
-/// Calls a function of the number of vectors in a row with a constant.
-macro_rules! by_vectors {
-    ($vectors:expr, $f:ident::<$s:ident>($($argument:expr),* $(,)?)) => {
-        match $vectors {
-            1 => $f::<$s, 1>($($argument),*),
-            2 => $f::<$s, 2>($($argument),*),
-            _ => $f::<$s, 3>($($argument),*),
-        }
-    };
-}
-use by_vectors;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Job, Piece};
+use super::job::{Job, Piece};
 
 /// Logarithm of a sum of nothing, about.
 const NOTHING: f32 = -1e30;

@@ -5,9 +5,9 @@
 use pulp::Simd;
 
 use super::geometry::{Panel, TILE};
+use super::job::{Job, Piece};
 use super::scratch::{Shared, State};
 use super::tile::{ROWS, accumulate, gather, products, rows, rows_mut};
-use super::{Job, Piece};
 
 /// Computes the terms of the queries in `state.lanes[0]`.
 #[inline(always)]

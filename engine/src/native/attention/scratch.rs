@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::Job;
 use super::geometry::{TILE, panels_of_piece};
+use super::job::Job;
 use super::tile::VECTORS;
 
 /// Numbers in a cache line.

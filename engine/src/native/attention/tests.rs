@@ -5,7 +5,7 @@ use samora_shaders::reference::{Words, element};
 use samora_shaders::{Attention, AttentionPass, HeadRows, Kernel, Part, Saved, Tokens};
 
 use super::{run, run_by};
-use crate::ops::attention_cases::CASES;
+use crate::ops::attention::CASES;
 use crate::{Lowering, Value, cpu};
 
 /// Allowed difference, relative to the largest element.
@@ -354,7 +354,7 @@ fn every_case_of_the_op() {
     let mut passes = 0;
     for case in CASES {
         let graph = case.graph().expect("a graph");
-        let feeds = crate::ops::cases::feeds();
+        let feeds = crate::cases::feeds();
         for node in graph.graph.nodes() {
             let types: Vec<_> = node
                 .inputs

@@ -131,3 +131,15 @@ pub(super) fn transpose<'a>(tile: &mut [f32], width: usize, rows: impl Iterator<
         }
     }
 }
+
+/// Calls a function of the number of vectors in a row with a constant.
+macro_rules! by_vectors {
+    ($vectors:expr, $f:ident::<$s:ident>($($argument:expr),* $(,)?)) => {
+        match $vectors {
+            1 => $f::<$s, 1>($($argument),*),
+            2 => $f::<$s, 2>($($argument),*),
+            _ => $f::<$s, 3>($($argument),*),
+        }
+    };
+}
+pub(super) use by_vectors;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use pattern::{filled, matched};
 
-use super::file::Entry;
+use super::contents::Entry;
 
 /// Published layouts, the most specific first.
 const TABLES: [(&str, &str); 10] = [

@@ -9,7 +9,8 @@ use std::ops::Range;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle;
-use crate::weights::file::Contents;
+use super::tensors::contents;
+use crate::weights::contents::Contents;
 
 /// Largest pickle read; that of a state dict has about 200 bytes for each tensor.
 const MAX_PICKLE: u64 = 64 << 20;
@@ -43,7 +44,7 @@ pub(in crate::weights) fn zip_contents(file: &File) -> Result<Contents, String> 
     }
     let (pickle, _) = pickle::read(&record(&mut archive, &pickle)?)?;
     let mut known: HashMap<String, Range<u64>> = HashMap::new();
-    super::contents(&pickle, |key, _| {
+    contents(&pickle, |key, _| {
         if let Some(range) = known.get(key) {
             return Ok(range.clone());
         }

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::pickle::{self, Object, Pickle};
-use super::rebuild::Storage;
-use crate::weights::file::Contents;
+use super::object::{Object, Pickle, Storage};
+use super::pickle;
+use super::tensors::contents;
+use crate::weights::contents::Contents;
 
 /// The magic number 0x1950a86a20f9469cfc6c as a pickle writes it.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -64,7 +65,7 @@ pub(in crate::weights) fn legacy_contents(bytes: &[u8]) -> Result<Contents, Stri
         places.insert(key, start..end);
         at = end as usize;
     }
-    super::contents(&object, |key, _| {
+    contents(&object, |key, _| {
         let place = places.get(key).cloned();
         place.ok_or_else(|| format!("needs the storage {key}, which the file lacks"))
     })

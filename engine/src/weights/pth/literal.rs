@@ -1,6 +1,6 @@
 //! Numbers and texts of the pickle language.
 
-use super::pickle::Object;
+use super::object::Object;
 use super::reader::Reader;
 
 /// The number that an instruction with this code makes; integers beyond 64 bits are opaque.

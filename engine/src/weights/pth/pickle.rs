@@ -5,40 +5,12 @@
 use std::collections::HashMap;
 
 use super::literal::{number, text};
+use super::object::{Global, Id, Object, Pickle, Storage, View};
 use super::reader::Reader;
-use super::rebuild::{Global, Storage, View, global};
+use super::rebuild::global;
 
 /// Most values a pickle may make; a state dict of ten thousand tensors makes fewer than a million.
 const MAX_OBJECTS: usize = 4_000_000;
-
-/// Number of a value in [`Pickle::objects`]. Values refer to each other by number, so that neither
-/// cycles nor deep nesting can hurt.
-pub(super) type Id = usize;
-
-/// A value.
-#[derive(Debug)]
-pub(super) enum Object {
-    None,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    /// Bytes, sets and large integers, which no state dict needs.
-    Opaque,
-    Tuple(Vec<Id>),
-    List(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    Global(Global),
-    Storage(Storage),
-    Tensor(View),
-}
-
-/// What a pickle says.
-#[derive(Debug)]
-pub(super) struct Pickle {
-    pub objects: Vec<Object>,
-    pub root: Id,
-}
 
 /// Reads one pickle. Returns it and how many bytes it took.
 ///

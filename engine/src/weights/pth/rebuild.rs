@@ -2,45 +2,12 @@
 
 use std::ops::Range;
 
-use super::pickle::{Id, Object};
+use super::object::{Global, Id, Object, Storage, View};
+use crate::weights::contents::Entry;
 use crate::weights::element::Element;
-use crate::weights::file::Entry;
 
 /// Most axes of a tensor.
 const MAX_RANK: usize = 32;
-
-/// What a pickle may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    Size,
-    /// A class of storage, and its elements if they are supported.
-    Storage(Option<Element>),
-}
-
-/// A run of elements in the file.
-#[derive(Debug)]
-pub(super) struct Storage {
-    /// Not there when the type is not supported.
-    element: Option<Element>,
-    /// Its key, a text.
-    key: Id,
-    /// Number of elements.
-    elements: u64,
-}
-
-/// A tensor: a strided part of a storage.
-#[derive(Debug)]
-pub(super) struct View {
-    /// A [`Storage`].
-    storage: Id,
-    /// First element.
-    offset: u64,
-    shape: Vec<usize>,
-    strides: Vec<usize>,
-}
 
 /// The global `module.name`.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::pickle::{Id, Object, Pickle};
+use super::object::{Id, Object, Pickle};
 
 /// Keys under which training scripts keep the state dict, the likeliest first.
 const WRAPPERS: [&str; 9] = [

@@ -8,6 +8,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use crate::weights::replace::replace;
 use crate::{Data, Tensor};
 
 /// Bytes between which `torch.save` aligns storages.
@@ -37,7 +38,7 @@ pub enum Item<'a> {
 /// # Errors
 /// A folder that cannot be written, or a full disk.
 pub fn write_torch(path: &Path, root: &Item<'_>) -> crate::Result<()> {
-    crate::weights::replace(path, |temporary| write(temporary, root))
+    replace(path, |temporary| write(temporary, root))
 }
 
 fn write(path: &Path, root: &Item<'_>) -> Result<()> {

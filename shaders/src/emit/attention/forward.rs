@@ -1,13 +1,10 @@
 //! Forward pass: online softmax.
 
-use super::Emitter;
+use super::emitter::{Emitter, MASKED};
 use super::geometry::Slot;
 use super::pads::PadRows;
 use super::walk::{Source, Walked};
 use crate::wgsl::float;
-
-/// The score of what takes no part. Its differences to real scores stay finite.
-pub(super) const MASKED: f32 = -1.0e38;
 
 impl Emitter<'_> {
     /// Writes `out`, `lse` and, with relative positions, `rel`.

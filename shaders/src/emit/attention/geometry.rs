@@ -1,41 +1,10 @@
 //! Where the tokens of a window lie.
 
-use super::Emitter;
+use super::emitter::Emitter;
+use super::shape::windows;
 use crate::emit::grid::{fold, linear_group};
 use crate::wgsl::sum;
-use crate::{Attention, HeadRows, Tokens};
-
-/// Query and key slots of a window.
-pub(super) fn window_slots(a: &Attention) -> (usize, usize) {
-    match a.tokens {
-        Tokens::Sequence { queries, keys } => (queries, keys),
-        Tokens::Grid {
-            window_h, window_w, ..
-        } => (window_h * window_w, window_h * window_w),
-    }
-}
-
-/// Windows per batch and head.
-pub(super) fn windows(a: &Attention) -> usize {
-    match a.tokens {
-        Tokens::Sequence { .. } => 1,
-        Tokens::Grid {
-            height,
-            width,
-            window_h,
-            window_w,
-        } => height.div_ceil(window_h) * width.div_ceil(window_w),
-    }
-}
-
-/// Whether every row is 16-byte aligned.
-pub(super) fn wide(a: &Attention) -> bool {
-    let aligned = |r: &HeadRows| r.offset.is_multiple_of(4) && r.row_stride.is_multiple_of(4);
-    let pads_aligned = a
-        .pad_kv
-        .is_none_or(|(k, v)| k.offset.is_multiple_of(4) && v.offset.is_multiple_of(4));
-    a.head_dim.is_multiple_of(4) && pads_aligned && [&a.q, &a.k, &a.v].into_iter().all(aligned)
-}
+use crate::{HeadRows, Tokens};
 
 /// A slot of a window, whose place is bound to `{name}_y`, `{name}_x` (grids only) and whose token to
 /// `{name}_t`. Where windows overhang the grid, slots are those of the tokens that a window has.
@@ -57,15 +26,7 @@ pub(super) fn both(a: Option<String>, b: Option<String>) -> Option<String> {
 impl Emitter<'_> {
     /// Whether windows reach beyond the grid.
     pub(super) fn overhangs(&self) -> bool {
-        match self.a.tokens {
-            Tokens::Sequence { .. } => false,
-            Tokens::Grid {
-                height,
-                width,
-                window_h,
-                window_w,
-            } => !height.is_multiple_of(window_h) || !width.is_multiple_of(window_w),
-        }
+        self.a.tokens.overhang()
     }
 
     /// The slots of a window that has `most` if it lies within the grid.
@@ -83,18 +44,12 @@ impl Emitter<'_> {
 
     /// Query tokens of a batch.
     pub(super) fn queries(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { queries, .. } => queries,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().0
     }
 
     /// Key tokens of a batch.
     pub(super) fn keys(&self) -> usize {
-        match self.a.tokens {
-            Tokens::Sequence { keys, .. } => keys,
-            Tokens::Grid { height, width, .. } => height * width,
-        }
+        self.a.tokens.counts().1
     }
 
     /// Slots that a workgroup owns.

@@ -4,8 +4,7 @@
 //! Pads are the rows of the window below the grid, in all columns, and what is beside it in the rows
 //! above. Either sum is a product of sums over the terms of rows and of columns.
 
-use super::Emitter;
-use super::forward::MASKED;
+use super::emitter::{Emitter, MASKED};
 use crate::Part;
 use crate::wgsl::float;
 

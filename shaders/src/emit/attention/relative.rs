@@ -1,18 +1,12 @@
 //! Relative position terms (SAM, image_encoder.py `add_decomposed_rel_pos`).
 
-use super::{Emitter, Supply};
-use crate::Tokens;
+use super::emitter::{Emitter, Supply};
 use crate::wgsl::plus;
 
 impl Emitter<'_> {
     /// Extents of a window in relative positions, `[s_y, s_x]`.
     pub(super) fn extents(&self) -> [usize; 2] {
-        match self.a.tokens {
-            Tokens::Sequence { .. } => [0, 0],
-            Tokens::Grid {
-                window_h, window_w, ..
-            } => [window_h, window_w],
-        }
+        self.a.tokens.window().into()
     }
 
     /// Relative position terms per query.

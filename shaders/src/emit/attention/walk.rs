@@ -1,13 +1,10 @@
 //! The walk over the other side of the window, a few slots per turn.
 
+use super::emitter::{Emitter, Supply, UNROLL};
 use super::geometry::Slot;
-use super::{Emitter, Supply};
 use crate::HeadRows;
 use crate::emit::form::Form;
 use crate::wgsl::sum;
-
-/// Slots per turn where nothing else decides.
-pub(super) const UNROLL: usize = 4;
 
 /// Rows of the walked side, read into registers `{name}{j}_0`, ….
 pub(super) struct Walked {

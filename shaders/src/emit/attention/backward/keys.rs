@@ -1,8 +1,9 @@
 //! Gradient of keys and values.
 
+use crate::Saved;
+use crate::emit::attention::emitter::Emitter;
 use crate::emit::attention::geometry::Slot;
 use crate::emit::attention::walk::{Source, Walked};
-use crate::emit::attention::{Emitter, Saved};
 use crate::wgsl::float;
 
 impl Emitter<'_> {

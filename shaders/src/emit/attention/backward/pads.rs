@@ -1,7 +1,9 @@
 //! Gradient of padding tokens. A workgroup beside those that own keys sums what all queries of the window give.
 
+use crate::Saved;
+use crate::emit::attention::emitter::Emitter;
 use crate::emit::attention::pads::PadRows;
-use crate::emit::attention::{Emitter, Saved, geometry};
+use crate::emit::attention::shape::windows;
 use crate::wgsl::{float, plus};
 
 /// What a query's row is multiplied by in the gradient of the pads' key, and that of the output in the gradient of
@@ -85,7 +87,7 @@ impl Emitter<'_> {
     fn store_sums(&mut self, sums: &[(String, String)], dpad: usize) {
         let Spread { span, shares, .. } = self.spread();
         let (local, regs, heads) = (self.invocation(), self.row_regs, self.a.heads);
-        let windows = geometry::windows(self.a);
+        let windows = windows(self.a);
         for (sum, register) in sums {
             let mut total = sum.clone();
             if shares > 1 {

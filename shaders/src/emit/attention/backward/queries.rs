@@ -1,11 +1,11 @@
 //! Gradient of queries.
 
-use crate::Part;
+use crate::emit::attention::emitter::Emitter;
 use crate::emit::attention::geometry::Slot;
 use crate::emit::attention::pads::PadRows;
 use crate::emit::attention::walk::Walked;
-use crate::emit::attention::{Emitter, Saved};
 use crate::wgsl::float;
+use crate::{Part, Saved};
 
 impl Emitter<'_> {
     /// Writes `dq` through both terms of the score and, with relative positions, `drel`.

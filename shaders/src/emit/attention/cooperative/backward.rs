@@ -1,8 +1,9 @@
 //! Backward passes. With `P = exp(S − lse)`, `dS = P·(dout·v − delta)`.
 
 use super::super::walk::{Source, Walked};
+use super::Cooperative;
 use super::stage::Terms;
-use super::{Cooperative, Saved};
+use crate::Saved;
 
 impl Cooperative<'_> {
     /// Writes `dq` through both terms of the score and, with relative positions, `drel`.

@@ -1,7 +1,7 @@
 //! Forward pass. A weight is relative to a score of its row that is at most [`SLACK`] below the largest so far,
 //! so that it is finite in f16 and the sums seldom have to be scaled, which takes them through workgroup memory.
 
-use super::super::forward::MASKED;
+use super::super::emitter::MASKED;
 use super::super::geometry::both;
 use super::super::walk::{Source, Walked};
 use super::stage::Terms;

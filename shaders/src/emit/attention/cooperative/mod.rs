@@ -18,10 +18,11 @@ mod stage;
 mod store;
 mod tiles;
 
-use super::geometry::{wide, window_slots};
+use super::emitter::{Emitter, Supply};
+use super::shape::{wide, window_slots};
 use super::share::Share;
-use super::{Emitter, Saved, Supply};
-use crate::{Attention, AttentionPass, Caps, Products, Shader};
+use crate::emit::shader::Shader;
+use crate::{Attention, AttentionPass, Caps, Products};
 
 /// Rows and columns of a fragment.
 const SIZE: usize = 16;

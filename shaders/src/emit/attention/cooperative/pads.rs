@@ -1,6 +1,6 @@
 //! Pads of a window. Two invocations share a query as everywhere.
 
-use super::super::forward::MASKED;
+use super::super::emitter::MASKED;
 use super::super::geometry::both;
 use super::super::pads::PadRows;
 use super::{Cooperative, WORD};

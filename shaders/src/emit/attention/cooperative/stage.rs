@@ -2,9 +2,9 @@
 
 use super::super::geometry::Slot;
 use super::super::walk::Walked;
-use super::{Cooperative, FIRST, OWNED, Saved, THREADS, WORD};
-use crate::Part;
+use super::{Cooperative, FIRST, OWNED, THREADS, WORD};
 use crate::wgsl::{float, plus};
+use crate::{Part, Saved};
 
 /// The `lse` of a query that is none, which makes its weights zero.
 const ABSENT: f32 = 1.0e38;
