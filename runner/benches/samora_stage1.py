@@ -9,11 +9,11 @@ decoder. With fewer than twelve blocks the teachers are as small as `--size smal
 import torch
 from torch.nn import functional as F
 
+from samora_stage2 import CHANNELS, PATCH, vit_b
+from training_step import Drawn, main, vit_b_parser
 import denoise
 import mae
 import simclr
-from samora_stage2 import CHANNELS, PATCH, vit_b
-from training_step import Drawn, main, vit_b_parser
 from networks import LEVELS, project, sam_encoder, sam_tokens
 
 HIDDEN, KEPT = 2048, 0.25

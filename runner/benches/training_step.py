@@ -78,7 +78,7 @@ def measure(args, build, objective, batch, precision):
     with torch.no_grad():
         loss_of_all = objective(forward(image))
     trained = [parameter for parameter in parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=args.device == "cuda")
+    optimiser = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=True)
     run = torch.compile(forward) if args.compile else forward
     steps, times, warm = 0, [], None
     while len(times) < args.rounds:

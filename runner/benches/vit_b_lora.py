@@ -95,7 +95,7 @@ def measure(args, untrained, batch, precision, compiled):
     run = torch.compile(network) if compiled else network
     x = numbers("x", (batch, args.tokens, args.dim), 1.0).to(args.device)
     target = numbers("target", (batch, args.tokens, OUTPUTS), 1.0).to(args.device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=args.device == "cuda")
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
     losses, times, warm = [], [], None
     while len(times) < args.rounds:
         begin = time.perf_counter()
