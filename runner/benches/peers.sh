@@ -1,22 +1,30 @@
 #!/bin/sh
-# The workloads `vit_b_lora`, `hsam` and `sam2`, and on a GPU `sam_vit_b_samed`, beside other engines, in turn, so that
-# all share what else the machine does:
+# The workloads of `runner bench` beside other engines, in turn, so that all share what else the machine does: the small
+# ones on the CPU, PyTorch eager and compiled and with as many threads as it takes by itself, or on a GPU those that train
+# the whole network:
 #
 #     PYTHON=python3 sh runner/benches/peers.sh              # small, on the CPU
 #     PYTHON=python3 SIZE=full sh runner/benches/peers.sh    # on an NVIDIA GPU
 #
-# PYTHON has PyTorch and, for ViT-B with a decoder, transformers; BURN_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS,
-# W1_TOKENS, W1_BATCHES and W1_DTYPES (all f32 on the CPU) and print a line for each case. Those that are not set
-# are left out. ROUNDS is 3 unless set.
+# PYTHON has PyTorch, for ViT-B with LoRA and a decoder transformers, and for `predict` nibabel and scipy; BURN_W1,
+# CANDLE_W1 and MEGANEURA_W1 are programs that read W1_BLOCKS, W1_TOKENS, W1_BATCHES and W1_DTYPES (all f32 on the CPU) and
+# print a line for each case. Those that are not set are left out. ROUNDS is 3 unless set.
 set -eu
 cd "$(dirname "$0")/../.."
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 size="${SIZE:-small}"
 cargo build --release --quiet -p samora-runner
 
+samora() {
+    cargo run --release --quiet --bin runner -- "$@"
+}
+
+# With further arguments of `runner bench`.
 runner() {
-    cargo run --release --quiet --bin runner -- \
-        bench "$1" --size "$size" --precision "$2" --tune write || echo "runner $1 $2: failed"
+    workload="$1" precision="$2"
+    shift 2
+    samora bench "$workload" --size "$size" --precision "$precision" --tune write "$@" ||
+        echo "runner $workload $precision: failed"
 }
 
 torch() {
@@ -25,6 +33,11 @@ torch() {
         shift
         "$PYTHON" "runner/benches/$workload.py" "$@" || echo "torch $workload $*: failed"
     fi
+}
+
+both() {
+    torch "$@"
+    torch "$@" --compile
 }
 
 peer() {
@@ -37,6 +50,10 @@ case "$size" in
     small)
         export W1_BLOCKS=2 W1_TOKENS=196 W1_BATCHES=1 W1_ITERS=5 W1_WARMUP=3
         burn_dtypes=f32 meganeura_dtypes=f32
+        unset OMP_NUM_THREADS
+        scans="$(mktemp -d)"
+        trap 'rm -r "$scans"' EXIT
+        samora phantom --layout folder --cases 1 --shape 128,128,16 --out "$scans"
         ;;
     full)
         export W1_BLOCKS=12 W1_TOKENS=1024 W1_BATCHES=1,4,12
@@ -50,12 +67,25 @@ esac
 for round in $(seq "${ROUNDS:-3}"); do
     echo "== round $round"
     if [ "$size" = small ]; then
-        runner vit_b_lora exact
-        torch vit_b_lora --blocks 2 --tokens 196
-        runner hsam exact
-        torch hsam --device cpu --pixels 224 --blocks 2
-        runner sam2 exact
-        torch sam2 --device cpu --pixels 224 --network small
+        for workload in vit_b_lora sam_vit_b_samed samora_stage2 samora_stage1 hsam sam2 predict; do
+            runner "$workload" exact --adapter CPU
+            network="--device cpu --pixels 224 --blocks 2"
+            case "$workload" in
+                vit_b_lora) both vit_b_lora --blocks 2 --tokens 196 ;;
+                sam_vit_b_samed | samora_stage2) both "$workload" $network ;;
+                samora_stage1)
+                    for level in image patch pixel; do
+                        both samora_stage1 --level "$level" --batch 2 $network
+                    done
+                    ;;
+                hsam)
+                    both hsam $network
+                    both hsam --experts $network
+                    ;;
+                sam2) both sam2 --device cpu --pixels 224 --network small ;;
+                predict) both predict "$scans/images/phantom_001.nii.gz" $network ;;
+            esac
+        done
     else
         for workload in vit_b_lora sam_vit_b_samed; do
             for precision in exact split half; do
@@ -77,5 +107,6 @@ for round in $(seq "${ROUNDS:-3}"); do
         done
     fi
     peer "${BURN_W1:-}" "$burn_dtypes"
+    peer "${CANDLE_W1:-}" f32
     peer "${MEGANEURA_W1:-}" "$meganeura_dtypes"
 done

@@ -1,11 +1,9 @@
 """The workload `sam_vit_b_samed` of `runner bench` in PyTorch: the image encoder of `transformers`, LoRA on q and v
 of every block, and the reference mask decoder with nine class tokens.
 
+    python runner/benches/sam_vit_b_samed.py --device cpu --pixels 224 --blocks 2       # --size small
     python runner/benches/sam_vit_b_samed.py --pixels 512 --batch 1 4 12 --precision f32 tf32 bf16
     python runner/benches/sam_vit_b_samed.py --pixels 512 --batch 1 --precision bf16 --compile
-
-Prints the median milliseconds of a training step, its loss read each time; on a GPU also the most memory that was
-allocated.
 """
 
 import torch
@@ -13,7 +11,7 @@ from torch import nn
 from transformers import SamVisionConfig
 from transformers.models.sam.modeling_sam import SamVisionEncoder
 
-from training_step import CLASSES, Drawn, main, parser
+from training_step import CLASSES, Drawn, main, vit_b_parser
 from decoder import decode
 
 DIM, RANK = 768, 4
@@ -49,12 +47,6 @@ def with_decoder(args, rank, decode):
     p = Drawn("mask_decoder", "no_mask_embed")
     forward = lambda image: decode(p, network(image).last_hidden_state)
     return forward, lambda: [*network.parameters(), *p.values()]
-
-
-def vit_b_parser(description):
-    made = parser(description)
-    made.add_argument("--blocks", type=int, help="fewer than twelve, of which the last is global")
-    return made
 
 
 def build(args):

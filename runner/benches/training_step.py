@@ -1,9 +1,15 @@
 """A training step in PyTorch, as the workloads of `runner bench` that are stages have it: parameters and images drawn at
-random, 0.2 cross-entropy + 0.8 Dice over nine classes, AdamW. Used by the scripts beside it."""
+random, 0.2 cross-entropy + 0.8 Dice over nine classes unless a script has another loss, AdamW. Used by the scripts beside
+it.
+
+They print the median milliseconds of a step, its loss read each time, and the most memory: on a GPU what was allocated,
+else what the process held up to then, with Python and PyTorch, which hold 200 to 400 MiB before the first step.
+"""
 
 import argparse
 import math
 import pathlib
+import resource
 import statistics
 import sys
 import time
@@ -20,13 +26,16 @@ WARM_UP = 0.5  # seconds after the first step in which a GPU raises its clocks
 
 
 class Drawn(Parameters):
-    """Parameters in f32 on the default device, those trained in whose names there is one of `trained`."""
+    """Parameters in f32 on the default device, those trained in whose names there is one of `trained`; running statistics
+    are ones."""
 
     def __init__(self, *trained):
         super().__init__(1)
         self.trained = trained
 
     def get(self, name, *shape):
+        if "running_" in name and name not in self:
+            self[name] = torch.ones(shape)
         if name not in self:
             fans = max(math.prod(shape[1:]), 1)
             trained = any(part in name for part in self.trained)
@@ -44,16 +53,32 @@ def loss_of(logits, label):
     return 0.2 * F.cross_entropy(logits, label) + 0.8 * dice
 
 
-def measure(args, build, batch, precision):
+def segmentation(predicted):
+    """The loss of logits, each with its weight, against labels drawn for them."""
+    labels = [torch.randint(CLASSES, (len(logits), *logits.shape[2:])) for _, logits in predicted]
+    return lambda predicted: sum(weight * loss_of(logits, label) for (weight, logits), label in zip(predicted, labels))
+
+
+def most_memory(device):
+    """Since the last call on a GPU."""
+    if device == "cuda":
+        most = torch.cuda.max_memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return f"{most / 2**20:.0f} MiB"
+
+
+def measure(args, build, objective, batch, precision):
     """Prints the median of a training step. `build` makes what computes logits of an image, each with its weight in the
-    loss, and what lists the parameters once that has run."""
+    loss, and what lists the parameters once that has run. `objective` makes the loss from what is computed first."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     forward, parameters = build(args)
     image = torch.randn(batch, 3, args.pixels, args.pixels)
     with torch.no_grad():
-        labels = [torch.randint(CLASSES, (batch, *logits.shape[2:])) for _, logits in forward(image)]
+        loss_of_all = objective(forward(image))
     trained = [parameter for parameter in parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=args.device == "cuda")
+    optimiser = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.1, fused=True)
     run = torch.compile(forward) if args.compile else forward
     steps, times, warm = 0, [], None
     while len(times) < args.rounds:
@@ -61,20 +86,16 @@ def measure(args, build, batch, precision):
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(args.device, torch.bfloat16, enabled=precision == "bf16"):
             predicted = run(image)
-        loss = sum(weight * loss_of(logits, label) for (weight, logits), label in zip(predicted, labels))
+        loss = loss_of_all(predicted)
         loss.backward()
         optimiser.step()
         loss.item()
         steps, warm = steps + 1, warm or time.perf_counter()
         if steps > 3 and begin - warm > WARM_UP:
             times.append((time.perf_counter() - begin) * 1e3)
-    memory = ""
-    if args.device == "cuda":
-        memory = f", {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
-        torch.cuda.reset_peak_memory_stats()
     name = f"torch {torch.__version__} {args.device} {precision}{' compiled' if args.compile else ''}"
     median = statistics.median(times)
-    print(f"{name} {args.pixels} px batch {batch}: {median:.1f} ms{memory}", flush=True)
+    print(f"{name} {args.pixels} px batch {batch}: {median:.1f} ms, {most_memory(args.device)}", flush=True)
 
 
 def parser(description):
@@ -88,9 +109,15 @@ def parser(description):
     return parser
 
 
-def main(parser, build):
+def vit_b_parser(description):
+    made = parser(description)
+    made.add_argument("--blocks", type=int, help="fewer than twelve, of which the last is global")
+    return made
+
+
+def main(parser, build, objective=segmentation):
     args = parser.parse_args()
     torch.set_default_device(args.device)
     for batch in args.batch:
         for precision in args.precision:
-            measure(args, build, batch, precision)
+            measure(args, build, objective, batch, precision)

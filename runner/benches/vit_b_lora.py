@@ -4,8 +4,7 @@
     python runner/benches/vit_b_lora.py --device cuda --batch 1 4 12 --precision f32 tf32 bf16
     python runner/benches/vit_b_lora.py --device cuda --batch 1 --precision bf16 --compile
 
-Prints the first three losses and the median milliseconds of a training step, its loss read each time; on a GPU
-also the most memory that was allocated.
+Prints the first three losses, and what `training_step.py` says.
 """
 
 import argparse
@@ -17,6 +16,8 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from training_step import most_memory
 
 RANK, OUTPUTS, DEVIATION = 4, 9, 0.02
 WARM_UP = 0.5  # seconds after the first step in which a GPU raises its clocks
@@ -94,7 +95,7 @@ def measure(args, untrained, batch, precision, compiled):
     run = torch.compile(network) if compiled else network
     x = numbers("x", (batch, args.tokens, args.dim), 1.0).to(args.device)
     target = numbers("target", (batch, args.tokens, OUTPUTS), 1.0).to(args.device)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=args.device == "cuda")
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
     losses, times, warm = [], [], None
     while len(times) < args.rounds:
         begin = time.perf_counter()
@@ -110,13 +111,9 @@ def measure(args, untrained, batch, precision, compiled):
         warm = warm or time.perf_counter()
         if len(losses) > 3 and begin - warm > WARM_UP:
             times.append((time.perf_counter() - begin) * 1e3)
-    memory = ""
-    if args.device == "cuda":
-        memory = f", {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
-        torch.cuda.reset_peak_memory_stats()
     name = f"torch {torch.__version__} {args.device} {precision}{' compiled' if compiled else ''} batch {batch}"
     losses = ", ".join(f"{loss:.6f}" for loss in losses[:3])
-    print(f"{name}: {statistics.median(times):.1f} ms{memory}; losses {losses}", flush=True)
+    print(f"{name}: {statistics.median(times):.1f} ms, {most_memory(args.device)}; losses {losses}", flush=True)
 
 
 def main():

@@ -16,7 +16,7 @@ import mae
 import simclr
 from decoder import decode, decode_twice
 from hiera import sam2_encoder
-from networks import Parameters, sam_encoder
+from networks import Parameters, project, sam_encoder
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 STEPS, BATCHES, WARM_UP, SIZE = 100, 4, 25, 20
@@ -63,11 +63,6 @@ def write(name, base, trained, make_batch, loss_of):
 def expert(level):
     parts = f".experts.{level}.", f".{level}_scale", "projector.", "denoise_decoder."
     return lambda name: any(part in name for part in parts) and "running_" not in name
-
-
-def project(p, x, out, hidden=24):
-    x = F.gelu(p.norm("projector.1", p.linear("projector.0", x, hidden), 1e-5))
-    return p.linear("projector.3", x, out)
 
 
 def scene(random, count, size=SIZE, patches=5):

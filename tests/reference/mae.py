@@ -13,7 +13,7 @@ def encode(p, image, ids_keep, patch=4, dim=16, depth=2, heads=2):
     """[batch, 1 + m, dim] of the patches `ids_keep` [batch, m]."""
     weight = p.get("patch_embed.proj.weight", dim, 3, patch, patch)
     x = F.conv2d(image, weight, p.get("patch_embed.proj.bias", dim), stride=patch)
-    positions = sincos(dim, x.shape[-1])
+    positions = sincos(dim, x.shape[-1]).to(x.dtype)
     x = x.flatten(2).transpose(1, 2) + positions[1:]
     x = x.gather(1, ids_keep[..., None].expand(-1, -1, dim))
     x = torch.cat([(p.get("cls_token", 1, 1, dim) + positions[:1]).expand(len(x), -1, -1), x], 1)

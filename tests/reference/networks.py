@@ -48,7 +48,7 @@ def windows(x, grid, window):
     inside = x.new_ones(1, grid, grid, 1)
 
     def cut(t):
-        t = F.pad(t, (0, 0, 0, pad, 0, pad))
+        t = F.pad(t, (0, 0, 0, pad, 0, pad)) if pad else t
         t = t.reshape(t.shape[0], many, window, many, window, t.shape[-1]).permute(0, 1, 3, 2, 4, 5)
         return t.reshape(-1, window * window, t.shape[-1])
 
@@ -137,8 +137,14 @@ def neck(p, x, out):
     return p.norm2d("image_encoder.neck.3", x)
 
 
-def sam_encoder(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5), out=16):
+def sam_encoder(p, image, mode, out=16, **sizes):
     """Features [b, out, grid, grid], and the tokens [b, grid², dim] before the neck."""
+    x = sam_tokens(p, image, mode, **sizes)
+    grid = math.isqrt(x.shape[1])
+    return neck(p, x.reshape(-1, grid, grid, x.shape[2]).permute(0, 3, 1, 2), out), x
+
+
+def sam_tokens(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 5), mlp_ratio=2, rank=2):
     weight = p.get("image_encoder.patch_embed.proj.weight", dim, 3, patch, patch)
     x = F.conv2d(image, weight, p.get("image_encoder.patch_embed.proj.bias", dim), stride=patch)
     grid = x.shape[-1]
@@ -152,19 +158,25 @@ def sam_encoder(p, image, mode, patch=4, dim=16, heads=2, windows_of_blocks=(3, 
 
         def attend(q, k, v):
             q, k, v = (split_heads(t, heads) for t in (q, k, v))
-            scores = q @ k.transpose(-1, -2) / math.sqrt(dim // heads)
             places = q.reshape(*q.shape[:2], window, window, -1)
             relative = (torch.einsum("bhyxc,ykc->bhyxk", places, by_height)[..., :, None]
                         + torch.einsum("bhyxc,xkc->bhyxk", places, by_width)[..., None, :])
-            scores = scores + relative.reshape(scores.shape)
-            return unwindow(merge_heads(scores.softmax(-1) @ v), grid, window)
+            relative = relative.reshape(*q.shape[:3], window * window)
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=relative)
+            return unwindow(merge_heads(attended), grid, window)
 
         y, _ = windows(p.norm(f"{block}.norm1", x, 1e-6), grid, window)
         qkv = p.linear(f"{block}.attn.qkv", y, 3 * dim).split(dim, -1)
-        x = x + with_experts(p, block, mode, y, *qkv, attend, heads, grid, window)
-        y = p.linear(f"{block}.mlp.lin1", p.norm(f"{block}.norm2", x, 1e-6), 2 * dim)
+        x = x + with_experts(p, block, mode, y, *qkv, attend, heads, grid, window, rank)
+        y = p.linear(f"{block}.mlp.lin1", p.norm(f"{block}.norm2", x, 1e-6), mlp_ratio * dim)
         x = x + p.linear(f"{block}.mlp.lin2", F.gelu(y), dim)
-    return neck(p, x.reshape(-1, grid, grid, dim).permute(0, 3, 1, 2), out), x
+    return x
+
+
+def project(p, x, out, hidden=24):
+    """The student's features in a teacher's width."""
+    x = F.gelu(p.norm("projector.1", p.linear("projector.0", x, hidden), 1e-5))
+    return p.linear("projector.3", x, out)
 
 
 def conv_bn(p, name, x, out, kernel, stride=1, depthwise=False):
