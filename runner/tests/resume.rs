@@ -52,30 +52,37 @@ const HSAM: &str = r#"
     Evaluate(name: "test", model: "finetune", batch: 4, overlays: 1),
 "#;
 
+/// The processor, by part of its name.
+const CPU: &str = "cpu";
 /// Longest time a stage may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-fn start(folder: &Path, out: &str) -> Child {
+fn start(folder: &Path, out: &str, adapter: &str) -> Child {
     tiny::run(folder, out)
+        .args(["--adapter", adapter])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-fn finish(folder: &Path, out: &str) {
-    let run = tiny::run(folder, out).output().unwrap();
+fn finish(folder: &Path, out: &str, adapter: &str) {
+    let run = tiny::run(folder, out)
+        .args(["--adapter", adapter])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}");
 }
 
 /// Stops a run with `signal` as soon as it has logged a step of `stage`. Returns how
 /// it ended.
-fn stop_in(folder: &Path, out: &str, stage: &str, signal: &str) -> ExitStatus {
+fn stop_in(folder: &Path, stage: &str, signal: &str, adapter: &str) -> ExitStatus {
+    let out = "stopped";
     let log = folder.join(out).join("events.jsonl");
     // Steps logged by an earlier run, if any.
     fs::remove_file(&log).ok();
-    let mut run = start(folder, out);
+    let mut run = start(folder, out, adapter);
     let logged = format!("\"stage\":\"{stage}\"");
     let begun = Instant::now();
     while !fs::read_to_string(&log)
@@ -117,34 +124,43 @@ fn stopping_in_every_stage_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     tiny::write(folder, "adapter: Experts(rank: 2)", ALL_KINDS);
-    finish(folder, "whole");
+    finish(folder, "whole", CPU);
     for stage in STAGES {
-        let status = stop_in(folder, "stopped", stage, "-KILL");
+        let status = stop_in(folder, stage, "-KILL", CPU);
         assert_eq!(status.signal(), Some(9), "{stage}: {status}");
         // The state is saved every few seconds, or on an interruption: these stages go on from it.
         if ["simclr", "pixel", "finetune"].contains(&stage) {
-            let status = stop_in(folder, "stopped", stage, "-INT");
+            let status = stop_in(folder, stage, "-INT", CPU);
             assert_eq!(status.code(), Some(130), "{stage}: {status}");
             let state = format!("stopped/checkpoints/{stage}.state.safetensors");
             assert!(folder.join(state).exists(), "{stage}");
         }
     }
-    finish(folder, "stopped");
+    finish(folder, "stopped", CPU);
     assert_same(folder, &STAGES);
 }
 
 #[test]
 fn stopping_changes_nothing_of_what_h_sam_draws() {
+    let found = samora_engine::devices();
+    let adapter = found.iter().position(|device| device.gpu.is_some());
+    let adapter = adapter.expect("an adapter of Vulkan, Metal or DX12");
+    for device in [CPU, &adapter.to_string()] {
+        h_sam_resumes(device);
+    }
+}
+
+fn h_sam_resumes(device: &str) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     tiny::write(folder, "adapter: Lora(rank: 2), decoder: HSam", HSAM);
-    finish(folder, "whole");
+    finish(folder, "whole", device);
     let log = fs::read_to_string(folder.join("whole/events.jsonl")).unwrap();
     assert!(log.matches("\"stage\":\"finetune\"").count() > 2, "{log}");
     for (signal, code) in [("-KILL", None), ("-INT", Some(130)), ("-INT", Some(130))] {
-        let status = stop_in(folder, "stopped", "finetune", signal);
+        let status = stop_in(folder, "finetune", signal, device);
         assert_eq!(status.code(), code, "{status}");
     }
-    finish(folder, "stopped");
+    finish(folder, "stopped", device);
     assert_same(folder, &["encoder", "finetune"]);
 }

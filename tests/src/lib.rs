@@ -6,10 +6,11 @@ pub mod host;
 pub mod naga_check;
 pub mod training;
 
+use std::num::NonZero;
 use std::sync::OnceLock;
 
-use samora_engine::DeviceOptions;
 use samora_engine::gpu::Device;
+use samora_engine::{DeviceOptions, native};
 use samora_shaders::Caps;
 
 /// The adapter whose shaders are tested: `SAMORA_ADAPTER` (part of a name), else the first GPU, else one that is
@@ -27,6 +28,27 @@ pub fn device() -> &'static Device {
             ..Default::default()
         })
         .unwrap_or_else(|e| panic!("{e}"))
+    })
+}
+
+/// The processor, and the adapter of [`device`] as users open it.
+///
+/// # Panics
+/// When one does not open.
+#[allow(clippy::panic)]
+pub fn devices() -> &'static [samora_engine::Device; 2] {
+    static DEVICES: OnceLock<[samora_engine::Device; 2]> = OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let options = DeviceOptions {
+            adapter: std::env::var("SAMORA_ADAPTER").ok(),
+            ..Default::default()
+        };
+        let processor = native::Device::new(NonZero::new(2)).unwrap_or_else(|e| panic!("{e}"));
+        let adapter = Device::open(&options).unwrap_or_else(|e| panic!("{e}"));
+        [
+            samora_engine::Device::Native(processor),
+            samora_engine::Device::Gpu(Box::new(adapter)),
+        ]
     })
 }
 

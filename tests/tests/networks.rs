@@ -1,9 +1,8 @@
-//! What each stage trains, forward and backward on the adapter, against the graph's own reference.
+//! What each stage trains, forward and backward on the processor and the adapter, against the graph's own reference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, HashMap};
 
-use samora_engine::gpu::Program;
 use samora_engine::models::hsam::{Noise, decode_twice, hsam_loss};
 use samora_engine::models::mae::{self, MaeConfig, Masking};
 use samora_engine::models::sam::{
@@ -16,9 +15,9 @@ use samora_engine::models::simclr::{self, SimclrConfig};
 use samora_engine::nn::loss::{cross_entropy, dice_loss};
 use samora_engine::nn::{HlAttn, HlAttnMode, Level, Statistics};
 use samora_engine::{
-    DType, Graph, Init, Planning, Remat, SourceKind, Tensor, Value, cpu, differentiate, plan,
+    DType, Graph, Init, Program, Remat, SourceKind, Tensor, Value, cpu, differentiate, plan,
 };
-use samora_tests::device;
+use samora_tests::devices;
 
 /// Two blocks on 5×5 tokens, one in 3×3 windows that overhang, one global.
 fn sam() -> SamConfig {
@@ -96,19 +95,21 @@ fn compare(policies: &[Remat], build: impl Fn(&mut Graph) -> Value, trains: impl
         }
         let feeds = feeds(&g);
         let want = cpu::evaluate(&g, &feeds, &wanted).unwrap();
-        let planned = plan(&g, &wanted, Planning::exact(true)).unwrap();
         let parameters: BTreeMap<String, Tensor> = feeds.clone().into_iter().collect();
-        let mut program = Program::new(device(), &g, planned, &parameters).unwrap();
         let inputs: Vec<(&str, &Tensor)> = g
             .sources()
             .iter()
             .filter(|s| matches!(s.kind, SourceKind::Input))
             .map(|s| (s.name.as_str(), &feeds[&s.name]))
             .collect();
-        program.step(&inputs).unwrap();
-        for ((label, value), want) in labels.iter().zip(&wanted).zip(&want) {
-            let got = program.read(*value).unwrap();
-            assert_close(label, &got, want);
+        for device in devices() {
+            let planned = plan(&g, &wanted, device.planning(true)).unwrap();
+            let mut program = Program::new(device, &g, planned, &parameters).unwrap();
+            program.step(&inputs).unwrap();
+            for ((label, value), want) in labels.iter().zip(&wanted).zip(&want) {
+                let got = program.read(*value).unwrap();
+                assert_close(label, &got, want);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use samora_shaders::{Caps, Products};
 
-use super::textures::height;
+use super::texels::height;
 use crate::device_info::{DeviceInfo, pick};
 use crate::fuse::{LEAST_BINDINGS, MAX_BINDINGS};
 use crate::{Error, Result};

@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 mod device;
+mod memory;
 mod pins;
 mod pipeline;
 mod profile;
@@ -12,6 +13,7 @@ mod source;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod texels;
 mod textures;
 mod tuning;
 mod upload;

@@ -45,19 +45,22 @@ pub(super) fn allocate(
     Ok((buffers, input_bytes))
 }
 
-/// Allocates what the sources and slots of a plan need, and frees it again.
-///
-/// # Errors
-/// A buffer the adapter cannot bind or allocate.
-pub(super) fn try_allocate(device: &Device, graph: &Graph, plan: &Plan) -> Result<()> {
-    let sources = graph.sources().iter().enumerate().map(|(i, source)| {
-        let len = graph.ty(source.value).len();
-        let halves = plan.half_sources.contains(&i);
-        device.buffer(&source.name, if halves { len.div_ceil(2) } else { len })
-    });
-    let slots = plan.slots.iter().enumerate();
-    let slots = slots.map(|(i, len)| device.buffer(slot_label(plan.steps.iter(), i), *len));
-    let held: Vec<wgpu::Buffer> = sources.chain(slots).collect::<Result<_>>()?;
-    drop(held);
-    device.wait()
+impl Device {
+    /// Fails where a program of this plan would not find the memory it needs. What it needs is allocated and
+    /// freed again: drivers do not tell how much there is.
+    ///
+    /// # Errors
+    /// A buffer the adapter cannot bind or allocate.
+    pub fn holds(&self, graph: &Graph, plan: &Plan) -> Result<()> {
+        let sources = graph.sources().iter().enumerate().map(|(i, source)| {
+            let len = graph.ty(source.value).len();
+            let halves = plan.half_sources.contains(&i);
+            self.buffer(&source.name, if halves { len.div_ceil(2) } else { len })
+        });
+        let slots = plan.slots.iter().enumerate();
+        let slots = slots.map(|(i, len)| self.buffer(slot_label(plan.steps.iter(), i), *len));
+        let held: Vec<wgpu::Buffer> = sources.chain(slots).collect::<Result<_>>()?;
+        drop(held);
+        self.wait()
+    }
 }

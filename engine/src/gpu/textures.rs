@@ -9,28 +9,11 @@ use std::collections::HashMap;
 use samora_shaders::TEXTURE_WIDTH;
 
 use super::device::Device;
+use super::texels::{ROW_BYTES, height, rows};
 use crate::Place;
 
 /// Bytes of all textures of a program, unless a single kernel needs more.
 pub(super) const BYTES: u64 = 2 << 30;
-/// Bytes of a row of four numbers in each texel.
-const ROW_BYTES: u64 = 16 * TEXTURE_WIDTH as u64;
-
-/// Bytes of a buffer of so many numbers that ends with a row.
-pub(super) fn padded(len: usize) -> u64 {
-    u64::from(rows(len)) * ROW_BYTES
-}
-
-fn rows(len: usize) -> u32 {
-    len.div_ceil(4 * TEXTURE_WIDTH).max(1) as u32
-}
-
-/// Height of the texture for so many numbers: odd and at least three, because Mesa compiles a kernel anew for
-/// textures whose height is a power of two and for others.
-pub(super) fn height(len: usize) -> u32 {
-    rows(len).next_multiple_of(2) + 1
-}
-
 /// A texture with room for a buffer.
 #[derive(Debug)]
 pub(super) struct Texture {

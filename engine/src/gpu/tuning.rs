@@ -13,7 +13,7 @@ use super::pins::Pins;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
 use crate::options::Tune;
-use crate::{Result, Step};
+use crate::{Graph, Plan, Result, Schedule, Step};
 
 /// A measurement takes so many rounds, through all variants in turn.
 const ROUNDS: usize = 3;
@@ -139,6 +139,21 @@ impl Tuning {
             });
         }
         self.pins.save()
+    }
+}
+
+impl Device {
+    /// Schedules a plan: chooses each step's kernel among those that compute the same.
+    ///
+    /// # Errors
+    /// The file that names variants cannot be read or written.
+    pub fn schedule(&self, graph: &Graph, plan: Plan) -> Result<Schedule> {
+        let mut tuning = Tuning::load(self)?;
+        let schedule = Schedule::new(graph, plan, |step| -> Result<_> {
+            Ok(Some(tuning.choose(self, step)))
+        })?;
+        tuning.save(self)?;
+        Ok(schedule)
     }
 }
 

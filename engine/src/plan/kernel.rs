@@ -7,7 +7,7 @@ use samora_shaders::{
     RowsOutput, Tokens,
 };
 
-use super::{Bound, Place, Step};
+use super::types::{Bound, Place, Step};
 use crate::fuse::{Group, merge};
 use crate::lower::{Body, Buffer, Lowered};
 use crate::{DType, Graph, Phase};

@@ -1,6 +1,6 @@
 //! What an adapter offers, and what of it a plan needs.
 
-use super::{Plan, Planning};
+use super::types::{Plan, Planning};
 use crate::schedule::slot_label;
 use crate::{Error, Graph, Result};
 

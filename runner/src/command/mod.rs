@@ -56,10 +56,24 @@ fn open_device(args: &DeviceArgs, precision: Precision) -> Result<Device> {
         "processor" => eprintln!("adapter: {name} ({backend}, {driver}); no GPU is in use"),
         _ => eprintln!("adapter: {name} ({kind}, {backend})"),
     }
+    if *kind == "processor" && args.adapter.is_none() && has_gpu() {
+        eprintln!(
+            "warning: this machine has a GPU, but no Vulkan driver for it; on Debian or Ubuntu install libvulkan1 and \
+             mesa-vulkan-drivers (AMD, Intel) or NVIDIA's driver"
+        );
+    }
     if *kind == "software" {
         eprintln!("warning: this adapter is software; `--adapter cpu` is several times as fast");
     }
     Ok(device)
+}
+
+/// Whether Linux shows a GPU, whatever can use it.
+fn has_gpu() -> bool {
+    let devices = std::fs::read_dir("/dev/dri").into_iter().flatten();
+    let mut names = devices.flatten().map(|entry| entry.file_name());
+    let renders = names.any(|name| name.to_string_lossy().starts_with("renderD"));
+    renders || Path::new("/dev/nvidia0").exists()
 }
 
 /// The user's cache folder, where kernels that passed the self-test are remembered.

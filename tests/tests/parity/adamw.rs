@@ -1,11 +1,10 @@
 //! AdamW with weight decay and SAMed's schedule against `torch.optim` (`adamw.py`).
 
-use samora_engine::gpu::Program;
 use samora_engine::nn::linear;
 use samora_engine::nn::loss::mse;
 use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, minimise};
-use samora_engine::{Graph, Planning, Value, plan};
-use samora_tests::device;
+use samora_engine::{Graph, Program, Value, plan};
+use samora_tests::devices;
 
 use super::{assert_close, fixture};
 
@@ -40,14 +39,17 @@ fn adamw_takes_pytorchs_steps() {
         let tensor = reference[&format!("start.{n}")].clone();
         (format!("model.{n}"), tensor)
     });
-    let planned = plan(&g, &[loss], Planning::exact(true)).unwrap();
-    let mut program = Program::new(device(), &g, planned, &start.into()).unwrap();
-    for step in 0..6 {
-        program.step(&[]).unwrap();
-        for name in ["weight", "bias"] {
-            let got = program.tensor(&format!("model.{name}")).unwrap();
-            let want = &reference[&format!("after{step}.{name}")];
-            assert_close(&format!("{name} after step {step}"), &got, want, 1e-6);
+    let start = start.into();
+    for device in devices() {
+        let planned = plan(&g, &[loss], device.planning(true)).unwrap();
+        let mut program = Program::new(device, &g, planned, &start).unwrap();
+        for step in 0..6 {
+            program.step(&[]).unwrap();
+            for name in ["weight", "bias"] {
+                let got = program.tensor(&format!("model.{name}")).unwrap();
+                let want = &reference[&format!("after{step}.{name}")];
+                assert_close(&format!("{name} after step {step}"), &got, want, 1e-6);
+            }
         }
     }
 }

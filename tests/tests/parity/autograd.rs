@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use samora_engine::{Graph, Remat, Tensor, Value, differentiate};
 
-use super::{assert_all_fed, both, difference, error};
+use super::{assert_all_fed, everywhere, difference, error};
 
 /// Of outputs, as a part of the largest element of each.
 const OUTPUTS: f64 = 1e-4;
@@ -39,7 +39,7 @@ pub(super) fn assert_autograds(
         .iter()
         .flat_map(|name| feeds[&format!("grad.{name}")].as_f32())
         .fold(0.0f64, |m, x| m.max(f64::from(x.abs())));
-    for got in both(g, feeds, &wanted) {
+    for got in everywhere(g, feeds, &wanted) {
         let (got_outputs, got_gradients) = got.split_at(outputs.len());
         let mut worst = 0.0f64;
         for ((output, _), got) in outputs.iter().zip(got_outputs) {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use samora_engine::gpu::Program;
 use samora_engine::models::hsam::{Noise, decode_twice, hsam_loss};
 use samora_engine::models::mae::{self, MaeConfig};
 use samora_engine::models::sam::{
@@ -17,8 +16,8 @@ use samora_engine::models::simclr::{self, SimclrConfig};
 use samora_engine::nn::loss::segmentation;
 use samora_engine::nn::{HlAttn, Level, Statistics};
 use samora_engine::optim::{Backward, OptimConfig, PolyLength, Rule, Schedule, epoch, minimise};
-use samora_engine::{Graph, Planning, Tensor, Value, plan};
-use samora_tests::device;
+use samora_engine::{Graph, Program, Tensor, Value, plan};
+use samora_tests::devices;
 
 use super::gradients::{small_sam, small_sam2};
 use super::{assert_all_fed, fixture};
@@ -73,20 +72,22 @@ fn check(
         Backward::default(),
     );
     g.check().unwrap();
-    let planned = plan(&g, &[loss], Planning::exact(true)).unwrap();
-    let mut program = Program::new(device(), &g, planned, &reference.tensors).unwrap();
-    let off = (0..want.len()).map(|step| {
-        let batch = batches[step % BATCHES].iter();
-        let inputs: Vec<(&str, &Tensor)> = batch.map(|(n, t)| (n.as_str(), t)).collect();
-        program.step(&inputs).unwrap();
-        let got = program.read(loss).unwrap().at(0);
-        let off = (got - want.at(step)).abs() / want.at(step).abs();
-        assert!(off <= TOLERANCE, "{name}: step {step} is off by {off:e}");
-        off
-    });
-    let worst = off.fold(0.0, f64::max);
-    let steps = want.len();
-    println!("{name}, losses of {steps} steps: {worst:.1e} of at most {TOLERANCE:.0e}");
+    for device in devices() {
+        let planned = plan(&g, &[loss], device.planning(true)).unwrap();
+        let mut program = Program::new(device, &g, planned, &reference.tensors).unwrap();
+        let off = (0..want.len()).map(|step| {
+            let batch = batches[step % BATCHES].iter();
+            let inputs: Vec<(&str, &Tensor)> = batch.map(|(n, t)| (n.as_str(), t)).collect();
+            program.step(&inputs).unwrap();
+            let got = program.read(loss).unwrap().at(0);
+            let off = (got - want.at(step)).abs() / want.at(step).abs();
+            assert!(off <= TOLERANCE, "{name}: step {step} is off by {off:e}");
+            off
+        });
+        let worst = off.fold(0.0, f64::max);
+        let steps = want.len();
+        println!("{name}, losses of {steps} steps: {worst:.1e} of at most {TOLERANCE:.0e}");
+    }
 }
 
 fn expert(level: Level) -> (Adapter, impl Fn(&str) -> bool) {

@@ -18,10 +18,9 @@ mod teachers;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use samora_engine::gpu::Program;
 use samora_engine::weights::Weights;
-use samora_engine::{Graph, Planning, SourceKind, Tensor, Value, cpu, plan};
-use samora_tests::device;
+use samora_engine::{Graph, Program, SourceKind, Tensor, Value, cpu, plan};
+use samora_tests::devices;
 
 /// A file that a script in `tests/reference` made.
 fn fixture(name: &str) -> Weights {
@@ -29,28 +28,39 @@ fn fixture(name: &str) -> Weights {
     Weights::read(&folder.join(format!("{name}.safetensors"))).unwrap()
 }
 
-/// Values on the adapter under test, with parameters and inputs by name.
-fn on_adapter(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> Vec<Tensor> {
+/// Values on the processor and on the adapter under test, with parameters and inputs by name.
+fn on_devices(
+    g: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    wanted: &[Value],
+) -> [Vec<Tensor>; 2] {
     g.check().unwrap();
-    let planned = plan(g, wanted, Planning::exact(true)).unwrap();
-    let mut program = Program::new(device(), g, planned, feeds).unwrap();
-    let inputs: Vec<(&str, &Tensor)> = g
-        .sources()
-        .iter()
-        .filter(|s| matches!(s.kind, SourceKind::Input))
-        .map(|s| (s.name.as_str(), &feeds[&s.name]))
-        .collect();
-    program.step(&inputs).unwrap();
-    let read = |value: &Value| program.read(*value).unwrap();
-    wanted.iter().map(read).collect()
+    devices().each_ref().map(|device| {
+        let planned = plan(g, wanted, device.planning(true)).unwrap();
+        let mut program = Program::new(device, g, planned, feeds).unwrap();
+        let inputs: Vec<(&str, &Tensor)> = g
+            .sources()
+            .iter()
+            .filter(|s| matches!(s.kind, SourceKind::Input))
+            .map(|s| (s.name.as_str(), &feeds[&s.name]))
+            .collect();
+        program.step(&inputs).unwrap();
+        let read = |value: &Value| program.read(*value).unwrap();
+        wanted.iter().map(read).collect()
+    })
 }
 
-/// Values by the engine's own reference, and on the adapter.
-fn both(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> [Vec<Tensor>; 2] {
+/// Values by the engine's own reference, and on both devices.
+fn everywhere(
+    g: &Graph,
+    feeds: &BTreeMap<String, Tensor>,
+    wanted: &[Value],
+) -> [Vec<Tensor>; 3] {
     g.check().unwrap();
     let map: HashMap<String, Tensor> = feeds.clone().into_iter().collect();
     let host = cpu::evaluate(g, &map, wanted).unwrap();
-    [host, on_adapter(g, feeds, wanted)]
+    let [processor, adapter] = on_devices(g, feeds, wanted);
+    [host, processor, adapter]
 }
 
 /// Every parameter of the graph is among the feeds, so that none is drawn.

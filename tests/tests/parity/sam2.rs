@@ -11,7 +11,7 @@ use samora_engine::models::sam2::{
 use samora_engine::weights::{Decoder, Import, Weights, fit};
 use samora_engine::{DType, Graph, Tensor, Value};
 
-use super::{assert_all_fed, assert_close, both, fixture, on_adapter};
+use super::{assert_all_fed, assert_close, everywhere, fixture, on_devices};
 
 /// Of features, qualities and scores, as a part of the largest.
 const TOLERANCE: f64 = 1e-4;
@@ -198,8 +198,8 @@ fn check(case: &str, file: &str, config: &Sam2Config, step: usize, on_host: bool
     let values = compared.values();
     let start = Instant::now();
     let all = match on_host {
-        true => both(g, &feeds, &values).to_vec(),
-        false => vec![on_adapter(g, &feeds, &values)],
+        true => everywhere(g, &feeds, &values).to_vec(),
+        false => on_devices(g, &feeds, &values).to_vec(),
     };
     println!("{case}: planned, loaded and run in {:.1?}", start.elapsed());
     for got in all {

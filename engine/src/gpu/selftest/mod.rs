@@ -7,6 +7,7 @@
 //! A software adapter compiles a kernel when it first runs, one at a time on each device. New kernels
 //! are therefore tested on several devices at once; the driver's cache on disk passes them on.
 
+mod candidate;
 mod inputs;
 mod judge;
 mod testable;
@@ -17,15 +18,14 @@ mod wrong;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use samora_shaders::{Kernel, Shader};
-
+pub(super) use candidate::Candidate;
 pub use testable::testable;
 pub(super) use trial::Trial;
 
 use super::cache::{CacheFile, digest, identity};
 use super::device::Device;
 use super::pipeline::pipeline;
-use crate::{Error, Result, Step};
+use crate::{Error, Result};
 
 /// Devices used at most.
 const WORKERS: usize = 8;
@@ -123,27 +123,7 @@ fn parse(text: &str) -> BTreeSet<u64> {
         .collect()
 }
 
-/// A kernel of a schedule.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate<'a> {
-    pub(super) shader: &'a Shader,
-    pub(super) kernel: &'a Kernel,
-    /// Label of its step in the plan.
-    pub(super) label: &'a str,
-    /// Elements of each binding.
-    pub(super) lens: Vec<usize>,
-}
-
-impl<'a> Candidate<'a> {
-    pub(super) fn new(step: &'a Step, shader: &'a Shader) -> Self {
-        Self {
-            shader,
-            kernel: &step.kernel,
-            label: &step.label,
-            lens: step.lens(),
-        }
-    }
-
+impl Candidate<'_> {
     fn test(&self, device: &Device, pipeline: &wgpu::ComputePipeline) -> Result<()> {
         let trial = Trial::new(device, self)?;
         trial.run(self.shader, pipeline, 1)?;

@@ -3,7 +3,7 @@
 use samora_shaders::reference::Words;
 use samora_shaders::{Caps, Products, emit};
 
-use super::Candidate;
+use super::candidate::Candidate;
 use super::inputs::{inputs, is_read};
 use super::trial::expected;
 use crate::{Error, Result, Step};

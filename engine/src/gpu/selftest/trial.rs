@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use samora_shaders::reference::Words;
 use samora_shaders::{BufferType, Kernel, Products, Shader};
 
-use super::Candidate;
+use super::candidate::Candidate;
 use super::inputs::{inputs, is_read};
 use super::judge::Expected;
 use crate::gpu::device::Device;
