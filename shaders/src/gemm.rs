@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Binding, Expr, Leaf, Output, View};
+use crate::{Access, Binding, Expr, Leaf, Output, View};
 
 /// `acc[b, m, n] = Σ_k A[b, m, k]·B[b, k, n]`, then the epilogue expression at the linear element
 /// `i = (b·M + m)·N + n`.
@@ -31,12 +31,15 @@ pub struct Gemm {
 }
 
 /// A matrix operand: a buffer seen through any strided view (so NN, NT, TN and broadcast batches).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operand {
     /// Index into the bindings.
     pub buffer: usize,
     /// Batch dimensions (possibly several, possibly stride 0), then the two matrix dimensions.
     pub view: View,
+    /// Where the view's elements are not the buffer's: how element `i` of the view's buffer is found, such as windows of
+    /// an image. Emission has no way for it; devices that run descriptions do.
+    pub access: Option<Access>,
 }
 
 /// How the result is tiled.

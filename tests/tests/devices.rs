@@ -90,7 +90,7 @@ fn agree(case: &Case) {
     let processor = native::Device::new(NonZero::new(2)).unwrap();
     let graph = &case.graph;
     let planned = |planning: Planning| plan(graph, &case.wanted, planning).unwrap();
-    let exact = planned(Planning::exact(true));
+    let exact = planned(processor.planning(true));
     let mut native = native::Program::new(&processor, graph, exact, &case.tensors).unwrap();
     let of_adapter = planned(device().planning(true));
     let mut shaders = gpu::Program::new(device(), graph, of_adapter, &case.tensors).unwrap();

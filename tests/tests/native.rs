@@ -7,9 +7,7 @@ use std::sync::OnceLock;
 
 use samora_engine::native::{Device, Program};
 use samora_engine::ops::cases::{CaseGraph, cases, feeds};
-use samora_engine::{
-    DType, Error, Graph, Init, Planning, Remat, Tensor, Value, cpu, differentiate, plan,
-};
+use samora_engine::{DType, Error, Graph, Init, Remat, Tensor, Value, cpu, differentiate, plan};
 use samora_tests::cases::{compare, parameters};
 use samora_tests::training::Training;
 
@@ -27,7 +25,7 @@ fn with_threads(threads: usize) -> Device {
 
 /// Everything wanted of a case after one step.
 fn run(device: &Device, built: &CaseGraph, wanted: &[Value], fuse: bool) -> Vec<Tensor> {
-    let planned = plan(&built.graph, wanted, Planning::exact(fuse)).expect("a plan");
+    let planned = plan(&built.graph, wanted, device.planning(fuse)).expect("a plan");
     let parameters = parameters(&built.graph);
     let mut program = Program::new(device, &built.graph, planned, &parameters).expect("a program");
     let feeds = feeds();
@@ -70,7 +68,7 @@ fn any_number_of_threads_gives_the_same_bytes_in_every_case() {
 
 /// Losses, parameters and state of a few training steps.
 fn train(device: &Device, training: &Training) -> Vec<Tensor> {
-    let planned = plan(&training.graph, &[training.loss], Planning::exact(true)).unwrap();
+    let planned = plan(&training.graph, &[training.loss], device.planning(true)).unwrap();
     let parameters = training.parameters();
     let mut program = Program::new(device, &training.graph, planned, &parameters).unwrap();
     let mut all = Vec::new();
@@ -125,7 +123,7 @@ fn large_kernels_agree_with_the_reference_on_any_number_of_threads() {
     assert_eq!(wanted.len(), 5);
     let want = cpu::evaluate(&g, &feeds(), &wanted).unwrap();
     let results = [1, 2, 5].map(|threads| {
-        let planned = plan(&g, &wanted, Planning::exact(true)).unwrap();
+        let planned = plan(&g, &wanted, device().planning(true)).unwrap();
         let device = with_threads(threads);
         let mut program = Program::new(&device, &g, planned, &parameters(&g)).unwrap();
         program.step(&[]).unwrap();
@@ -153,7 +151,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let rows = g.sum(rows, &[1]);
     let y = g.add(x, rows);
     let program = |parameters| {
-        let planned = plan(&g, &[y], Planning::exact(true)).unwrap();
+        let planned = plan(&g, &[y], device().planning(true)).unwrap();
         Program::new(device(), &g, planned, &parameters)
     };
     let named = |error: Error, name: &str, part: &str| {

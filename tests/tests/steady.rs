@@ -4,7 +4,7 @@
 use std::alloc::System;
 use std::num::NonZero;
 
-use samora_engine::{Planning, Remat, Tensor, native, plan};
+use samora_engine::{Remat, Tensor, native, plan};
 use samora_tests::training::Training;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -19,7 +19,7 @@ const QUEUES: usize = 64 << 10;
 fn steps_on_the_processor_allocate_nothing() {
     let device = native::Device::new(NonZero::new(2)).unwrap();
     let training = Training::new(Remat::None, |_| true);
-    let planned = plan(&training.graph, &[training.loss], Planning::exact(true)).unwrap();
+    let planned = plan(&training.graph, &[training.loss], device.planning(true)).unwrap();
     let parameters = training.parameters();
     let mut program = native::Program::new(&device, &training.graph, planned, &parameters).unwrap();
     let inputs = training.inputs(0);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use samora_shaders::{Shader, emit, variants};
+use samora_shaders::{Kernel, Shader, emit, variants};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{CacheFile, digest, identity};
@@ -13,7 +13,7 @@ use super::pins::Pins;
 use super::pipeline::pipeline;
 use super::selftest::{Candidate, Trial};
 use crate::options::Tune;
-use crate::{Graph, Plan, Result, Schedule, Step};
+use crate::{Error, Graph, Plan, Result, Schedule, Step};
 
 /// A measurement takes so many rounds, through all variants in turn.
 const ROUNDS: usize = 3;
@@ -146,11 +146,15 @@ impl Device {
     /// Schedules a plan: chooses each step's kernel among those that compute the same.
     ///
     /// # Errors
-    /// The file that names variants cannot be read or written.
+    /// A plan for a processor, or the file that names variants cannot be read or written.
     pub fn schedule(&self, graph: &Graph, plan: Plan) -> Result<Schedule> {
         let mut tuning = Tuning::load(self)?;
-        let schedule = Schedule::new(graph, plan, |step| -> Result<_> {
-            Ok(Some(tuning.choose(self, step)))
+        let schedule = Schedule::new(graph, plan, |step| match &step.kernel {
+            Kernel::Gemm(g) if g.a.access.is_some() || g.b.access.is_some() => {
+                let message = "was planned for a processor; plan for this device";
+                Err(Error::Plan(format!("{} {message}", step.label)))
+            }
+            _ => Ok(Some(tuning.choose(self, step))),
         })?;
         tuning.save(self)?;
         Ok(schedule)

@@ -58,11 +58,18 @@ pub(crate) struct Lowered {
     pub(crate) values: HashMap<Value, Buffer>,
 }
 
-/// Lowers everything that `wanted` depends on, for kernels that bind at most so many buffers.
-pub(crate) fn lower(graph: &Graph, wanted: &[Value], bindings: usize) -> Result<Lowered> {
+/// Lowers everything that `wanted` depends on, for kernels that bind at most so many buffers; with `direct`, products
+/// find elements of operands themselves ([`samora_shaders::Operand::access`]).
+pub(crate) fn lower(
+    graph: &Graph,
+    wanted: &[Value],
+    bindings: usize,
+    direct: bool,
+) -> Result<Lowered> {
     let mut lowering = Lower {
         graph,
         bindings,
+        direct,
         nodes: Vec::new(),
         views: vec![Vec::new(); graph.nodes().len()],
         copies: HashMap::new(),
@@ -100,6 +107,7 @@ pub(crate) fn lower(graph: &Graph, wanted: &[Value], bindings: usize) -> Result<
 struct Lower<'a> {
     graph: &'a Graph,
     bindings: usize,
+    direct: bool,
     nodes: Vec<LoweredNode>,
     /// Where each output of each graph node is: a buffer and a view of it.
     views: Vec<Vec<(Buffer, View)>>,

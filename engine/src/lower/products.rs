@@ -1,6 +1,8 @@
 //! Lowering of matrix products and attention, whose operands are strided views.
 
-use samora_shaders::{Access, Attention, Axis, Binary, Expr, Gemm, Leaf, Operand, Output, Scalar};
+use samora_shaders::{
+    Access, Attention, Axis, Binary, Expr, Gemm, Leaf, Operand, Output, Scalar, View,
+};
 
 use super::{Body, Buffer, Lower, LoweredNode};
 use crate::Value;
@@ -13,8 +15,8 @@ impl Lower<'_> {
     /// Operands are read through whatever view they have.
     pub(super) fn gemm(&mut self, n: usize) -> (Body, Vec<Buffer>) {
         let node = &self.graph.nodes()[n];
-        let (a, av) = self.at(node.inputs[0]);
-        let (b, bv) = self.at(node.inputs[1]);
+        let (a, av, a_access) = self.operand(node.inputs[0]);
+        let (b, bv, b_access) = self.operand(node.inputs[1]);
         let r = av.shape.len();
         let gemm = Gemm {
             batch: av.shape[..r - 2].iter().product(),
@@ -24,10 +26,12 @@ impl Lower<'_> {
             a: Operand {
                 buffer: 0,
                 view: av,
+                access: a_access,
             },
             b: Operand {
                 buffer: usize::from(a != b),
                 view: bv,
+                access: b_access,
             },
             bindings: Vec::new(),
             leaves: Vec::new(),
@@ -41,6 +45,39 @@ impl Lower<'_> {
         };
         let inputs = if a == b { vec![a] } else { vec![a, b] };
         (Body::Gemm(gemm), inputs)
+    }
+
+    /// Where an operand is. What only moves elements before the product, such as windows of an image or weights in
+    /// another order, is left to the product on devices that can.
+    fn operand(&self, v: Value) -> (Buffer, View, Option<Access>) {
+        let (buffer, view) = self.at(v);
+        let moved = || {
+            let Buffer::Computed { node, .. } = buffer else {
+                return None;
+            };
+            let LoweredNode {
+                body: Body::Map(m),
+                inputs,
+                ..
+            } = &self.nodes[node]
+            else {
+                return None;
+            };
+            let ([leaf], [Scalar::Leaf(0)]) = (&m.leaves[..], &m.expr.nodes[..]) else {
+                return None;
+            };
+            let from = inputs[leaf.buffer];
+            match (&leaf.access, from) {
+                (Access::Affine { .. }, _) | (Access::Strided(_), Buffer::Source(_)) => {
+                    Some((from, leaf.access.clone()))
+                }
+                _ => None,
+            }
+        };
+        match self.direct.then(moved).flatten() {
+            Some((from, access)) => (from, view, Some(access)),
+            None => (buffer, view, None),
+        }
     }
 
     /// Queries, keys and values may be column slices of a wider row, and of one buffer; other inputs follow each other

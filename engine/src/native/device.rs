@@ -38,8 +38,8 @@ pub(super) struct Scratch {
     pub(super) runs: Vec<Run>,
     /// Part of a product.
     pub(super) tile: Vec<f32>,
-    /// Part of an operand of a product.
-    pub(super) packed: Vec<f32>,
+    /// Parts of the operands of a product.
+    pub(super) packed: [Vec<f32>; 2],
 }
 
 /// One scratch for each thread of a device.
@@ -86,6 +86,7 @@ impl Device {
     pub fn planning(&self, fuse: bool) -> Planning {
         Planning {
             workers: WORKERS,
+            direct: true,
             ..Planning::exact(fuse)
         }
     }

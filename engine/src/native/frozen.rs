@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use samora_shaders::Access;
+
+use super::leaf::Moved;
 use super::pack::Matrix;
 use crate::{Place, Schedule, Step, Tensor};
 
@@ -11,7 +14,7 @@ use crate::{Place, Schedule, Step, Tensor};
 pub(super) struct Frozen<'a> {
     /// Of each source, what it holds for good.
     contents: Vec<Option<&'a Tensor>>,
-    packed: HashMap<(usize, Matrix), Arc<[f32]>>,
+    packed: HashMap<(usize, Matrix, String), Arc<[f32]>>,
 }
 
 impl<'a> Frozen<'a> {
@@ -35,7 +38,12 @@ impl<'a> Frozen<'a> {
     }
 
     /// The packed operand of a step, if nothing changes it.
-    pub(super) fn pack(&mut self, step: &Step, matrix: &Matrix) -> Option<Arc<[f32]>> {
+    pub(super) fn pack(
+        &mut self,
+        step: &Step,
+        matrix: &Matrix,
+        access: Option<&Access>,
+    ) -> Option<Arc<[f32]>> {
         let Place::Source(source) = step.bound[matrix.buffer].place else {
             return None;
         };
@@ -43,8 +51,9 @@ impl<'a> Frozen<'a> {
         // Bindings are of the kernel alone.
         let mut key = matrix.clone();
         key.buffer = 0;
-        let packed = self.packed.entry((source, key));
-        let packed = packed.or_insert_with(|| matrix.packed(contents).into());
+        let moved = access.map(Moved::new);
+        let packed = self.packed.entry((source, key, format!("{access:?}")));
+        let packed = packed.or_insert_with(|| matrix.packed(contents, moved.as_ref()).into());
         Some(Arc::clone(packed))
     }
 

@@ -1,16 +1,17 @@
-//! Matrix products: both operands are packed into panels, those that never change once, and the result is made in
-//! pieces that stay in the second-level cache until the expression that follows has been applied.
+//! Matrix products: both operands are packed into panels, those that never change once, those that several pieces read
+//! before them, and the result is made in pieces that stay in the second-level cache until the expression that follows has been applied.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pulp::Arch;
-use samora_shaders::{Gemm, View};
+use samora_shaders::{Access, Gemm, Operand, View};
 
 use super::code::{Code, Source};
 use super::context::Context;
 use super::device::{Scratch, each};
 use super::lanes::{Block, scalars};
-use super::leaf::{Readers, Run};
+use super::leaf::{Moved, Readers, Run};
 use super::micro::{Product, panels};
 use super::pack::{DEPTH, Matrix};
 
@@ -29,9 +30,7 @@ pub(super) struct GemmRunner {
     n: usize,
     k: usize,
     /// Left and right operand.
-    operands: [Matrix; 2],
-    /// Those that never change, packed.
-    frozen: [Option<Arc<[f32]>>; 2],
+    operands: [Side; 2],
     /// Bindings that are read in packed form alone.
     packed_alone: Vec<usize>,
     /// Panels of a piece.
@@ -42,26 +41,117 @@ pub(super) struct GemmRunner {
     outputs: Vec<usize>,
 }
 
+/// An operand.
+#[derive(Debug)]
+struct Side {
+    matrix: Matrix,
+    /// Where its elements are, if not in their own places.
+    moved: Option<Moved>,
+    /// All of it, packed once, if it never changes.
+    frozen: Option<Arc<[f32]>>,
+    /// Where all of it is packed before the pieces, if several read the same; else each packs its part.
+    shared: Option<usize>,
+}
+
+impl Side {
+    /// Words of all of it.
+    fn words(&self) -> usize {
+        self.matrix.words() * self.matrix.batches()
+    }
+
+    fn pack(
+        &self,
+        context: &Context<'_>,
+        (batch, panel): (usize, usize),
+        part: (usize, usize),
+        put: impl FnMut(usize, f32),
+    ) {
+        let source = context.bound.read(self.matrix.buffer);
+        match &self.moved {
+            None => self.matrix.pack(source, batch, panel, part, put),
+            Some(moved) => {
+                let source = (source, moved);
+                self.matrix.pack_moved(source, batch, panel, part, put);
+            }
+        }
+    }
+
+    /// Packs all of it where the pieces find it.
+    fn share(&self, context: &Context<'_>, at: usize, k: usize) {
+        let matrix = &self.matrix;
+        let all = matrix.panels() * matrix.batches();
+        let together = (LEAST / 16 / (matrix.width * k)).clamp(1, all);
+        each(context.scratches, all.div_ceil(together), |group, _| {
+            for each in group * together..all.min((group + 1) * together) {
+                let (batch, panel) = (each / matrix.panels(), each % matrix.panels());
+                for first in (0..k).step_by(DEPTH) {
+                    let depth = DEPTH.min(k - first);
+                    let len = matrix.width * depth;
+                    let of_pass = batch * matrix.words() + matrix.pass(first);
+                    let to = context.packed.cells(at + of_pass + panel * len, len);
+                    self.pack(context, (batch, panel), (first, depth), |i, x| to.set(i, x));
+                }
+            }
+        });
+    }
+
+    /// Some panels of a pass, packed.
+    fn panels<'a>(
+        &'a self,
+        context: &'a Context<'_>,
+        batch: usize,
+        panels: &Range<usize>,
+        (first, depth): (usize, usize),
+        packed: &'a mut [f32],
+    ) -> &'a [f32] {
+        let matrix = &self.matrix;
+        let batch = batch.min(matrix.batches() - 1);
+        let len = matrix.width * depth;
+        let all = match (&self.frozen, self.shared) {
+            (Some(all), _) => all,
+            // SAFETY: packing has ended, and nothing else writes there.
+            #[allow(unsafe_code)]
+            (None, Some(at)) => unsafe { &context.packed.read()[at..] },
+            (None, None) => {
+                let packed = &mut packed[..panels.len() * len];
+                for (panel, to) in panels.clone().zip(packed.chunks_exact_mut(len)) {
+                    self.pack(context, (batch, panel), (first, depth), |i, x| to[i] = x);
+                }
+                return packed;
+            }
+        };
+        let of_pass = batch * matrix.words() + matrix.pass(first);
+        &all[of_pass + panels.start * len..of_pass + panels.end * len]
+    }
+}
+
 impl GemmRunner {
     /// `frozen` packs an operand that never changes.
     pub(super) fn new(
         gemm: &Gemm,
         ids: impl Fn(usize) -> bool,
         arch: Arch,
-        mut frozen: impl FnMut(&Matrix) -> Option<Arc<[f32]>>,
+        mut frozen: impl FnMut(&Matrix, Option<&Access>) -> Option<Arc<[f32]>>,
     ) -> Self {
         let gemm = &folded(gemm);
         let [rows, cols] = panels(arch);
-        let a = Matrix::new(&gemm.a, gemm.batch, [0, 1], rows);
-        let b = Matrix::new(&gemm.b, gemm.batch, [1, 0], cols);
-        let frozen = [frozen(&a), frozen(&b)];
-        let operands = [(&a, &frozen[0]), (&b, &frozen[1])];
-        let unpacked = operands.iter().filter(|(_, packed)| packed.is_none());
-        let mut unpacked: Vec<usize> = unpacked.map(|(matrix, _)| matrix.buffer).collect();
+        let mut side = |operand: &Operand, dims, width| {
+            let matrix = Matrix::new(operand, gemm.batch, dims, width);
+            Side {
+                frozen: frozen(&matrix, operand.access.as_ref()),
+                moved: operand.access.as_ref().map(Moved::new),
+                matrix,
+                shared: None,
+            }
+        };
+        let mut operands = [side(&gemm.a, [0, 1], rows), side(&gemm.b, [1, 0], cols)];
+        let packed = |side: &&Side| side.frozen.is_some();
+        let buffer = |side: &Side| side.matrix.buffer;
+        let unpacked = operands.iter().filter(|side| !packed(side)).map(buffer);
+        let mut unpacked: Vec<usize> = unpacked.collect();
         unpacked.extend(gemm.leaves.iter().map(|leaf| leaf.buffer));
-        let packed_alone = operands.map(|(matrix, _)| matrix.buffer);
-        let packed_alone = packed_alone.into_iter().filter(|b| !unpacked.contains(b));
-        let packed_alone = packed_alone.collect();
+        let packed_alone = operands.iter().filter(packed).map(buffer);
+        let packed_alone = packed_alone.filter(|b| !unpacked.contains(b)).collect();
         let readers = Readers::new(&gemm.leaves, ids);
         let readings = readers.readings(false, |b| gemm.bindings[b].write);
         let code = Code::new(&Source {
@@ -71,19 +161,27 @@ impl GemmRunner {
             phases: &[gemm.outputs.iter().map(|o| o.value).collect()],
             kept: true,
         });
+        let [lefts, rights] = operands.each_ref().map(|side| side.matrix.panels());
         let down = gemm.m.div_ceil(PIECE[0]);
-        let high = a.panels().div_ceil(down);
+        let high = lefts.div_ceil(down);
         let wanted = PIECES.div_ceil(gemm.batch * down);
-        let most = (PIECE[1] / cols).min(b.panels());
+        let most = (PIECE[1] / cols).min(rights);
         let least = LEAST.div_ceil(high * rows * cols * gemm.k);
-        let wide = b.panels().div_ceil(wanted).max(least).clamp(1, most);
+        let wide = rights.div_ceil(wanted).max(least).clamp(1, most);
+        let readers_of = [rights.div_ceil(wide), lefts.div_ceil(high)];
+        let mut at = 0;
+        for (side, readers) in operands.iter_mut().zip(readers_of) {
+            if side.frozen.is_none() && readers > 1 {
+                side.shared = Some(at);
+                at += side.words();
+            }
+        }
         Self {
             batch: gemm.batch,
             m: gemm.m,
             n: gemm.n,
             k: gemm.k,
-            operands: [a, b],
-            frozen,
+            operands,
             packed_alone,
             piece: [high, wide],
             readers,
@@ -95,21 +193,23 @@ impl GemmRunner {
 
     pub(super) fn reserve(&self, scratch: &mut Scratch) {
         scratch.reserve(&self.code, self.block, self.block);
-        let [a, b] = &self.operands;
         let [high, wide] = self.piece;
-        let tile = high * a.width * wide * b.width;
+        let [a, b] = self.operands.each_ref().map(|side| side.matrix.width);
+        let tile = high * a * wide * b;
         scratch.tile.resize(scratch.tile.len().max(tile), 0.0);
-        let packed = wide * b.width * DEPTH.min(self.k);
-        scratch.packed.resize(scratch.packed.len().max(packed), 0.0);
+        let panels = self.operands.iter().zip(self.piece);
+        for ((side, panels), packed) in panels.zip(&mut scratch.packed) {
+            if side.frozen.is_none() && side.shared.is_none() {
+                let words = panels * side.matrix.width * DEPTH.min(self.k);
+                packed.resize(packed.len().max(words), 0.0);
+            }
+        }
     }
 
-    /// Words that the left operand is packed into.
+    /// Words that operands are packed into before the pieces.
     pub(super) fn packed(&self) -> usize {
-        let a = &self.operands[0];
-        match self.frozen[0] {
-            Some(_) => 0,
-            None => a.words() * a.batches(),
-        }
+        let shared = self.operands.iter().filter(|side| side.shared.is_some());
+        shared.map(Side::words).sum()
     }
 
     /// Whether it reads a binding other than in packed form, or writes it.
@@ -118,16 +218,12 @@ impl GemmRunner {
     }
 
     pub(super) fn run(&self, context: &Context<'_>) {
-        let [a, b] = &self.operands;
-        if self.frozen[0].is_none() {
-            self.pack_left(context);
+        for side in &self.operands {
+            if let Some(at) = side.shared {
+                side.share(context, at, self.k);
+            }
         }
-        let left = match &self.frozen[0] {
-            Some(packed) => packed,
-            // SAFETY: packing has ended, and nothing else writes there.
-            #[allow(unsafe_code)]
-            None => unsafe { context.packed.read() },
-        };
+        let [a, b] = self.operands.each_ref().map(|side| &side.matrix);
         let [high, wide] = self.piece;
         let [down, across] = [a.panels().div_ceil(high), b.panels().div_ceil(wide)];
         let pieces = self.batch * down * across;
@@ -140,39 +236,20 @@ impl GemmRunner {
                 scalars(&self.code, 0, &self.readers, &context.bound, scratch);
                 for piece in group * together..pieces.min((group + 1) * together) {
                     let (batch, rest) = (piece / (down * across), piece % (down * across));
-                    self.piece(context, left, [batch, rest % down, rest / down], scratch);
+                    self.piece(context, [batch, rest % down, rest / down], scratch);
                 }
             },
         );
     }
 
-    fn pack_left(&self, context: &Context<'_>) {
-        let a = &self.operands[0];
-        let source = context.bound.read(a.buffer);
-        let all = a.panels() * a.batches();
-        let together = (LEAST / 16 / (a.width * self.k)).clamp(1, all);
-        each(context.scratches, all.div_ceil(together), |group, _| {
-            for each in group * together..all.min((group + 1) * together) {
-                let (batch, panel) = (each / a.panels(), each % a.panels());
-                for first in (0..self.k).step_by(DEPTH) {
-                    let depth = DEPTH.min(self.k - first);
-                    let len = a.width * depth;
-                    let at = batch * a.words() + a.pass(first) + panel * len;
-                    let to = context.packed.cells(at, len);
-                    a.pack(source, batch, panel, (first, depth), |i, x| to.set(i, x));
-                }
-            }
-        });
-    }
-
     fn piece(
         &self,
         context: &Context<'_>,
-        left: &[f32],
         [batch, down, across]: [usize; 3],
         scratch: &mut Scratch,
     ) {
-        let [a, b] = &self.operands;
+        let [left, right] = &self.operands;
+        let [a, b] = [&left.matrix, &right.matrix];
         let [high, wide] = self.piece;
         let lefts = down * high..a.panels().min((down + 1) * high);
         let rights = across * wide..b.panels().min((across + 1) * wide);
@@ -181,33 +258,15 @@ impl GemmRunner {
         let cols = self.n.min(rights.end * b.width) - col;
         let Scratch { tile, packed, .. } = scratch;
         let tile = &mut tile[..rows * cols];
-        let left = &left[batch.min(a.batches() - 1) * a.words()..];
-        let right_batch = batch.min(b.batches() - 1);
+        let [of_left, of_right] = packed;
         for first in (0..self.k).step_by(DEPTH) {
-            let depth = DEPTH.min(self.k - first);
-            let part = |panel: usize, width: usize| panel * width * depth;
-            let left = &left[a.pass(first)..];
-            let right = match &self.frozen[1] {
-                Some(all) => {
-                    let right = &all[right_batch * b.words() + b.pass(first)..];
-                    &right[part(rights.start, b.width)..part(rights.end, b.width)]
-                }
-                None => {
-                    let source = context.bound.read(b.buffer);
-                    let len = part(1, b.width);
-                    let packed = &mut packed[..rights.len() * len];
-                    for (panel, to) in rights.clone().zip(packed.chunks_exact_mut(len)) {
-                        b.pack(source, right_batch, panel, (first, depth), |i, x| to[i] = x);
-                    }
-                    &*packed
-                }
-            };
+            let part = (first, DEPTH.min(self.k - first));
             context.arch.dispatch(Product {
-                a: &left[part(lefts.start, a.width)..part(lefts.end, a.width)],
+                a: left.panels(context, batch, &lefts, part, of_left),
                 rows,
-                b: right,
+                b: right.panels(context, batch, &rights, part, of_right),
                 cols,
-                depth,
+                depth: part.1,
                 tile,
                 first: first == 0,
             });

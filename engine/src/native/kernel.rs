@@ -1,7 +1,7 @@
 //! The kernels of a plan, ready to run.
 
 use pulp::Arch;
-use samora_shaders::{Attention, BufferType, Kernel};
+use samora_shaders::{Access, Attention, BufferType, Kernel, Leaf};
 
 use super::attention;
 use super::code::Code;
@@ -45,7 +45,10 @@ impl Runner {
         let ids = |b: usize| bindings[b].ty == BufferType::U32;
         let dimensions = match &step.kernel {
             Kernel::Map(m) => dimensions(&m.leaves),
-            Kernel::Gemm(g) => dimensions(&g.leaves),
+            Kernel::Gemm(g) => {
+                let moved = [&g.a.access, &g.b.access].into_iter().flatten();
+                moved.map(rank).fold(dimensions(&g.leaves), usize::max)
+            }
             Kernel::Rows(r) => dimensions(&r.leaves)
                 .max(r.rows.shape.len())
                 .max(r.cols.shape.len()),
@@ -59,8 +62,8 @@ impl Runner {
         Ok(match &step.kernel {
             Kernel::Map(m) => Self::Map(MapRunner::new(m, ids)),
             Kernel::Rows(r) => Self::Rows(RowsRunner::new(r, ids)),
-            Kernel::Gemm(g) => Self::Gemm(GemmRunner::new(g, ids, arch, |matrix| {
-                frozen.pack(step, matrix)
+            Kernel::Gemm(g) => Self::Gemm(GemmRunner::new(g, ids, arch, |matrix, access| {
+                frozen.pack(step, matrix, access)
             })),
             Kernel::Attention(a) => Self::Attention(a.clone()),
         })
@@ -118,16 +121,20 @@ impl Scratch {
     }
 }
 
-fn dimensions(leaves: &[samora_shaders::Leaf]) -> usize {
-    use samora_shaders::Access;
-    let rank = |leaf: &samora_shaders::Leaf| match &leaf.access {
+fn dimensions(leaves: &[Leaf]) -> usize {
+    let ranks = leaves.iter().map(|leaf| rank(&leaf.access));
+    ranks.max().unwrap_or(0)
+}
+
+/// Dimensions that an access decomposes elements into.
+fn rank(access: &Access) -> usize {
+    match access {
         Access::Strided(view) | Access::Gather { source: view, .. } => view.shape.len(),
         Access::ScatterAdd { source, .. } => source.shape.len(),
         Access::Coord { shape, .. } | Access::Affine { shape, .. } => shape.len(),
         Access::Resize { .. } | Access::ResizeAdjoint { .. } => 3,
         Access::Uniform { .. } => 1,
-    };
-    leaves.iter().map(rank).max().unwrap_or(0)
+    }
 }
 
 /// Attention binds what it writes after what it reads, in the order of its outputs.

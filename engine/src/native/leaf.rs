@@ -189,7 +189,7 @@ impl How {
                     shares,
                 }
             }
-            other => Self::Other(other.clone()),
+            other => Self::Other(merged(other)),
         }
     }
 
@@ -238,20 +238,7 @@ impl How {
 
 fn other<T: Number>(access: &Access, source: &[T], bound: &Bound<'_>, i: usize, out: &mut [f32]) {
     match access {
-        Access::Strided(view) => {
-            let step = view.strides[view.strides.len() - 1];
-            walk(&view.shape, i, out, |c, out| {
-                strided(source, place(view, c, None), step, out);
-            });
-        }
-        Access::Affine {
-            shape,
-            axes,
-            offset,
-            fill,
-        } => walk(shape, i, out, |c, out| {
-            window(source, axes, (*offset, *fill), c, out);
-        }),
+        Access::Strided(_) | Access::Affine { .. } => moved(access, source, i, out),
         Access::Gather {
             source: view,
             axis,
@@ -313,6 +300,97 @@ fn other<T: Number>(access: &Access, source: &[T], bound: &Bound<'_>, i: usize, 
             }
         }
         Access::Coord { .. } | Access::Resize { .. } | Access::ResizeAdjoint { .. } => {}
+    }
+}
+
+/// The same access with its last two dimensions as one, while neighbours along both are neighbours in the source: the
+/// columns and channels of a window.
+fn merged(access: &Access) -> Access {
+    let Access::Affine {
+        shape,
+        axes,
+        offset,
+        fill,
+    } = access
+    else {
+        return access.clone();
+    };
+    let merge = || {
+        let [.., pixels, channels] = shape[..] else {
+            return None;
+        };
+        let (outer, last) = (shape.len() - 2, shape.len() - 1);
+        let channel = axes.iter().position(|a| a.coef[last] != 0)?;
+        let (mut others, b) = (axes.clone(), axes[channel].clone());
+        others.remove(channel);
+        let whole = b.coef[..last].iter().all(|k| *k == 0)
+            && (b.coef[last], b.shift, b.div) == (1, 0, 1)
+            && b.size == channels;
+        let pixel = others.iter().position(|a| a.coef[outer] != 0)?;
+        let a = &mut others[pixel];
+        let successive = (a.coef[outer], a.div) == (1, 1) && a.stride == b.stride * channels;
+        if !whole || !successive {
+            return None;
+        }
+        let size = channels as i64;
+        a.coef.iter_mut().for_each(|k| *k *= size);
+        a.coef[outer] = 1;
+        a.shift *= size;
+        a.size *= channels;
+        a.stride = b.stride;
+        for axis in &mut others {
+            axis.coef.truncate(last);
+        }
+        // No other axis moves along either of the two.
+        let alone = others
+            .iter()
+            .enumerate()
+            .all(|(k, axis)| k == pixel || axis.coef[outer] == 0);
+        let shape = [&shape[..outer], &[pixels * channels]].concat();
+        alone.then_some(Access::Affine {
+            shape,
+            axes: others,
+            offset: *offset,
+            fill: *fill,
+        })
+    };
+    merge().unwrap_or_else(|| access.clone())
+}
+
+/// Elements of an operand that are found by an access.
+#[derive(Debug)]
+pub(super) struct Moved(Access);
+
+impl Moved {
+    /// Accesses that read no indices.
+    pub(super) fn new(access: &Access) -> Self {
+        Self(merged(access))
+    }
+
+    /// Reads elements from `i` on.
+    pub(super) fn read(&self, source: &[f32], i: usize, out: &mut [f32]) {
+        moved(&self.0, source, i, out);
+    }
+}
+
+/// Reads elements that lie in one source.
+fn moved<T: Number>(access: &Access, source: &[T], i: usize, out: &mut [f32]) {
+    match access {
+        Access::Strided(view) => {
+            let step = view.strides.last().copied().unwrap_or(0);
+            walk(&view.shape, i, out, |c, out| {
+                strided(source, place(view, c, None), step, out);
+            });
+        }
+        Access::Affine {
+            shape,
+            axes,
+            offset,
+            fill,
+        } => walk(shape, i, out, |c, out| {
+            window(source, axes, (*offset, *fill), c, out);
+        }),
+        _ => {}
     }
 }
 

@@ -3,6 +3,8 @@
 
 use samora_shaders::{Operand, View};
 
+use super::leaf::Moved;
+
 /// Summed positions of a pass: a panel of the right operand then stays in the first-level cache.
 pub(super) const DEPTH: usize = 256;
 
@@ -111,8 +113,45 @@ impl Matrix {
         }
     }
 
+    /// [`Matrix::pack`] of elements that are `moved` from the source.
+    pub(super) fn pack_moved(
+        &self,
+        (source, moved): (&[f32], &Moved),
+        batch: usize,
+        panel: usize,
+        (first, depth): (usize, usize),
+        mut put: impl FnMut(usize, f32),
+    ) {
+        let line = panel * self.width;
+        let used = self.width.min(self.lines - line);
+        let [line_step, depth_step] = self.steps;
+        let start = self.starts[batch] + line * line_step + first * depth_step;
+        let mut row = [0.0; DEPTH];
+        if depth_step == 1 {
+            for l in 0..used {
+                let row = &mut row[..depth];
+                moved.read(source, start + l * line_step, row);
+                let numbers = row.iter().enumerate();
+                numbers.for_each(|(k, x)| put(k * self.width + l, *x));
+            }
+        } else {
+            let together = if line_step == 1 { used } else { 1 };
+            for k in 0..depth {
+                for l in (0..used).step_by(together) {
+                    let row = &mut row[..together];
+                    moved.read(source, start + k * depth_step + l * line_step, row);
+                    let numbers = row.iter().enumerate();
+                    numbers.for_each(|(j, x)| put(k * self.width + l + j, *x));
+                }
+            }
+        }
+        for l in used..self.width {
+            (0..depth).for_each(|k| put(k * self.width + l, 0.0));
+        }
+    }
+
     /// All matrices packed.
-    pub(super) fn packed(&self, source: &[f32]) -> Vec<f32> {
+    pub(super) fn packed(&self, source: &[f32], moved: Option<&Moved>) -> Vec<f32> {
         let mut all = vec![0.0; self.words() * self.batches()];
         for batch in 0..self.batches() {
             for first in (0..self.depth).step_by(DEPTH) {
@@ -120,7 +159,13 @@ impl Matrix {
                 for panel in 0..self.panels() {
                     let at = batch * self.words() + self.pass(first) + panel * self.width * depth;
                     let to = &mut all[at..at + self.width * depth];
-                    self.pack(source, batch, panel, (first, depth), |i, x| to[i] = x);
+                    let part = (first, depth);
+                    match moved {
+                        None => self.pack(source, batch, panel, part, |i, x| to[i] = x),
+                        Some(moved) => {
+                            self.pack_moved((source, moved), batch, panel, part, |i, x| to[i] = x);
+                        }
+                    }
                 }
             }
         }

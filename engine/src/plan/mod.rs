@@ -12,7 +12,7 @@ mod slots;
 mod types;
 mod updates;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use self::halves::halves;
 use self::kernel::{Planned, step};
@@ -37,7 +37,7 @@ pub fn plan(graph: &Graph, wanted: &[Value], planning: Planning) -> Result<Plan>
     let graph = &split;
     let assigned = graph.assigns().iter().map(|(_, v)| *v);
     let all: Vec<Value> = wanted.iter().map(|w| w.1).chain(assigned).collect();
-    let lowered = lower(graph, &all, planning.bindings)?;
+    let lowered = lower(graph, &all, planning.bindings, planning.direct)?;
     let mut groups = fuse::group(&lowered, planning.fuse, planning.bindings);
     let updates = place_updates(graph, &lowered, &mut groups);
     if planning.fuse {

@@ -63,6 +63,9 @@ pub struct Planning {
     /// How many tiles of a product the device computes at once, more or less: sums and products with few results are
     /// split until there are about as many.
     pub workers: usize,
+    /// Products find windows of images and weights in another order themselves, instead of reading copies: for devices
+    /// that run descriptions of kernels.
+    pub direct: bool,
     /// Storage buffers that one kernel may bind.
     pub bindings: usize,
     /// Bytes of each.
@@ -77,6 +80,7 @@ impl Planning {
             halves: false,
             least_half: 4096,
             workers: GPU_WORKERS,
+            direct: false,
             bindings: MAX_BINDINGS,
             binding_bytes: u64::MAX,
         }

@@ -87,7 +87,19 @@ fn product(g: &Gemm, buffers: &[Words], i: usize) -> f64 {
     let at = |o: &Operand, row: usize, col: usize| {
         let r = o.view.shape.len();
         let linear = (b * o.view.shape[r - 2] + row) * o.view.shape[r - 1] + col;
-        buffers[o.buffer].at(o.view.index(linear))
+        let i = o.view.index(linear);
+        match &o.access {
+            None => buffers[o.buffer].at(i),
+            Some(access) => {
+                let leaf = Leaf {
+                    buffer: o.buffer,
+                    access: access.clone(),
+                };
+                let mut expr = Expr::default();
+                let value = expr.push(Scalar::Leaf(0));
+                Element::new(&expr, &[leaf], buffers, i).value(value)
+            }
+        }
     };
     (0..g.k).map(|k| at(&g.a, m, k) * at(&g.b, k, n)).sum()
 }

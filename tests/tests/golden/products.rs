@@ -46,8 +46,16 @@ fn product([m, n, k]: [usize; 3], [a, b]: [View; 2], leaves: &[Leaf], nodes: &[S
         m,
         n,
         k,
-        a: Operand { buffer: 0, view: a },
-        b: Operand { buffer: 1, view: b },
+        a: Operand {
+            buffer: 0,
+            view: a,
+            access: None,
+        },
+        b: Operand {
+            buffer: 1,
+            view: b,
+            access: None,
+        },
         outputs: vec![Output {
             buffer: bindings.len() - 1,
             value: nodes.len() - 1,

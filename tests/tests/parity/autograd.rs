@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use samora_engine::{Graph, Remat, Tensor, Value, differentiate};
 
-use super::{assert_all_fed, everywhere, difference, error};
+use super::{assert_all_fed, difference, error, everywhere};
 
 /// Of outputs, as a part of the largest element of each.
 const OUTPUTS: f64 = 1e-4;

@@ -29,11 +29,7 @@ fn fixture(name: &str) -> Weights {
 }
 
 /// Values on the processor and on the adapter under test, with parameters and inputs by name.
-fn on_devices(
-    g: &Graph,
-    feeds: &BTreeMap<String, Tensor>,
-    wanted: &[Value],
-) -> [Vec<Tensor>; 2] {
+fn on_devices(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> [Vec<Tensor>; 2] {
     g.check().unwrap();
     devices().each_ref().map(|device| {
         let planned = plan(g, wanted, device.planning(true)).unwrap();
@@ -51,11 +47,7 @@ fn on_devices(
 }
 
 /// Values by the engine's own reference, and on both devices.
-fn everywhere(
-    g: &Graph,
-    feeds: &BTreeMap<String, Tensor>,
-    wanted: &[Value],
-) -> [Vec<Tensor>; 3] {
+fn everywhere(g: &Graph, feeds: &BTreeMap<String, Tensor>, wanted: &[Value]) -> [Vec<Tensor>; 3] {
     g.check().unwrap();
     let map: HashMap<String, Tensor> = feeds.clone().into_iter().collect();
     let host = cpu::evaluate(g, &map, wanted).unwrap();
