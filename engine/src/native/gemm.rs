@@ -59,38 +59,43 @@ impl Side {
         self.matrix.words() * self.matrix.batches()
     }
 
+    /// Packs some panels, one after another.
     fn pack(
         &self,
         context: &Context<'_>,
-        (batch, panel): (usize, usize),
+        batch: usize,
+        panels: Range<usize>,
         part: (usize, usize),
-        put: impl FnMut(usize, f32),
+        mut put: impl FnMut(usize, f32),
     ) {
         let source = context.bound.read(self.matrix.buffer);
-        match &self.moved {
-            None => self.matrix.pack(source, batch, panel, part, put),
-            Some(moved) => {
-                let source = (source, moved);
-                self.matrix.pack_moved(source, batch, panel, part, put);
-            }
+        if let Some(moved) = &self.moved {
+            let source = (source, moved);
+            return self.matrix.pack_moved(source, batch, panels, part, put);
+        }
+        let len = self.matrix.width * part.1;
+        for (panel, to) in panels.zip((0..).step_by(len)) {
+            self.matrix
+                .pack(source, batch, panel, part, |i, x| put(to + i, x));
         }
     }
 
     /// Packs all of it where the pieces find it.
     fn share(&self, context: &Context<'_>, at: usize, k: usize) {
         let matrix = &self.matrix;
-        let all = matrix.panels() * matrix.batches();
-        let together = (LEAST / 16 / (matrix.width * k)).clamp(1, all);
-        each(context.scratches, all.div_ceil(together), |group, _| {
-            for each in group * together..all.min((group + 1) * together) {
-                let (batch, panel) = (each / matrix.panels(), each % matrix.panels());
-                for first in (0..k).step_by(DEPTH) {
-                    let depth = DEPTH.min(k - first);
-                    let len = matrix.width * depth;
-                    let of_pass = batch * matrix.words() + matrix.pass(first);
-                    let to = context.packed.cells(at + of_pass + panel * len, len);
-                    self.pack(context, (batch, panel), (first, depth), |i, x| to.set(i, x));
-                }
+        let together = (LEAST / 16 / (matrix.width * k)).clamp(1, matrix.panels());
+        let groups = matrix.panels().div_ceil(together);
+        each(context.scratches, groups * matrix.batches(), |piece, _| {
+            let (batch, group) = (piece / groups, piece % groups);
+            let panels = group * together..matrix.panels().min((group + 1) * together);
+            for first in (0..k).step_by(DEPTH) {
+                let depth = DEPTH.min(k - first);
+                let len = matrix.width * depth;
+                let of_pass = batch * matrix.words() + matrix.pass(first);
+                let to = at + of_pass + panels.start * len;
+                let to = context.packed.cells(to, panels.len() * len);
+                let part = (first, depth);
+                self.pack(context, batch, panels.clone(), part, |i, x| to.set(i, x));
             }
         });
     }
@@ -114,9 +119,8 @@ impl Side {
             (None, Some(at)) => unsafe { &context.packed.read()[at..] },
             (None, None) => {
                 let packed = &mut packed[..panels.len() * len];
-                for (panel, to) in panels.clone().zip(packed.chunks_exact_mut(len)) {
-                    self.pack(context, (batch, panel), (first, depth), |i, x| to[i] = x);
-                }
+                let part = (first, depth);
+                self.pack(context, batch, panels.clone(), part, |i, x| packed[i] = x);
                 return packed;
             }
         };

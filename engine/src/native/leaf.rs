@@ -423,12 +423,20 @@ fn window<T: Number>(
     for axis in axes {
         let terms = axis.coef.iter().zip(c);
         let n = terms.map(|(k, x)| k * *x as i64).sum::<i64>() + axis.shift;
-        let div = axis.div as i64;
+        let (div, stride) = (axis.div as i64, axis.stride as i64);
         let end = axis.size as i64 * div;
-        match axis.coef.last().copied().unwrap_or(0) {
-            0 if n < 0 || n >= end || n % div != 0 => high = low,
-            0 => from += n / div * axis.stride as i64,
-            k => {
+        match (axis.coef.last().copied().unwrap_or(0), div) {
+            (0, _) if n < 0 || n >= end => return out.fill(fill),
+            // Divisions take as long as a short row.
+            (0, 1) => from += n * stride,
+            (0, _) if n % div != 0 => return out.fill(fill),
+            (0, _) => from += n / div * stride,
+            (1, 1) => {
+                (low, high) = (low.max(-n), high.min(end - n));
+                from += n * stride;
+                step += stride;
+            }
+            (k, _) => {
                 // 0 ≤ n + k·j < end
                 let (first, last) = if k > 0 {
                     (-n, end - 1 - n)
@@ -438,8 +446,8 @@ fn window<T: Number>(
                 low = low.max((first + k.abs() - 1).div_euclid(k.abs()));
                 high = high.min(last.div_euclid(k.abs()) + 1);
                 even &= n % div == 0 && k % div == 0;
-                from += n.div_euclid(div) * axis.stride as i64;
-                step += k / div * axis.stride as i64;
+                from += n.div_euclid(div) * stride;
+                step += k / div * stride;
             }
         }
     }
@@ -449,13 +457,18 @@ fn window<T: Number>(
     let (low, high) = (low as usize, high as usize);
     out[..low].fill(fill);
     out[high..].fill(fill);
-    let inside = out[low..high].iter_mut().zip(low as i64..);
+    let out = &mut out[low..high];
     if even {
-        for (x, j) in inside {
-            *x = source[(from + step * j) as usize].float();
-        }
-        return;
+        let first = (from + step * low as i64) as usize;
+        return match usize::try_from(step) {
+            Ok(step) => strided(source, first, step, out),
+            // Backwards.
+            Err(_) => (0..)
+                .zip(out)
+                .for_each(|(j, x)| *x = source[(first as i64 + step * j) as usize].float()),
+        };
     }
+    let inside = out.iter_mut().zip(low as i64..);
     for (x, j) in inside {
         let mut at = offset as i64;
         let mut divides = true;

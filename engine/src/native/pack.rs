@@ -1,6 +1,8 @@
 //! Operands of products as panels: a few rows of the left one, or columns of the right one, side by side for each
 //! summed position, so that a kernel reads them in order.
 
+use std::ops::Range;
+
 use samora_shaders::{Operand, View};
 
 use super::leaf::Moved;
@@ -113,40 +115,51 @@ impl Matrix {
         }
     }
 
-    /// [`Matrix::pack`] of elements that are `moved` from the source.
+    /// [`Matrix::pack`] of several panels, one after another, of elements that are `moved` from the source.
     pub(super) fn pack_moved(
         &self,
         (source, moved): (&[f32], &Moved),
         batch: usize,
-        panel: usize,
+        panels: Range<usize>,
         (first, depth): (usize, usize),
         mut put: impl FnMut(usize, f32),
     ) {
-        let line = panel * self.width;
-        let used = self.width.min(self.lines - line);
+        let line = panels.start * self.width;
+        let all = panels.len() * self.width;
+        let used = all.min(self.lines - line);
         let [line_step, depth_step] = self.steps;
         let start = self.starts[batch] + line * line_step + first * depth_step;
+        let width = self.width;
+        // Where a line starts: in its panel, its positions are a panel's width apart.
+        let at = |l: usize| l / width * depth * width + l % width;
         let mut row = [0.0; DEPTH];
         if depth_step == 1 {
             for l in 0..used {
                 let row = &mut row[..depth];
                 moved.read(source, start + l * line_step, row);
-                let numbers = row.iter().enumerate();
-                numbers.for_each(|(k, x)| put(k * self.width + l, *x));
+                let places = (at(l)..).step_by(width);
+                row.iter().zip(places).for_each(|(x, i)| put(i, *x));
             }
         } else {
-            let together = if line_step == 1 { used } else { 1 };
+            // Whole panels.
+            let together = if line_step == 1 {
+                DEPTH / width * width
+            } else {
+                1
+            };
             for k in 0..depth {
                 for l in (0..used).step_by(together) {
-                    let row = &mut row[..together];
+                    let row = &mut row[..together.min(used - l)];
                     moved.read(source, start + k * depth_step + l * line_step, row);
-                    let numbers = row.iter().enumerate();
-                    numbers.for_each(|(j, x)| put(k * self.width + l + j, *x));
+                    for (p, row) in row.chunks(width).enumerate() {
+                        let first = at(l) + (p * depth + k) * width;
+                        row.iter().zip(first..).for_each(|(x, i)| put(i, *x));
+                    }
                 }
             }
         }
-        for l in used..self.width {
-            (0..depth).for_each(|k| put(k * self.width + l, 0.0));
+        for l in used..all {
+            (0..depth).for_each(|k| put(at(l) + k * width, 0.0));
         }
     }
 
@@ -156,15 +169,16 @@ impl Matrix {
         for batch in 0..self.batches() {
             for first in (0..self.depth).step_by(DEPTH) {
                 let depth = DEPTH.min(self.depth - first);
-                for panel in 0..self.panels() {
-                    let at = batch * self.words() + self.pass(first) + panel * self.width * depth;
-                    let to = &mut all[at..at + self.width * depth];
-                    let part = (first, depth);
-                    match moved {
-                        None => self.pack(source, batch, panel, part, |i, x| to[i] = x),
-                        Some(moved) => {
-                            self.pack_moved((source, moved), batch, panel, part, |i, x| to[i] = x);
-                        }
+                let (at, part) = (batch * self.words() + self.pass(first), (first, depth));
+                let to = &mut all[at..];
+                if let Some(moved) = moved {
+                    let panels = 0..self.panels();
+                    self.pack_moved((source, moved), batch, panels, part, |i, x| to[i] = x);
+                    continue;
+                }
+                for (panel, to) in to.chunks_exact_mut(self.width * depth).enumerate() {
+                    if panel < self.panels() {
+                        self.pack(source, batch, panel, part, |i, x| to[i] = x);
                     }
                 }
             }
