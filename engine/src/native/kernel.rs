@@ -131,7 +131,8 @@ fn rank(access: &Access) -> usize {
     match access {
         Access::Strided(view) | Access::Gather { source: view, .. } => view.shape.len(),
         Access::ScatterAdd { source, .. } => source.shape.len(),
-        Access::Coord { shape, .. } | Access::Affine { shape, .. } => shape.len(),
+        Access::Coord { shape, .. } => shape.len(),
+        Access::Affine { shape, axes, .. } => shape.len().max(axes.len()),
         Access::Resize { .. } | Access::ResizeAdjoint { .. } => 3,
         Access::Uniform { .. } => 1,
     }

@@ -1,9 +1,10 @@
 //! Leaves: reading what a block of elements needs of an input.
 
-use samora_shaders::{Access, Axis, Leaf, View, reference::taps, uniform};
+use samora_shaders::{Access, Leaf, View, reference::taps, uniform};
 
 use super::code::Reading;
 use super::memory::Bound;
+use super::window;
 
 /// Most dimensions that an access may have.
 pub(super) const DIMENSIONS: usize = 16;
@@ -52,7 +53,7 @@ enum How {
 }
 
 /// A number that is read as f32.
-trait Number: Copy {
+pub(super) trait Number: Copy {
     fn float(self) -> f32;
     fn word(self) -> u32;
 }
@@ -102,6 +103,12 @@ impl Readers {
             _ => Reading::Loaded,
         };
         self.0.iter().map(reading).collect()
+    }
+
+    /// Whether each leaf lies like the elements, or is one number.
+    pub(super) fn lie_in_order(&self) -> bool {
+        let in_order = |how: &How| matches!(how, How::Linear(_) | How::Same(_));
+        self.0.iter().all(|reader| in_order(&reader.how))
     }
 
     pub(super) fn buffer(&self, leaf: usize) -> usize {
@@ -189,7 +196,7 @@ impl How {
                     shares,
                 }
             }
-            other => Self::Other(merged(other)),
+            other => Self::Other(window::merged(other)),
         }
     }
 
@@ -303,60 +310,6 @@ fn other<T: Number>(access: &Access, source: &[T], bound: &Bound<'_>, i: usize, 
     }
 }
 
-/// The same access with its last two dimensions as one, while neighbours along both are neighbours in the source: the
-/// columns and channels of a window.
-fn merged(access: &Access) -> Access {
-    let Access::Affine {
-        shape,
-        axes,
-        offset,
-        fill,
-    } = access
-    else {
-        return access.clone();
-    };
-    let merge = || {
-        let [.., pixels, channels] = shape[..] else {
-            return None;
-        };
-        let (outer, last) = (shape.len() - 2, shape.len() - 1);
-        let channel = axes.iter().position(|a| a.coef[last] != 0)?;
-        let (mut others, b) = (axes.clone(), axes[channel].clone());
-        others.remove(channel);
-        let whole = b.coef[..last].iter().all(|k| *k == 0)
-            && (b.coef[last], b.shift, b.div) == (1, 0, 1)
-            && b.size == channels;
-        let pixel = others.iter().position(|a| a.coef[outer] != 0)?;
-        let a = &mut others[pixel];
-        let successive = (a.coef[outer], a.div) == (1, 1) && a.stride == b.stride * channels;
-        if !whole || !successive {
-            return None;
-        }
-        let size = channels as i64;
-        a.coef.iter_mut().for_each(|k| *k *= size);
-        a.coef[outer] = 1;
-        a.shift *= size;
-        a.size *= channels;
-        a.stride = b.stride;
-        for axis in &mut others {
-            axis.coef.truncate(last);
-        }
-        // No other axis moves along either of the two.
-        let alone = others
-            .iter()
-            .enumerate()
-            .all(|(k, axis)| k == pixel || axis.coef[outer] == 0);
-        let shape = [&shape[..outer], &[pixels * channels]].concat();
-        alone.then_some(Access::Affine {
-            shape,
-            axes: others,
-            offset: *offset,
-            fill: *fill,
-        })
-    };
-    merge().unwrap_or_else(|| access.clone())
-}
-
 /// Elements of an operand that are found by an access.
 #[derive(Debug)]
 pub(super) struct Moved(Access);
@@ -364,7 +317,7 @@ pub(super) struct Moved(Access);
 impl Moved {
     /// Accesses that read no indices.
     pub(super) fn new(access: &Access) -> Self {
-        Self(merged(access))
+        Self(window::merged(access))
     }
 
     /// Reads elements from `i` on.
@@ -387,15 +340,13 @@ fn moved<T: Number>(access: &Access, source: &[T], i: usize, out: &mut [f32]) {
             axes,
             offset,
             fill,
-        } => walk(shape, i, out, |c, out| {
-            window(source, axes, (*offset, *fill), c, out);
-        }),
+        } => window::read(source, (shape, axes), (*offset, *fill), i, out),
         _ => {}
     }
 }
 
 /// `source[from]`, `source[from + step]`, …
-fn strided<T: Number>(source: &[T], from: usize, step: usize, out: &mut [f32]) {
+pub(super) fn strided<T: Number>(source: &[T], from: usize, step: usize, out: &mut [f32]) {
     match step {
         0 => out.fill(source[from].float()),
         1 => {
@@ -406,84 +357,6 @@ fn strided<T: Number>(source: &[T], from: usize, step: usize, out: &mut [f32]) {
             let source = source[from..].iter().step_by(step);
             out.iter_mut().zip(source).for_each(|(y, x)| *y = x.float());
         }
-    }
-}
-
-/// Part of a row of a window: its last coordinate counts up.
-fn window<T: Number>(
-    source: &[T],
-    axes: &[Axis],
-    (offset, fill): (usize, f32),
-    c: &[usize; DIMENSIONS],
-    out: &mut [f32],
-) {
-    // Elements whose place lies within the axes seen so far, and where the first one is.
-    let (mut low, mut high) = (0, out.len() as i64);
-    let (mut from, mut step, mut even) = (offset as i64, 0, true);
-    for axis in axes {
-        let terms = axis.coef.iter().zip(c);
-        let n = terms.map(|(k, x)| k * *x as i64).sum::<i64>() + axis.shift;
-        let (div, stride) = (axis.div as i64, axis.stride as i64);
-        let end = axis.size as i64 * div;
-        match (axis.coef.last().copied().unwrap_or(0), div) {
-            (0, _) if n < 0 || n >= end => return out.fill(fill),
-            // Divisions take as long as a short row.
-            (0, 1) => from += n * stride,
-            (0, _) if n % div != 0 => return out.fill(fill),
-            (0, _) => from += n / div * stride,
-            (1, 1) => {
-                (low, high) = (low.max(-n), high.min(end - n));
-                from += n * stride;
-                step += stride;
-            }
-            (k, _) => {
-                // 0 ≤ n + k·j < end
-                let (first, last) = if k > 0 {
-                    (-n, end - 1 - n)
-                } else {
-                    (n - end + 1, n)
-                };
-                low = low.max((first + k.abs() - 1).div_euclid(k.abs()));
-                high = high.min(last.div_euclid(k.abs()) + 1);
-                even &= n % div == 0 && k % div == 0;
-                from += n.div_euclid(div) * stride;
-                step += k / div * stride;
-            }
-        }
-    }
-    if low >= high {
-        return out.fill(fill);
-    }
-    let (low, high) = (low as usize, high as usize);
-    out[..low].fill(fill);
-    out[high..].fill(fill);
-    let out = &mut out[low..high];
-    if even {
-        let first = (from + step * low as i64) as usize;
-        return match usize::try_from(step) {
-            Ok(step) => strided(source, first, step, out),
-            // Backwards.
-            Err(_) => (0..)
-                .zip(out)
-                .for_each(|(j, x)| *x = source[(first as i64 + step * j) as usize].float()),
-        };
-    }
-    let inside = out.iter_mut().zip(low as i64..);
-    for (x, j) in inside {
-        let mut at = offset as i64;
-        let mut divides = true;
-        for axis in axes {
-            let terms = axis.coef.iter().zip(c);
-            let n = terms.map(|(k, x)| k * *x as i64).sum::<i64>() + axis.shift;
-            let n = n + axis.coef.last().copied().unwrap_or(0) * j;
-            divides &= n % axis.div as i64 == 0;
-            at += n / axis.div as i64 * axis.stride as i64;
-        }
-        *x = if divides {
-            source[at as usize].float()
-        } else {
-            fill
-        };
     }
 }
 

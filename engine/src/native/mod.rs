@@ -21,6 +21,7 @@ mod pack;
 mod profile;
 mod program;
 mod rows;
+mod window;
 
 pub use device::Device;
 pub use info::info;

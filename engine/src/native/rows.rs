@@ -42,8 +42,10 @@ impl RowsRunner {
         let (rows, cols) = (r.rows.simplified(), r.cols.simplified());
         let (count, columns) = (rows.len(), cols.len());
         let successive = |view: &View| view.strides.last().is_none_or(|step| *step == 1);
-        let beside = count > 1 && !(successive(&cols) && columns >= LEAST_COLUMNS.min(count));
         let readers = Readers::new(&r.leaves, ids);
+        // Elements a row apart are found one by one where a leaf does not lie like the elements.
+        let long = columns >= LEAST_COLUMNS.min(count) || !readers.lie_in_order();
+        let beside = count > 1 && !(successive(&cols) && long);
         let direct = !beside && cols.strides.len() <= 1 && successive(&cols);
         let readings = readers.readings(direct, |b| r.bindings[b].write);
         let [mut of_rows, mut of_elements] = [Vec::new(), Vec::new()];
