@@ -11,6 +11,7 @@ use super::frozen::Frozen;
 use super::gemm::GemmRunner;
 use super::leaf::DIMENSIONS;
 use super::map::MapRunner;
+use super::pack::Matrix;
 use super::rows::RowsRunner;
 use crate::{Error, Result, Step};
 
@@ -23,7 +24,7 @@ const OUTPUTS: usize = 3;
 pub(super) enum Runner {
     Map(MapRunner),
     Rows(RowsRunner),
-    Gemm(GemmRunner),
+    Gemm(Box<GemmRunner>),
     Attention(Attention),
 }
 
@@ -62,9 +63,11 @@ impl Runner {
         Ok(match &step.kernel {
             Kernel::Map(m) => Self::Map(MapRunner::new(m, ids)),
             Kernel::Rows(r) => Self::Rows(RowsRunner::new(r, ids)),
-            Kernel::Gemm(g) => Self::Gemm(GemmRunner::new(g, ids, arch, |matrix, access| {
-                frozen.pack(step, matrix, access)
-            })),
+            Kernel::Gemm(g) => {
+                let pack =
+                    |matrix: &Matrix, access: Option<&Access>| frozen.pack(step, matrix, access);
+                Self::Gemm(Box::new(GemmRunner::new(g, ids, arch, pack)))
+            }
             Kernel::Attention(a) => Self::Attention(a.clone()),
         })
     }
