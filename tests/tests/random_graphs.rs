@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
+use std::num::NonZero;
 
 use samora_engine::Precision;
 use samora_engine::random::Stream;
 use samora_engine::{
-    Graph, Init, Planning, Remat, Source, Tensor, Value, cpu, differentiate, plan,
+    Graph, Init, Planning, Remat, Source, SourceKind, Tensor, Value, cpu, differentiate, native,
+    plan,
 };
 use samora_tests::host::HostProgram;
 
@@ -200,6 +202,42 @@ fn plans_of_random_graphs_give_what_the_graphs_mean() {
         }
     }
     assert!(shared > 0, "no plan reuses a slot");
+}
+
+/// The same on the processor, by its own plans.
+#[test]
+fn random_graphs_on_the_processor_give_what_they_mean() {
+    let device = native::Device::new(NonZero::new(2)).unwrap();
+    for seed in 0..GRAPHS {
+        let random = random_graph(seed);
+        let g = &random.graph;
+        for fuse in [false, true] {
+            let planned = plan(g, &random.wanted, device.planning(fuse)).expect("a plan");
+            let mut state = feeds(g);
+            let tensors = state.clone().into_iter().collect();
+            let mut program = native::Program::new(&device, g, planned, &tensors).unwrap();
+            let inputs = g.sources().iter();
+            let inputs = inputs.filter(|s| matches!(s.kind, SourceKind::Input));
+            let inputs: Vec<(&str, &Tensor)> = inputs
+                .map(|s| (s.name.as_str(), &tensors[&s.name]))
+                .collect();
+            for step in 0..STEPS {
+                let (want, after) = reference(&random, &state);
+                program.step(&inputs).unwrap();
+                for (k, (v, want)) in random.wanted.iter().zip(&want).enumerate() {
+                    let what = format!("graph {seed} fuse {fuse} step {step} value {k}");
+                    close(&program.read(*v).unwrap(), want, &what);
+                }
+                for (target, _) in g.assigns() {
+                    let source = g.sources().iter().find(|s| s.value == *target);
+                    let name = &source.unwrap().name;
+                    let what = format!("graph {seed} fuse {fuse} step {step} {name}");
+                    close(&program.tensor(name).unwrap(), &after[name], &what);
+                }
+                state = after;
+            }
+        }
+    }
 }
 
 /// Assignments happen at once: each sees the others' targets from before the step.

@@ -4,10 +4,8 @@ use samora_shaders::{Access, Leaf, View, reference::taps, uniform};
 
 use super::code::Reading;
 use super::memory::Bound;
+use super::number::{DIMENSIONS, Number, strided};
 use super::window;
-
-/// Most dimensions that an access may have.
-pub(super) const DIMENSIONS: usize = 16;
 
 /// Elements `i`, `i + step`, … of an iteration space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +48,6 @@ enum How {
         to: usize,
         shares: Vec<Vec<(usize, f32)>>,
     },
-}
-
-/// A number that is read as f32.
-pub(super) trait Number: Copy {
-    fn float(self) -> f32;
-    fn word(self) -> u32;
-}
-
-impl Number for f32 {
-    fn float(self) -> f32 {
-        self
-    }
-
-    fn word(self) -> u32 {
-        self as u32
-    }
-}
-
-impl Number for u32 {
-    fn float(self) -> f32 {
-        self as f32
-    }
-
-    fn word(self) -> u32 {
-        self
-    }
 }
 
 impl Readers {
@@ -342,21 +314,6 @@ fn moved<T: Number>(access: &Access, source: &[T], i: usize, out: &mut [f32]) {
             fill,
         } => window::read(source, (shape, axes), (*offset, *fill), i, out),
         _ => {}
-    }
-}
-
-/// `source[from]`, `source[from + step]`, …
-pub(super) fn strided<T: Number>(source: &[T], from: usize, step: usize, out: &mut [f32]) {
-    match step {
-        0 => out.fill(source[from].float()),
-        1 => {
-            let source = &source[from..from + out.len()];
-            out.iter_mut().zip(source).for_each(|(y, x)| *y = x.float());
-        }
-        _ => {
-            let source = source[from..].iter().step_by(step);
-            out.iter_mut().zip(source).for_each(|(y, x)| *y = x.float());
-        }
     }
 }
 

@@ -17,6 +17,7 @@ mod map;
 mod math;
 mod memory;
 mod micro;
+mod number;
 mod pack;
 mod profile;
 mod program;

@@ -2,7 +2,7 @@
 
 use samora_shaders::{Access, Axis};
 
-use super::leaf::{DIMENSIONS, Number, strided};
+use super::number::{DIMENSIONS, Number, strided};
 
 /// `Σ coef·c + shift` of each axis.
 type Places = [i64; DIMENSIONS];
