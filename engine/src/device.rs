@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::device_info::{DeviceInfo, pick};
 use crate::options::{DeviceOptions, Precision};
-use crate::{Error, Graph, Plan, Planning, Result, gpu, native};
+use crate::{Graph, Plan, Planning, Result, gpu, native};
 
 /// An open device.
 #[derive(Debug)]
@@ -123,20 +123,6 @@ impl Device {
         match self {
             Self::Gpu(device) => device.wait(),
             Self::Native(_) => Ok(()),
-        }
-    }
-
-    /// The adapter, for what only those do.
-    ///
-    /// # Errors
-    /// It is the processor.
-    pub fn gpu(&self) -> Result<&gpu::Device> {
-        match self {
-            Self::Gpu(device) => Ok(device),
-            Self::Native(device) => Err(Error::Adapter(format!(
-                "{} runs no shaders; choose another with --adapter",
-                device.info().name
-            ))),
         }
     }
 }
