@@ -20,15 +20,15 @@ pub enum Device {
 pub struct Found {
     /// What it is.
     pub info: DeviceInfo,
-    /// What it offers, if it is an adapter of Vulkan, Metal or DX12.
-    pub gpu: Option<gpu::AdapterSummary>,
+    /// The adapter, if it is one of Vulkan, Metal or DX12.
+    pub gpu: Option<gpu::Adapter>,
 }
 
 /// The devices of this machine in the order they are preferred: discrete GPUs, integrated and other ones, the
 /// processor, and adapters that are software.
 pub fn devices() -> Vec<Found> {
-    let adapter = |adapter: gpu::AdapterSummary| Found {
-        info: adapter.info.clone(),
+    let adapter = |adapter: gpu::Adapter| Found {
+        info: adapter.summary.info.clone(),
         gpu: Some(adapter),
     };
     let mut found: Vec<Found> = gpu::adapters().into_iter().map(adapter).collect();
@@ -47,20 +47,15 @@ impl Device {
     /// # Errors
     /// No such device, a driver that refuses, or a precision that the device does not have.
     pub fn open(options: &DeviceOptions) -> Result<Self> {
-        let found = devices();
+        let mut found = devices();
         let index = match options.adapter.as_deref() {
             None => 0,
             Some(wanted) => pick(wanted, found.iter().map(|f| &f.info))?,
         };
-        if found[index].gpu.is_none() {
-            return native::Device::open(options).map(Self::Native);
+        match found.swap_remove(index).gpu {
+            Some(adapter) => Ok(Self::Gpu(Box::new(gpu::Device::on(adapter, options)?))),
+            None => native::Device::open(options).map(Self::Native),
         }
-        let among_gpus = found[..index].iter().filter(|f| f.gpu.is_some()).count();
-        let options = DeviceOptions {
-            adapter: Some(among_gpus.to_string()),
-            ..options.clone()
-        };
-        Ok(Self::Gpu(Box::new(gpu::Device::open(&options)?)))
     }
 
     /// What it is.

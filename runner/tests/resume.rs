@@ -52,8 +52,6 @@ const HSAM: &str = r#"
     Evaluate(name: "test", model: "finetune", batch: 4, overlays: 1),
 "#;
 
-/// The processor, by part of its name.
-const CPU: &str = "cpu";
 /// Longest time a stage may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -119,35 +117,44 @@ fn assert_same(folder: &Path, stages: &[&str]) {
     }
 }
 
+/// The processor, by part of its name, and the first adapter.
+fn devices() -> [String; 2] {
+    let found = samora_engine::devices();
+    let adapter = found.iter().position(|device| device.gpu.is_some());
+    let adapter = adapter.expect("an adapter of Vulkan, Metal or DX12");
+    ["cpu".into(), adapter.to_string()]
+}
+
 #[test]
 fn stopping_in_every_stage_changes_nothing() {
+    devices()
+        .iter()
+        .for_each(|device| every_stage_resumes(device));
+}
+
+fn every_stage_resumes(device: &str) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     tiny::write(folder, "adapter: Experts(rank: 2)", ALL_KINDS);
-    finish(folder, "whole", CPU);
+    finish(folder, "whole", device);
     for stage in STAGES {
-        let status = stop_in(folder, stage, "-KILL", CPU);
+        let status = stop_in(folder, stage, "-KILL", device);
         assert_eq!(status.signal(), Some(9), "{stage}: {status}");
         // The state is saved every few seconds, or on an interruption: these stages go on from it.
         if ["simclr", "pixel", "finetune"].contains(&stage) {
-            let status = stop_in(folder, stage, "-INT", CPU);
+            let status = stop_in(folder, stage, "-INT", device);
             assert_eq!(status.code(), Some(130), "{stage}: {status}");
             let state = format!("stopped/checkpoints/{stage}.state.safetensors");
             assert!(folder.join(state).exists(), "{stage}");
         }
     }
-    finish(folder, "stopped", CPU);
+    finish(folder, "stopped", device);
     assert_same(folder, &STAGES);
 }
 
 #[test]
 fn stopping_changes_nothing_of_what_h_sam_draws() {
-    let found = samora_engine::devices();
-    let adapter = found.iter().position(|device| device.gpu.is_some());
-    let adapter = adapter.expect("an adapter of Vulkan, Metal or DX12");
-    for device in [CPU, &adapter.to_string()] {
-        h_sam_resumes(device);
-    }
+    devices().iter().for_each(|device| h_sam_resumes(device));
 }
 
 fn h_sam_resumes(device: &str) {

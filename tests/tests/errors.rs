@@ -201,7 +201,7 @@ fn an_unknown_adapter_is_answered_with_the_known_ones() {
         ..DeviceOptions::default()
     };
     let known = adapters();
-    let names: Vec<&str> = known.iter().map(|a| a.info.name.as_str()).collect();
+    let names: Vec<&str> = known.iter().map(|a| a.summary.info.name.as_str()).collect();
     let parts = [&["`no such adapter`"], names.as_slice()].concat();
     assert_says(Device::open(&options), &parts);
 }

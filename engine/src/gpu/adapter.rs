@@ -40,14 +40,26 @@ impl AdapterSummary {
     }
 }
 
+/// An adapter, ready to be opened.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    /// What it offers.
+    pub summary: AdapterSummary,
+    pub(super) source: wgpu::Adapter,
+}
+
 /// The adapters of this machine, in the order they are preferred: discrete, integrated, others, software.
-pub fn adapters() -> Vec<AdapterSummary> {
-    enumerate().iter().map(summary).collect()
+pub fn adapters() -> Vec<Adapter> {
+    let adapter = |source| Adapter {
+        summary: summary(&source),
+        source,
+    };
+    enumerate().into_iter().map(adapter).collect()
 }
 
 /// Chooses by rule, or by index into [`adapters`] or part of a name (ignoring case).
-pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
-    let mut found = enumerate();
+pub(super) fn choose(wanted: Option<&str>) -> Result<Adapter> {
+    let mut found = adapters();
     if found.is_empty() {
         return Err(Error::Adapter(
             "no Vulkan, Metal or DX12 adapter found; on Debian or Ubuntu install a driver for your GPU, \
@@ -57,16 +69,13 @@ pub(super) fn choose(wanted: Option<&str>) -> Result<wgpu::Adapter> {
     }
     let index = match wanted {
         None => 0,
-        Some(wanted) => {
-            let infos: Vec<DeviceInfo> = found.iter().map(|a| info(&a.get_info())).collect();
-            pick(wanted, infos.iter())?
-        }
+        Some(wanted) => pick(wanted, found.iter().map(|a| &a.summary.info))?,
     };
     Ok(found.swap_remove(index))
 }
 
 /// What an adapter offers.
-pub(super) fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
+fn summary(adapter: &wgpu::Adapter) -> AdapterSummary {
     let (about, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
     let binding_bytes = limits
         .max_storage_buffer_binding_size

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use samora_shaders::Products;
 
-use super::adapter::{AdapterSummary, COOPERATIVE, choose, summary};
+use super::adapter::{Adapter, AdapterSummary, COOPERATIVE, choose};
 use crate::options::{DeviceOptions, Precision};
 use crate::{Error, Planning, Result};
 
@@ -40,11 +40,22 @@ impl Device {
     /// # Errors
     /// A driver that refuses.
     pub(super) fn another(&self) -> Result<Self> {
-        Self::on(self.source.clone(), &self.options)
+        let adapter = Adapter {
+            summary: self.adapter.clone(),
+            source: self.source.clone(),
+        };
+        Self::on(adapter, &self.options)
     }
 
-    fn on(adapter: wgpu::Adapter, options: &DeviceOptions) -> Result<Self> {
-        let mut about = summary(&adapter);
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// One that binds too few buffers or lacks the precision, or a driver that refuses.
+    pub(crate) fn on(adapter: Adapter, options: &DeviceOptions) -> Result<Self> {
+        let Adapter {
+            summary: mut about,
+            source: adapter,
+        } = adapter;
         about.suffices()?;
         about.caps.products = products(&about, options.precision)?;
         let mut wanted =

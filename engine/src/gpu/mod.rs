@@ -18,7 +18,7 @@ mod textures;
 mod tuning;
 mod upload;
 
-pub use adapter::{AdapterSummary, adapters};
+pub use adapter::{Adapter, AdapterSummary, adapters};
 pub use device::Device;
 pub use program::Program;
 pub use selftest::testable;

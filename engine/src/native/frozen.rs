@@ -1,11 +1,7 @@
 //! Operands of products that no step changes, packed once and shared by all kernels that read them alike.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use samora_shaders::Access;
-
-use super::leaf::Moved;
 use super::pack::Matrix;
 use crate::{Place, Schedule, Step, Tensor};
 
@@ -14,7 +10,8 @@ use crate::{Place, Schedule, Step, Tensor};
 pub(super) struct Frozen<'a> {
     /// Of each source, what it holds for good.
     contents: Vec<Option<&'a Tensor>>,
-    packed: HashMap<(usize, Matrix, String), Arc<[f32]>>,
+    /// Of each source, in which ways it is packed.
+    packed: Vec<Vec<(Matrix, Arc<Vec<f32>>)>>,
 }
 
 impl<'a> Frozen<'a> {
@@ -32,33 +29,32 @@ impl<'a> Frozen<'a> {
             .iter()
             .for_each(|(_, to)| contents[*to] = None);
         Self {
+            packed: vec![Vec::new(); contents.len()],
             contents,
-            packed: HashMap::new(),
         }
     }
 
     /// The packed operand of a step, if nothing changes it.
-    pub(super) fn pack(
-        &mut self,
-        step: &Step,
-        matrix: &Matrix,
-        access: Option<&Access>,
-    ) -> Option<Arc<[f32]>> {
+    pub(super) fn pack(&mut self, step: &Step, matrix: &Matrix) -> Option<Arc<Vec<f32>>> {
         let Place::Source(source) = step.bound[matrix.buffer].place else {
             return None;
         };
         let contents = self.contents[source]?.as_f32();
+        let known = &mut self.packed[source];
         // Bindings are of the kernel alone.
-        let mut key = matrix.clone();
-        key.buffer = 0;
-        let moved = access.map(Moved::new);
-        let packed = self.packed.entry((source, key, format!("{access:?}")));
-        let packed = packed.or_insert_with(|| matrix.packed(contents, moved.as_ref()).into());
-        Some(Arc::clone(packed))
+        let mut alike = matrix.clone();
+        alike.buffer = 0;
+        if let Some((_, packed)) = known.iter().find(|(other, _)| *other == alike) {
+            return Some(Arc::clone(packed));
+        }
+        let packed = Arc::new(matrix.packed(contents));
+        known.push((alike, Arc::clone(&packed)));
+        Some(packed)
     }
 
     /// Words of all that is packed.
     pub(super) fn words(&self) -> usize {
-        self.packed.values().map(|packed| packed.len()).sum()
+        let all = self.packed.iter().flatten();
+        all.map(|(_, packed)| packed.len()).sum()
     }
 }

@@ -1,17 +1,18 @@
 //! Matrix products: both operands are packed into panels, those that never change once, those that several pieces read
-//! before them, and the result is made in pieces that stay in the second-level cache until the expression that follows has been applied.
+//! before them, and the result is made in pieces that stay in the second-level cache until the expression that follows
+//! has been applied.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use pulp::Arch;
-use samora_shaders::{Access, Gemm, Operand, View};
+use samora_shaders::{Gemm, Operand, View};
 
 use super::code::{Code, Source};
 use super::context::Context;
 use super::device::{Scratch, each};
 use super::lanes::{Block, scalars};
-use super::leaf::{Moved, Readers, Run};
+use super::leaf::{Readers, Run};
 use super::micro::{Product, panels};
 use super::pack::{DEPTH, Matrix};
 
@@ -45,10 +46,8 @@ pub(super) struct GemmRunner {
 #[derive(Debug)]
 struct Side {
     matrix: Matrix,
-    /// Where its elements are, if not in their own places.
-    moved: Option<Moved>,
     /// All of it, packed once, if it never changes.
-    frozen: Option<Arc<[f32]>>,
+    frozen: Option<Arc<Vec<f32>>>,
     /// Where all of it is packed before the pieces, if several read the same; else each packs its part.
     shared: Option<usize>,
 }
@@ -59,30 +58,10 @@ impl Side {
         self.matrix.words() * self.matrix.batches()
     }
 
-    /// Packs some panels, one after another.
-    fn pack(
-        &self,
-        context: &Context<'_>,
-        batch: usize,
-        panels: Range<usize>,
-        part: (usize, usize),
-        mut put: impl FnMut(usize, f32),
-    ) {
-        let source = context.bound.read(self.matrix.buffer);
-        if let Some(moved) = &self.moved {
-            let source = (source, moved);
-            return self.matrix.pack_moved(source, batch, panels, part, put);
-        }
-        let len = self.matrix.width * part.1;
-        for (panel, to) in panels.zip((0..).step_by(len)) {
-            self.matrix
-                .pack(source, batch, panel, part, |i, x| put(to + i, x));
-        }
-    }
-
     /// Packs all of it where the pieces find it.
     fn share(&self, context: &Context<'_>, at: usize, k: usize) {
         let matrix = &self.matrix;
+        let source = context.bound.read(matrix.buffer);
         let together = (LEAST / 16 / (matrix.width * k)).clamp(1, matrix.panels());
         let groups = matrix.panels().div_ceil(together);
         each(context.scratches, groups * matrix.batches(), |piece, _| {
@@ -95,7 +74,7 @@ impl Side {
                 let to = at + of_pass + panels.start * len;
                 let to = context.packed.cells(to, panels.len() * len);
                 let part = (first, depth);
-                self.pack(context, batch, panels.clone(), part, |i, x| to.set(i, x));
+                matrix.pack(source, batch, panels.clone(), part, |i, x| to.set(i, x));
             }
         });
     }
@@ -113,14 +92,15 @@ impl Side {
         let batch = batch.min(matrix.batches() - 1);
         let len = matrix.width * depth;
         let all = match (&self.frozen, self.shared) {
-            (Some(all), _) => all,
+            (Some(all), _) => all.as_slice(),
             // SAFETY: packing has ended, and nothing else writes there.
             #[allow(unsafe_code)]
             (None, Some(at)) => unsafe { &context.packed.read()[at..] },
             (None, None) => {
                 let packed = &mut packed[..panels.len() * len];
+                let source = context.bound.read(matrix.buffer);
                 let part = (first, depth);
-                self.pack(context, batch, panels.clone(), part, |i, x| packed[i] = x);
+                matrix.pack(source, batch, panels.clone(), part, |i, x| packed[i] = x);
                 return packed;
             }
         };
@@ -135,15 +115,14 @@ impl GemmRunner {
         gemm: &Gemm,
         ids: impl Fn(usize) -> bool,
         arch: Arch,
-        mut frozen: impl FnMut(&Matrix, Option<&Access>) -> Option<Arc<[f32]>>,
+        mut frozen: impl FnMut(&Matrix) -> Option<Arc<Vec<f32>>>,
     ) -> Self {
         let gemm = &folded(gemm);
         let [rows, cols] = panels(arch);
         let mut side = |operand: &Operand, dims, width| {
             let matrix = Matrix::new(operand, gemm.batch, dims, width);
             Side {
-                frozen: frozen(&matrix, operand.access.as_ref()),
-                moved: operand.access.as_ref().map(Moved::new),
+                frozen: frozen(&matrix),
                 matrix,
                 shared: None,
             }

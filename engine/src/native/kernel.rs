@@ -64,8 +64,7 @@ impl Runner {
             Kernel::Map(m) => Self::Map(MapRunner::new(m, ids)),
             Kernel::Rows(r) => Self::Rows(RowsRunner::new(r, ids)),
             Kernel::Gemm(g) => {
-                let pack =
-                    |matrix: &Matrix, access: Option<&Access>| frozen.pack(step, matrix, access);
+                let pack = |matrix: &Matrix| frozen.pack(step, matrix);
                 Self::Gemm(Box::new(GemmRunner::new(g, ids, arch, pack)))
             }
             Kernel::Attention(a) => Self::Attention(a.clone()),
@@ -158,5 +157,5 @@ fn run_attention(a: &Attention, context: &Context<'_>) {
             *read = bound.read(b);
         }
     }
-    attention::run(a, &reads, &mut writes[..written]);
+    attention::run(context.arch, a, &reads, &mut writes[..written]);
 }

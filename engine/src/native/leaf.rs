@@ -283,7 +283,7 @@ fn other<T: Number>(access: &Access, source: &[T], bound: &Bound<'_>, i: usize, 
 }
 
 /// Elements of an operand that are found by an access.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Moved(Access);
 
 impl Moved {

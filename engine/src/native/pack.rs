@@ -11,9 +11,11 @@ use super::leaf::Moved;
 pub(super) const DEPTH: usize = 256;
 
 /// An operand seen as one matrix for each batch, lines × summed extent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Matrix {
     pub(super) buffer: usize,
+    /// Where its elements are, if not in their own places.
+    moved: Option<Moved>,
     /// Where the matrix of each batch starts.
     starts: Vec<usize>,
     lines: usize,
@@ -52,6 +54,7 @@ impl Matrix {
         };
         Self {
             buffer: operand.buffer,
+            moved: operand.access.as_ref().map(Moved::new),
             starts: (0..batches).map(|b| of_batch.index(b)).collect(),
             lines: shape[lines],
             depth: shape[depth],
@@ -80,8 +83,25 @@ impl Matrix {
         first * self.panels() * self.width
     }
 
-    /// Packs panel `panel` of the matrix of `batch`, positions `first..first + depth`.
+    /// Packs panels of the matrix of `batch`, one after another, positions `first..first + depth`.
     pub(super) fn pack(
+        &self,
+        source: &[f32],
+        batch: usize,
+        panels: Range<usize>,
+        part: (usize, usize),
+        mut put: impl FnMut(usize, f32),
+    ) {
+        if let Some(moved) = &self.moved {
+            return self.pack_moved((source, moved), batch, panels, part, put);
+        }
+        let len = self.width * part.1;
+        for (panel, to) in panels.zip((0..).step_by(len)) {
+            self.pack_panel(source, batch, panel, part, |i, x| put(to + i, x));
+        }
+    }
+
+    fn pack_panel(
         &self,
         source: &[f32],
         batch: usize,
@@ -115,8 +135,8 @@ impl Matrix {
         }
     }
 
-    /// [`Matrix::pack`] of several panels, one after another, of elements that are `moved` from the source.
-    pub(super) fn pack_moved(
+    /// Elements that are `moved` from the source.
+    fn pack_moved(
         &self,
         (source, moved): (&[f32], &Moved),
         batch: usize,
@@ -164,23 +184,13 @@ impl Matrix {
     }
 
     /// All matrices packed.
-    pub(super) fn packed(&self, source: &[f32], moved: Option<&Moved>) -> Vec<f32> {
+    pub(super) fn packed(&self, source: &[f32]) -> Vec<f32> {
         let mut all = vec![0.0; self.words() * self.batches()];
         for batch in 0..self.batches() {
             for first in (0..self.depth).step_by(DEPTH) {
-                let depth = DEPTH.min(self.depth - first);
-                let (at, part) = (batch * self.words() + self.pass(first), (first, depth));
-                let to = &mut all[at..];
-                if let Some(moved) = moved {
-                    let panels = 0..self.panels();
-                    self.pack_moved((source, moved), batch, panels, part, |i, x| to[i] = x);
-                    continue;
-                }
-                for (panel, to) in to.chunks_exact_mut(self.width * depth).enumerate() {
-                    if panel < self.panels() {
-                        self.pack(source, batch, panel, part, |i, x| to[i] = x);
-                    }
-                }
+                let part = (first, DEPTH.min(self.depth - first));
+                let to = &mut all[batch * self.words() + self.pass(first)..];
+                self.pack(source, batch, 0..self.panels(), part, |i, x| to[i] = x);
             }
         }
         all

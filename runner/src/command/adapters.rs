@@ -25,7 +25,7 @@ pub fn adapters() -> Result<()> {
     let offered = |yes: bool| if yes { "yes" } else { "no" }.to_string();
     let none = || "–".to_string();
     for (index, device) in found.iter().enumerate() {
-        let (info, gpu) = (&device.info, device.gpu.as_ref());
+        let (info, gpu) = (&device.info, device.gpu.as_ref().map(|gpu| &gpu.summary));
         let subgroups = gpu.map(|gpu| gpu.caps.subgroups);
         let matrices = gpu.map(|gpu| gpu.cooperative.as_ref().ok());
         table.row([
@@ -47,7 +47,7 @@ pub fn adapters() -> Result<()> {
     print_result(&table);
     for (index, device) in found.iter().enumerate() {
         let reason = match &device.gpu {
-            Some(gpu) => gpu.cooperative.as_ref().err().map(String::as_str),
+            Some(gpu) => gpu.summary.cooperative.as_ref().err().map(String::as_str),
             None => Some("it computes in f32"),
         };
         if let Some(reason) = reason {

@@ -35,7 +35,7 @@ fn device(precision: Precision) -> Option<Held> {
     let found = open.iter().find(|d| d.precision() == precision).copied();
     let device = match found {
         Some(device) => device,
-        None if adapters().iter().all(|a| a.cooperative.is_err()) => {
+        None if adapters().iter().all(|a| a.summary.cooperative.is_err()) => {
             println!("no adapter offers cooperative matrices: {precision:?} is not tested");
             return None;
         }

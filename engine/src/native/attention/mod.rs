@@ -33,12 +33,7 @@ use output::Output;
 /// Runs a pass on the threads of the pool that the caller is in. `reads` has the contents of each binding
 /// (nothing for those written), `writes` what the pass writes: `out`, `lse` and maybe `rel`; `dq` and maybe
 /// `drel`; `dk`, `dv` and maybe `dpad`.
-pub(super) fn run(a: &Attention, reads: &[&[f32]], writes: &mut [&mut [f32]]) {
-    run_by(Arch::new(), a, reads, writes);
-}
-
-/// [`run`] with the vectors of choice.
-fn run_by(arch: Arch, a: &Attention, reads: &[&[f32]], writes: &mut [&mut [f32]]) {
+pub(super) fn run(arch: Arch, a: &Attention, reads: &[&[f32]], writes: &mut [&mut [f32]]) {
     let mut outputs = writes.iter_mut().map(|numbers| Output::new(numbers));
     let job = Job {
         a,

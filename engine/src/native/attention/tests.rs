@@ -4,7 +4,7 @@ use pulp::Arch;
 use samora_shaders::reference::{Words, element};
 use samora_shaders::{Attention, AttentionPass, HeadRows, Kernel, Part, Saved, Tokens};
 
-use super::{run, run_by};
+use super::run;
 use crate::ops::attention::CASES;
 use crate::{Lowering, Value, cpu};
 
@@ -33,7 +33,7 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn run(&self) -> Vec<Vec<f32>> {
-        self.written(run)
+        self.written(|a, reads, writes| run(Arch::new(), a, reads, writes))
     }
 
     fn written(&self, run: impl Fn(&Attention, &[&[f32]], &mut [&mut [f32]])) -> Vec<Vec<f32>> {
@@ -48,7 +48,7 @@ impl Setup {
     fn check(&self, name: &str) -> Vec<Vec<f32>> {
         let kernel = Kernel::Attention(self.kernel.clone());
         let words: Vec<Words> = self.reads.iter().cloned().map(Words::F32).collect();
-        let by = |arch: Arch| self.written(move |a, reads, writes| run_by(arch, a, reads, writes));
+        let by = |arch: Arch| self.written(move |a, reads, writes| run(arch, a, reads, writes));
         let by_arch: Vec<_> = archs().into_iter().map(|arch| (arch, by(arch))).collect();
         let outputs: Vec<usize> = self
             .kernel
